@@ -1,0 +1,353 @@
+#include "encode/encoder.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "merge/merge_short.hpp"
+#include "text/utf8.hpp"
+
+namespace fissile {
+
+namespace {
+
+inline void prefetch(const void* address) {
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#else
+    static_cast<void>(address);
+#endif
+}
+
+// Texts are handed to scanners in parts below 4 GiB.
+constexpr std::size_t kMaxStretch = std::size_t{1} << 31;
+
+std::size_t n_long_tokens(const Vocabulary& vocabulary) {
+    std::size_t n = 0;
+    for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) n += vocabulary.token_bytes(id).size() > kMaxInlinePiece;
+    return n;
+}
+
+}  // namespace
+
+DisallowedSpecial::DisallowedSpecial(std::string token_text)
+    : Error("text holds the special token " + token_text), token_(std::move(token_text)) {}
+
+Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options,
+                 std::vector<AddedToken> added_tokens)
+    : vocabulary_(std::move(vocabulary)),
+      options_(options),
+      specials_(std::move(added_tokens)),
+      scan_(options.cut_by_vocabulary ? nullptr : scanner_for(options.pattern)),
+      cuts_(*vocabulary_, options.split_before_spaces),
+      backtracks_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
+                  vocabulary_->merges_are_ordered()),
+      table_(vocabulary_->n_vocab(), options.max_cache_bytes / 4 * 3),
+      long_pieces_(n_long_tokens(*vocabulary_), options.max_cache_bytes / 4) {
+    seed_tables();
+}
+
+// Tokens that encode to themselves are known before the first text is seen.
+void Encoder::seed_tables() {
+    const Vocabulary& v = *vocabulary_;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const Bytes token = v.token_bytes(id);
+        if (token.empty() || !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id))) continue;
+        if (token.size() <= kMaxInlinePiece) {
+            table_.insert(piece_key(token.data(), token.size()), &id, 1);
+        } else {
+            long_pieces_.insert(token, &id, 1);
+        }
+    }
+}
+
+const TokenTrie& Encoder::trie() const {
+    std::call_once(trie_built_, [this] { trie_ = std::make_unique<const TokenTrie>(*vocabulary_); });
+    return *trie_;
+}
+
+void Encoder::encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdArray& sink) const {
+    encode_text(text, modes, workspace, sink);
+}
+
+void Encoder::encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdCounter& sink) const {
+    encode_text(text, modes, workspace, sink);
+}
+
+template <class Sink>
+void Encoder::encode_text(Bytes text, const SpecialModes& modes, Workspace& ws, Sink& sink) const {
+    bool any_taken = false, any_disallowed = false;
+    for (const std::uint8_t mode : modes) {
+        any_taken |= mode == 1;
+        any_disallowed |= mode == 2;
+    }
+    SpecialTokens::Wanted wanted;
+    if (any_disallowed) {
+        wanted = modes;
+        for (std::uint8_t& mode : wanted) mode = mode == 2;
+        const SpecialTokens::Match match = specials_.find(text, 0, wanted);
+        if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
+    }
+    if (!any_taken) {
+        encode_stretch(text, true, ws, sink);
+        return;
+    }
+    wanted = modes;
+    for (std::uint8_t& mode : wanted) mode = mode == 1;
+    for (std::size_t position = 0;;) {
+        const SpecialTokens::Match match = specials_.find(text, position, wanted);
+        encode_stretch(text.subspan(position, match.begin - position), position == 0, ws, sink);
+        if (match.token == SpecialTokens::npos) return;
+        sink.append(&specials_.tokens()[match.token].id, 1);
+        position = match.end;
+    }
+}
+
+// A stretch of text without special tokens in it.
+template <class Sink>
+void Encoder::encode_stretch(Bytes text, bool first, Workspace& ws, Sink& sink) const {
+    if (text.empty()) return;
+    const bool starts_with_space =
+        text[0] == ' ' || (options_.cut_by_vocabulary && text.size() >= 3 && text[0] == 0xe2 && text[1] == 0x96 && text[2] == 0x81);
+    const bool prefix = options_.prefix_space == PrefixSpace::kAlways ||
+                        (options_.prefix_space == PrefixSpace::kUnlessSpace && !starts_with_space);
+    if (!prefix || (options_.prefix_first_stretch_only && !first)) {
+        encode_plain(text, ws, sink);
+        return;
+    }
+    ws.prefixed.clear();
+    ws.prefixed.reserve(text.size() + 1);
+    ws.prefixed.push_back(' ');
+    ws.prefixed.insert(ws.prefixed.end(), text.begin(), text.end());
+    encode_plain(ws.prefixed, ws, sink);
+}
+
+template <class Sink>
+void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
+    if (text.size() > kMaxStretch) throw Error("text of " + std::to_string(text.size()) + " bytes without a special token in it; 2 GiB is the most one stretch may have");
+    for (std::size_t position = 0; position < text.size();) {
+        const ScanResult scanned = scan_ == nullptr ? cuts_.cut(text, position, ws.span_ends, Workspace::kSpans)
+                                                    : scan_(text, position, ws.span_ends, Workspace::kSpans);
+        look_up_spans(text, position, scanned.n_spans, ws, sink);
+        position = scanned.position;
+    }
+}
+
+// The hot loop. First every span's key and bucket, so that the cache lines are on their way; then the answers.
+template <class Sink>
+void Encoder::look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const {
+    const PieceTable::View view = table_.view();
+    const std::uint8_t* const bytes = text.data();
+    const std::uint32_t* const ends = ws.span_ends;
+    // Spans that begin this far from the end can be read 16 bytes at a time.
+    const std::size_t last_wide = text.size() >= 16 ? text.size() - 16 : 0;
+    std::size_t start = begin;
+    std::size_t i = 0;
+    if (text.size() >= 16) {
+        for (; i < n_spans && start <= last_wide; ++i) {
+            const PieceKey key = piece_key_from_16(bytes + start, ends[i] - start);
+            const PieceTable::Entry* const bucket = view.bucket(PieceTable::View::hash(key));
+            prefetch(bucket);
+            ws.keys[i] = key;
+            ws.buckets[i] = bucket;
+            start = ends[i];
+        }
+    }
+    for (; i < n_spans; ++i) {
+        ws.keys[i] = piece_key(bytes + start, ends[i] - start);
+        ws.buckets[i] = view.bucket(PieceTable::View::hash(ws.keys[i]));
+        start = ends[i];
+    }
+    sink.reserve_more(n_spans * kMaxInlineIds);
+    for (i = 0; i < n_spans; ++i) {
+        const PieceTable::Entry* const entry = PieceTable::View::find_in_bucket(ws.buckets[i], ws.keys[i]);
+        if (entry != nullptr) [[likely]] {
+            sink.append_entry(*entry);
+            continue;
+        }
+        const std::size_t from = i == 0 ? begin : ends[i - 1];
+        ws.ids.clear();
+        encode_span(text.subspan(from, ends[i] - from), ws.keys[i], ws);
+        sink.append(ws.ids.data(), ws.ids.size());
+        sink.reserve_more((n_spans - i) * kMaxInlineIds);
+    }
+}
+
+void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
+    const bool is_short = span.size() <= kMaxInlinePiece;
+    if (is_short) {
+        if (const PieceTable::Entry* entry = table_.view().find(key)) {
+            TokenId ids[kMaxInlineIds];
+            PieceTable::copy_ids(*entry, ids);
+            ws.ids.insert(ws.ids.end(), ids, ids + PieceTable::n_ids(*entry));
+            return;
+        }
+    } else if (const LongPieces::Found found = long_pieces_.find(span)) {
+        ws.ids.insert(ws.ids.end(), found.ids, found.ids + found.n_ids);
+        return;
+    }
+    const std::size_t first = ws.ids.size();
+    std::size_t n_pieces = 0;
+    for (std::size_t position = 0; position < span.size();) {
+        const ScanResult cut = cuts_.cut(span, position, ws.piece_ends, Workspace::kSpans);
+        n_pieces += cut.n_spans;
+        std::size_t begin = position;
+        for (std::size_t i = 0; i < cut.n_spans; ++i) {
+            const std::size_t end = ws.piece_ends[i];
+            const std::size_t joint = ws.ids.size();
+            encode_piece(span.subspan(begin, end - begin), ws);
+            // Unknown characters that merge with nothing may stand on both sides of a cut, and are fused all the same.
+            if (vocabulary_->options().fuse_unk && joint > first && joint < ws.ids.size() &&
+                ws.ids[joint - 1] == vocabulary_->options().unk && ws.ids[joint] == vocabulary_->options().unk) {
+                ws.ids.erase(ws.ids.begin() + static_cast<std::ptrdiff_t>(joint));
+            }
+            begin = end;
+        }
+        position = cut.position;
+    }
+    // A span of several pieces is worth an entry too where it is cheap; one that is a single piece has it already.
+    const std::size_t n_ids = ws.ids.size() - first;
+    if (is_short && n_pieces > 1 && n_ids >= 1 && n_ids <= kMaxInlineIds) {
+        table_.insert(key, ws.ids.data() + first, n_ids);
+    }
+}
+
+// Appends the ids of a piece that merges on its own.
+void Encoder::encode_piece(Bytes piece, Workspace& ws) const {
+    const bool is_short = piece.size() <= kMaxInlinePiece;
+    const PieceKey key = piece_key(piece.data(), piece.size());
+    if (is_short) {
+        if (const PieceTable::Entry* entry = table_.view().find(key)) {
+            TokenId ids[kMaxInlineIds];
+            PieceTable::copy_ids(*entry, ids);
+            ws.ids.insert(ws.ids.end(), ids, ids + PieceTable::n_ids(*entry));
+            return;
+        }
+    }
+    if (const LongPieces::Found found = long_pieces_.find(piece)) {
+        ws.ids.insert(ws.ids.end(), found.ids, found.ids + found.n_ids);
+        return;
+    }
+    const std::size_t first = ws.ids.size();
+    merge_piece(piece, ws);
+    const std::size_t n_ids = ws.ids.size() - first;
+    if (is_short && n_ids >= 1 && n_ids <= kMaxInlineIds) {
+        table_.insert(key, ws.ids.data() + first, n_ids);
+    } else {
+        long_pieces_.insert(piece, ws.ids.data() + first, n_ids);
+    }
+}
+
+// Symbols of a piece of bytes and the merges of its neighbours; unknown bytes are left out or become `unk`.
+std::size_t Encoder::byte_symbols(Bytes piece, TokenId* symbols, PairMerge* next) const {
+    const Vocabulary& v = *vocabulary_;
+    if (v.has_all_bytes()) {
+        for (std::size_t i = 0; i < piece.size(); ++i) symbols[i] = v.byte_symbol(piece[i]);
+        for (std::size_t i = 0; i + 1 < piece.size(); ++i) next[i] = v.byte_pair(piece[i], piece[i + 1]);
+        return piece.size();
+    }
+    const ModelOptions& options = v.options();
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < piece.size(); ++i) {
+        TokenId symbol = v.byte_symbol(piece[i]);
+        if (symbol == kNoToken) symbol = options.byte_fallback ? v.fallback_symbol(piece[i]) : kNoToken;
+        if (symbol == kNoToken && options.unknown_is_error) {
+            throw Error("byte " + std::to_string(piece[i]) + " of the text is no token of the vocabulary");
+        }
+        if (symbol == kNoToken) symbol = options.unk;
+        if (symbol == kNoToken) continue;
+        if (symbol == options.unk && options.fuse_unk && n > 0 && symbols[n - 1] == symbol) continue;
+        symbols[n++] = symbol;
+    }
+    for (std::size_t i = 0; i + 1 < n; ++i) next[i] = v.pairs().find(symbols[i], symbols[i + 1]);
+    return n;
+}
+
+// Symbols of a piece of characters: the character, else its bytes, else `unk`, else nothing.
+void Encoder::char_symbols(Bytes piece, std::vector<TokenId>& symbols) const {
+    const Vocabulary& v = *vocabulary_;
+    const ModelOptions& options = v.options();
+    for (std::size_t i = 0; i < piece.size();) {
+        const Char c = decode_char(piece.data() + i, piece.size() - i);
+        const TokenId symbol = c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point);
+        // U+2581 stands for a space whichever of the two the text has; its bytes are those of U+2581.
+        static constexpr std::array<std::uint8_t, 3> kMetaspace{0xe2, 0x96, 0x81};
+        const Bytes bytes = c.code_point == ' ' ? Bytes(kMetaspace) : piece.subspan(i, c.n_bytes);
+        i += c.n_bytes;
+        if (symbol != kNoToken) {
+            symbols.push_back(symbol);
+            continue;
+        }
+        if (options.byte_fallback && std::all_of(bytes.begin(), bytes.end(), [&](std::uint8_t byte) {
+                return v.fallback_symbol(byte) != kNoToken;
+            })) {
+            for (const std::uint8_t byte : bytes) symbols.push_back(v.fallback_symbol(byte));
+            continue;
+        }
+        if (options.unk == kNoToken || (options.fuse_unk && !symbols.empty() && symbols.back() == options.unk)) continue;
+        symbols.push_back(options.unk);
+    }
+}
+
+void Encoder::merge_piece(Bytes piece, Workspace& ws) const {
+    const Vocabulary& v = *vocabulary_;
+    if (v.options().alphabet == Alphabet::kBytes) {
+        if (piece.size() <= kShortSymbols) {
+            TokenId symbols[kShortSymbols];
+            PairMerge next[kShortSymbols];
+            std::size_t n = byte_symbols(piece, symbols, next);
+            n = merge_short(v.pairs(), symbols, next, n);
+            ws.ids.insert(ws.ids.end(), symbols, symbols + n);
+            return;
+        }
+        if (backtracks_) {
+            merge_backtrack(v, trie(), piece, ws.ids, ws.backtrack);
+            return;
+        }
+        std::vector<PairMerge> next(piece.size());
+        ws.symbols.resize(piece.size());
+        ws.symbols.resize(byte_symbols(piece, ws.symbols.data(), next.data()));
+    } else {
+        ws.symbols.clear();
+        char_symbols(piece, ws.symbols);
+        if (ws.symbols.size() <= kShortSymbols) {
+            PairMerge next[kShortSymbols];
+            for (std::size_t i = 0; i + 1 < ws.symbols.size(); ++i) {
+                next[i] = v.pairs().find(ws.symbols[i], ws.symbols[i + 1]);
+            }
+            const std::size_t n = merge_short(v.pairs(), ws.symbols.data(), next, ws.symbols.size());
+            ws.ids.insert(ws.ids.end(), ws.symbols.begin(), ws.symbols.begin() + static_cast<std::ptrdiff_t>(n));
+            return;
+        }
+    }
+    merge_queue(v.pairs(), ws.symbols, ws.queue);
+    ws.ids.insert(ws.ids.end(), ws.symbols.begin(), ws.symbols.end());
+}
+
+void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws,
+                           IdArray& sink) const {
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < n_spans; ++i) {
+        const auto end = static_cast<std::size_t>(ends[i]);
+        const Bytes span = text.subspan(begin, end - begin);
+        begin = end;
+        if (span.empty()) continue;
+        if (span.size() > kMaxStretch) throw Error("a pretoken of more than 2 GiB");
+        ws.ids.clear();
+        encode_span(span, piece_key(span.data(), span.size()), ws);
+        sink.append(ws.ids.data(), ws.ids.size());
+    }
+}
+
+bool Encoder::can_divide_before(Bytes text, std::size_t at) const {
+    const std::uint8_t left = text[at - 1], right = text[at];
+    if (options_.cut_by_vocabulary) {
+        // Decided on two ASCII characters; a space in front of a word, practically.
+        if (left >= 0x80 || right >= 0x80) return false;
+        std::uint32_t ends[64];
+        return cuts_.cut(text.subspan(at - 1, 2), 0, ends, 64).n_spans == 2;
+    }
+    const bool word = (right >= 'a' && right <= 'z') || (right >= 'A' && right <= 'Z') || (right >= '0' && right <= '9');
+    return left == '\n' && word && options_.pattern != Pattern::kNone && options_.pattern != Pattern::kSuperbpe;
+}
+
+}  // namespace fissile

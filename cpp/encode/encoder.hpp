@@ -1,0 +1,124 @@
+// One text -> its ids.
+//
+//   text --special tokens--> plain stretches --pretokenizer or exact cuts--> spans --piece table--> ids
+//                                                                    miss --exact cuts, merge kernels--> ids, remembered
+//
+// An Encoder is shared by any number of threads; each brings its own Workspace.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base.hpp"
+#include "encode/id_sink.hpp"
+#include "encode/special_tokens.hpp"
+#include "merge/long_pieces.hpp"
+#include "merge/merge_backtrack.hpp"
+#include "merge/merge_queue.hpp"
+#include "merge/piece_table.hpp"
+#include "pretokenize/pretokenizer.hpp"
+#include "vocab/exact_cuts.hpp"
+#include "vocab/vocabulary.hpp"
+
+namespace fissile {
+
+enum class PrefixSpace : std::uint8_t {
+    kNever,
+    kAlways,       // a space goes before every stretch of text
+    kUnlessSpace,  // unless it begins with one
+};
+
+struct EncoderOptions {
+    // How text falls into spans that merge independently: a published pattern, or wherever the vocabulary allows it.
+    bool cut_by_vocabulary = false;  // characters alphabet ("metaspace"): no pretokenizer
+    Pattern pattern = Pattern::kNone;
+    PrefixSpace prefix_space = PrefixSpace::kNever;
+    bool prefix_first_stretch_only = false;
+    bool split_before_spaces = false;  // cut_by_vocabulary only
+    std::size_t max_cache_bytes = std::size_t{128} << 20;
+};
+
+// Which added tokens are searched for in a text: ignored (0), taken (1), or an error when met (2), one byte a token.
+using SpecialModes = std::vector<std::uint8_t>;
+
+// A text holds a token that the caller said must not be there.
+class DisallowedSpecial : public Error {
+   public:
+    explicit DisallowedSpecial(std::string token_text);
+    const std::string& token() const { return token_; }
+
+   private:
+    std::string token_;
+};
+
+class Encoder {
+   public:
+    // Scratch of one thread.
+    struct Workspace {
+        static constexpr std::size_t kSpans = 256;
+        std::uint32_t span_ends[kSpans];
+        std::uint32_t piece_ends[kSpans];
+        PieceKey keys[kSpans];
+        const PieceTable::Entry* buckets[kSpans];
+        std::vector<TokenId> ids;       // of one span
+        std::vector<TokenId> symbols;   // of one long piece
+        std::vector<std::uint8_t> prefixed;
+        MergeQueueScratch queue;
+        BacktrackScratch backtrack;
+    };
+
+    Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added_tokens);
+
+    const Vocabulary& vocabulary() const { return *vocabulary_; }
+    const std::shared_ptr<const Vocabulary>& shared_vocabulary() const { return vocabulary_; }
+    const SpecialTokens& special_tokens() const { return specials_; }
+    const EncoderOptions& options() const { return options_; }
+
+    // Appends the ids of `text` to the sink. Throws DisallowedSpecial before anything is appended.
+    void encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdArray& sink) const;
+    void encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdCounter& sink) const;
+
+    // Appends the ids of consecutive pretokens found elsewhere; ends.back() == text.size(). No special tokens.
+    void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace, IdArray& sink) const;
+
+    // Whether text may be cut before text[at], at > 0, whatever stands around it: a letter or digit after a newline
+    // starts a pretoken in every pattern that this returns true for, or a boundary that no token spans.
+    bool can_divide_before(Bytes text, std::size_t at) const;
+
+    std::size_t cache_bytes() const { return table_.n_bytes() + long_pieces_.n_bytes(); }
+
+   private:
+    template <class Sink>
+    void encode_text(Bytes text, const SpecialModes& modes, Workspace& ws, Sink& sink) const;
+    template <class Sink>
+    void encode_stretch(Bytes text, bool first, Workspace& ws, Sink& sink) const;
+    template <class Sink>
+    void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
+    template <class Sink>
+    void look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+
+    // What the table's home bucket does not hold: appends the span's ids to ws.ids.
+    void encode_span(Bytes span, PieceKey key, Workspace& ws) const;
+    void encode_piece(Bytes piece, Workspace& ws) const;
+    void merge_piece(Bytes piece, Workspace& ws) const;
+    std::size_t byte_symbols(Bytes piece, TokenId* symbols, PairMerge* next) const;
+    void char_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
+    void seed_tables();
+    const TokenTrie& trie() const;
+
+    std::shared_ptr<const Vocabulary> vocabulary_;
+    EncoderOptions options_;
+    SpecialTokens specials_;
+    ScanFunction scan_;
+    ExactCuts cuts_;
+    bool backtracks_;
+    mutable PieceTable table_;
+    mutable LongPieces long_pieces_;
+    mutable std::once_flag trie_built_;
+    mutable std::unique_ptr<const TokenTrie> trie_;
+};
+
+}  // namespace fissile

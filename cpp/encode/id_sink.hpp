@@ -1,0 +1,89 @@
+// Where ids go: a growing array, or a counter. The encoder's loops are templates over the two, so that counting
+// runs the same code and never builds an id.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base.hpp"
+#include "cpu/huge_buffer.hpp"
+#include "merge/piece_table.hpp"
+
+namespace fissile {
+
+// Ids in one array that grows by reallocation: large blocks are remapped, not copied, by the C libraries in use.
+class IdArray {
+   public:
+    IdArray() = default;
+    ~IdArray() { std::free(data_); }
+    IdArray(IdArray&& other) noexcept { *this = std::move(other); }
+    IdArray& operator=(IdArray&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+        return *this;
+    }
+
+    std::size_t size() const { return size_; }
+    TokenId* data() { return data_; }
+    const TokenId* data() const { return data_; }
+    void clear() { size_ = 0; }
+
+    // Makes room for `n` more ids, and four to spare for copy_ids.
+    void reserve_more(std::size_t n) {
+        if (size_ + n + kMaxInlineIds > capacity_) grow(size_ + n + kMaxInlineIds);
+    }
+    void append(const TokenId* ids, std::size_t n) {
+        reserve_more(n);
+        if (n != 0) std::memcpy(data_ + size_, ids, n * sizeof(TokenId));
+        size_ += n;
+    }
+    // Room was made by reserve_more.
+    void append_entry(const PieceTable::Entry& entry) noexcept {
+        PieceTable::copy_ids(entry, data_ + size_);
+        size_ += PieceTable::n_ids(entry);
+    }
+
+    // Hands the block over (to be freed with std::free), without its spare end.
+    TokenId* release() {
+        if (data_ != nullptr && size_ < capacity_) {
+            if (void* shrunk = std::realloc(data_, std::max<std::size_t>(size_, 1) * sizeof(TokenId))) {
+                data_ = static_cast<TokenId*>(shrunk);
+            }
+        }
+        size_ = capacity_ = 0;
+        return std::exchange(data_, nullptr);
+    }
+
+   private:
+    void grow(std::size_t needed) {
+        const std::size_t capacity = std::max({needed, capacity_ + capacity_ / 2, std::size_t{64}});
+        void* bigger = std::realloc(data_, capacity * sizeof(TokenId));
+        if (bigger == nullptr) throw std::bad_alloc();
+        data_ = static_cast<TokenId*>(bigger);
+        capacity_ = capacity;
+        advise_huge_pages(data_ + size_, (capacity - size_) * sizeof(TokenId));
+    }
+
+    TokenId* data_ = nullptr;
+    std::size_t size_ = 0, capacity_ = 0;
+};
+
+// Counts the ids it is given.
+class IdCounter {
+   public:
+    std::size_t size() const { return size_; }
+    void clear() { size_ = 0; }
+    void reserve_more(std::size_t) {}
+    void append(const TokenId*, std::size_t n) { size_ += n; }
+    void append_entry(const PieceTable::Entry& entry) noexcept { size_ += PieceTable::n_ids(entry); }
+
+   private:
+    std::size_t size_ = 0;
+};
+
+}  // namespace fissile

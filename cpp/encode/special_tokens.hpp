@@ -1,0 +1,68 @@
+// Finding added and special tokens in text, before anything else looks at it.
+//
+// Matches are leftmost, and of those that begin at one place the longest, among the tokens that are wanted. The tokens
+// lie in a small trie; a scan for their first bytes (usually just '<') skips the text in between.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base.hpp"
+
+namespace fissile {
+
+enum AddedTokenFlag : std::uint32_t {
+    kTokenSpecial = 1,
+    kTokenLeftStrip = 2,    // takes the white space before it
+    kTokenRightStrip = 4,   // takes the white space after it
+    kTokenSingleWord = 8,   // only where no word character touches it
+    kTokenNormalized = 16,  // found in the normalised text, not in the raw one
+};
+
+struct AddedToken {
+    std::string content;
+    TokenId id;
+    std::uint32_t flags;
+};
+
+class SpecialTokens {
+   public:
+    explicit SpecialTokens(std::vector<AddedToken> tokens);
+
+    bool empty() const { return tokens_.empty(); }
+    const std::vector<AddedToken>& tokens() const { return tokens_; }
+
+    struct Match {
+        std::size_t begin, end;  // with stripped white space; begin == end == text.size() and token == npos: none
+        std::size_t token;       // index into tokens()
+    };
+    static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+    // Which tokens a search looks for: one byte a token, not 0 for wanted.
+    using Wanted = std::vector<std::uint8_t>;
+
+    // First match in text[from, ...); what stands before `from` still counts as a neighbour of a word.
+    Match find(Bytes text, std::size_t from, const Wanted& wanted) const;
+
+   private:
+    struct Node {
+        std::uint32_t first_edge = 0, n_edges = 0;
+        std::size_t token = npos;
+    };
+    struct Edge {
+        std::uint8_t byte;
+        std::uint32_t node;
+    };
+
+    std::size_t next_candidate(Bytes text, std::size_t from) const;
+
+    std::vector<AddedToken> tokens_;
+    std::vector<Node> nodes_;
+    std::vector<Edge> edges_;
+    std::vector<std::uint8_t> first_bytes_;  // distinct first bytes
+    std::array<bool, 256> is_first_{};
+};
+
+}  // namespace fissile

@@ -1,0 +1,56 @@
+#include "merge/merge_backtrack.hpp"
+
+namespace fissile {
+
+bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept {
+    // Undo the merges of both in reverse order. `limit` is the order of the merge undone last: a merge across the
+    // border that comes before it would have been taken in its place. Of two merges of one rank the left one is first.
+    std::uint64_t limit = ~std::uint64_t{0};
+    for (;;) {
+        const PairMerge across = vocabulary.pairs().find(left, right);
+        if (across.rank != kNoRank && 2 * (std::uint64_t{across.rank} + 1) < limit) return false;
+        const std::uint32_t left_order = vocabulary.merge_order(left), right_order = vocabulary.merge_order(right);
+        if (left_order == 0 && right_order == 0) return true;
+        if (left_order > right_order) {
+            // A merge across of the same rank lies further right, so this one was first: limit excludes equality.
+            limit = 2 * std::uint64_t{left_order};
+            left = vocabulary.split_of(left).second;
+        } else {
+            limit = 2 * std::uint64_t{right_order} + 1;
+            right = vocabulary.split_of(right).first;
+        }
+    }
+}
+
+void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,
+                     BacktrackScratch& scratch) {
+    const std::size_t n = piece.size();
+    const std::size_t base = ids.size();
+    scratch.dead.assign(n / 64 + 1, 0);
+    const auto is_dead = [&](std::size_t i) { return (scratch.dead[i >> 6] >> (i & 63)) & 1; };
+    std::size_t position = 0;
+    TokenId candidate = n == 0 ? kNoToken : trie.longest_prefix(piece);
+    while (position < n) {
+        // Longest candidate that ends where encodings go on and that its left neighbour tolerates.
+        while (candidate != kNoToken &&
+               (is_dead(position + vocabulary.token_bytes(candidate).size()) ||
+                (ids.size() > base && !is_canonical_pair(vocabulary, ids.back(), candidate)))) {
+            candidate = trie.next_shorter(candidate);
+        }
+        if (candidate != kNoToken) {
+            ids.push_back(candidate);
+            position += vocabulary.token_bytes(candidate).size();
+            if (position < n) candidate = trie.longest_prefix(piece.subspan(position));
+        } else {
+            // Dead: take the last token back and go on with the next shorter one in its place. The first position
+            // never dies, since the canonical encoding exists.
+            scratch.dead[position >> 6] |= std::uint64_t{1} << (position & 63);
+            const TokenId last = ids.back();
+            ids.pop_back();
+            position -= vocabulary.token_bytes(last).size();
+            candidate = trie.next_shorter(last);
+        }
+    }
+}
+
+}  // namespace fissile

@@ -1,0 +1,31 @@
+// Merging a long piece in linear time, without merging: tokens are laid from left to right, longest first, and taken
+// back where two neighbours could not stand beside each other.
+//
+// A sequence of reachable tokens is the canonical encoding exactly if each neighbouring pair is: encoding the bytes of
+// the two gives the two. Unmerging both along their splits decides that (is_canonical_pair). So a depth-first search
+// over "next longest token here" finds the encoding; a position from which no continuation works is never tried again,
+// which bounds the work by the length times the depth of prefixes. The method is that of GitHub's `bpe` crate
+// (2024, "So many tokens, so little time"). Needs every byte to be a token and merges_are_ordered().
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base.hpp"
+#include "vocab/token_trie.hpp"
+#include "vocab/vocabulary.hpp"
+
+namespace fissile {
+
+struct BacktrackScratch {
+    std::vector<std::uint64_t> dead;  // a bit a position: no encoding goes on from here
+};
+
+// Whether encoding the bytes of left and right together gives these two tokens.
+bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept;
+
+// Appends the canonical encoding of a piece to ids.
+void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,
+                     BacktrackScratch& scratch);
+
+}  // namespace fissile

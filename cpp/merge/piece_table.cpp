@@ -1,0 +1,109 @@
+#include "merge/piece_table.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace fissile {
+
+namespace {
+
+// In an entry's last word while it is being written: no key has length 0.
+constexpr std::uint64_t kBeingWritten = 1;
+// Buckets a key may lie in, from its home on. Beyond them it is not kept: a lost entry costs a merge, a long search
+// would cost every miss.
+constexpr std::size_t kProbeBuckets = 8;
+
+}  // namespace
+
+const PieceTable::Entry* PieceTable::View::find(PieceKey key) const noexcept {
+    const std::size_t home = static_cast<std::size_t>(hash(key) >> shift_);
+    for (std::size_t i = 0; i < kProbeBuckets; ++i) {
+        const Entry* const bucket = entries_ + (((home + i) & (n_buckets_ - 1)) << 1);
+        if (const Entry* entry = find_in_bucket(bucket, key)) return entry;
+        if (bucket[1].high.load(std::memory_order_relaxed) == 0) return nullptr;
+    }
+    return nullptr;
+}
+
+PieceTable::PieceTable(std::size_t n_expected, std::size_t max_bytes) : max_bytes_(max_bytes) {
+    // Two entries a bucket; at most a load of 0.4 to begin with.
+    generations_.push_back(make_generation(std::bit_ceil(std::max<std::size_t>(n_expected * 5 / 4, 64))));
+    newest_.store(generations_.back().get(), std::memory_order_release);
+    current_.store(&generations_.back()->view, std::memory_order_release);
+}
+
+PieceTable::~PieceTable() = default;
+
+std::unique_ptr<PieceTable::Generation> PieceTable::make_generation(std::size_t n_buckets) const {
+    auto generation = std::make_unique<Generation>();
+    generation->memory = HugeBuffer(n_buckets * 2 * sizeof(Entry));
+    // Zero bytes are valid empty entries.
+    generation->view.entries_ = static_cast<Entry*>(generation->memory.data());
+    generation->view.n_buckets_ = n_buckets;
+    generation->view.shift_ = static_cast<unsigned>(64 - std::countr_zero(n_buckets));
+    return generation;
+}
+
+bool PieceTable::put(Generation& generation, PieceKey key, const std::uint64_t ids[2], std::uint64_t n_ids) {
+    const View& view = generation.view;
+    const std::size_t home = static_cast<std::size_t>(View::hash(key) >> view.shift_);
+    for (std::size_t i = 0; i < kProbeBuckets; ++i) {
+        Entry* const bucket = view.entries_ + (((home + i) & (view.n_buckets_ - 1)) << 1);
+        for (Entry* entry = bucket; entry != bucket + 2; ++entry) {
+            if (View::matches(*entry, key)) return true;
+            std::uint64_t empty = 0;
+            if (entry->high.load(std::memory_order_relaxed) != 0) continue;
+            if (!entry->high.compare_exchange_strong(empty, kBeingWritten, std::memory_order_relaxed)) continue;
+            entry->low.store(key.low, std::memory_order_relaxed);
+            entry->ids[0].store(ids[0], std::memory_order_relaxed);
+            entry->ids[1].store(ids[1], std::memory_order_relaxed);
+            entry->high.store(key.high | n_ids << 60, std::memory_order_release);
+            generation.n_used.fetch_add(1, std::memory_order_relaxed);
+            return true;
+        }
+    }
+    return false;
+}
+
+void PieceTable::insert(PieceKey key, const TokenId* ids, std::size_t n_ids) {
+    TokenId four[4] = {};
+    std::copy_n(ids, n_ids, four);
+    std::uint64_t pairs[2];
+    std::memcpy(pairs, four, 16);
+    Generation& generation = *newest_.load(std::memory_order_acquire);
+    const std::size_t n_entries = generation.view.n_buckets_ * 2;
+    if (generation.n_used.load(std::memory_order_relaxed) * 8 > n_entries * 5) {
+        if (n_entries * 2 * sizeof(Entry) > max_bytes_) return;
+        grow(generation.view.n_buckets_);
+        put(*newest_.load(std::memory_order_acquire), key, pairs, n_ids);
+    } else {
+        put(generation, key, pairs, n_ids);
+    }
+}
+
+// Another thread may insert into the old generation meanwhile; such an entry is lost and merged again when needed.
+void PieceTable::grow(std::size_t n_buckets_seen) {
+    const std::lock_guard lock(growing_);
+    Generation& old = *generations_.back();
+    if (old.view.n_buckets_ != n_buckets_seen) return;  // somebody else did it
+    auto bigger = make_generation(n_buckets_seen * 2);
+    for (const Entry* e = old.view.entries_; e != old.view.entries_ + old.view.n_buckets_ * 2; ++e) {
+        const std::uint64_t high = e->high.load(std::memory_order_acquire);
+        if (high == 0 || high == kBeingWritten) continue;
+        const std::uint64_t ids[2] = {e->ids[0].load(std::memory_order_relaxed),
+                                      e->ids[1].load(std::memory_order_relaxed)};
+        put(*bigger, {e->low.load(std::memory_order_relaxed), high << 4 >> 4}, ids, high >> 60);
+    }
+    generations_.push_back(std::move(bigger));
+    newest_.store(generations_.back().get(), std::memory_order_release);
+    current_.store(&generations_.back()->view, std::memory_order_release);
+}
+
+std::size_t PieceTable::n_bytes() const {
+    const std::lock_guard lock(growing_);
+    std::size_t n = 0;
+    for (const auto& generation : generations_) n += generation->memory.n_bytes();
+    return n;
+}
+
+}  // namespace fissile

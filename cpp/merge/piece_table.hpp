@@ -1,0 +1,145 @@
+// Pieces already merged: bytes -> ids, shared by all threads without locks.
+//
+// A piece of at most 15 bytes is a 16-byte key, its length in the last byte; with up to four ids an entry is 32 bytes
+// and two make a bucket of one cache line. Entries are written once and never change or move while a reader can see
+// them: a writer claims an empty entry by compare-and-swap, fills it, and publishes it by its last word. When the table
+// grows, a copy is published and the old one kept until the table dies (at most as much memory again). At its byte
+// budget it stops taking entries; what is in it stays useful.
+//
+// Reading is in two steps, so that a caller can compute many keys and prefetch before it looks at the first entry.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base.hpp"
+#include "cpu/hash.hpp"
+#include "cpu/huge_buffer.hpp"
+
+namespace fissile {
+
+inline constexpr std::size_t kMaxInlinePiece = 15;
+inline constexpr std::size_t kMaxInlineIds = 4;
+
+struct PieceKey {
+    std::uint64_t low;   // bytes 0 to 7
+    std::uint64_t high;  // bytes 8 to 14, and the length in the last byte
+};
+
+namespace piece_key_detail {
+struct Masks {
+    std::uint64_t low, high, or_high;
+};
+struct MaskTable {
+    Masks by_length[17];  // 16: too long for a key
+};
+constexpr MaskTable make_masks() {
+    MaskTable table{};
+    for (unsigned length = 0; length < 16; ++length) {
+        const auto ones = [](unsigned n) { return n >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1; };
+        table.by_length[length] = {ones(length), length > 8 ? ones(length - 8) : 0, std::uint64_t{length} << 56};
+    }
+    // Bytes, yet length 0: no entry has that.
+    table.by_length[16] = {0, 0, ~std::uint64_t{0} >> 8};
+    return table;
+}
+inline constexpr MaskTable kMasks = make_masks();
+}  // namespace piece_key_detail
+
+// Key of text[0, n_bytes); 16 bytes from `text` on can be read.
+inline PieceKey piece_key_from_16(const std::uint8_t* text, std::size_t n_bytes) noexcept {
+    const auto& m = piece_key_detail::kMasks.by_length[n_bytes < 16 ? n_bytes : 16];
+    PieceKey key;
+    std::memcpy(&key, text, 16);
+    key.low &= m.low;
+    key.high = (key.high & m.high) | m.or_high;
+    return key;
+}
+
+// Key of text[0, n_bytes); reads nothing else.
+inline PieceKey piece_key(const std::uint8_t* text, std::size_t n_bytes) noexcept {
+    if (n_bytes > kMaxInlinePiece) return {0, ~std::uint64_t{0} >> 8};
+    const std::size_t n_low = n_bytes < 8 ? n_bytes : 8;
+    return {load_word(text, n_low), load_word(text + n_low, n_bytes - n_low) | std::uint64_t{n_bytes} << 56};
+}
+
+class PieceTable {
+   public:
+    struct alignas(32) Entry {
+        std::atomic<std::uint64_t> high;  // key.high, with the number of ids in the upper half of its last byte
+        std::atomic<std::uint64_t> low;
+        std::atomic<std::uint64_t> ids[2];  // two ids each
+    };
+
+    // One generation of the table. Pointers into it stay valid as long as the PieceTable.
+    class View {
+       public:
+        // Hash of a key; its upper bits choose the bucket.
+        static std::uint64_t hash(PieceKey key) noexcept { return hash_words(key.low, key.high); }
+        const Entry* bucket(std::uint64_t hash) const noexcept { return entries_ + ((hash >> shift_) << 1); }
+        // The entry of a key among the two of its home bucket, or null.
+        static const Entry* find_in_bucket(const Entry* bucket, PieceKey key) noexcept {
+            const Entry* const first = matches(bucket[0], key) ? bucket : nullptr;
+            return matches(bucket[1], key) ? bucket + 1 : first;
+        }
+        // The entry of a key anywhere, or null.
+        const Entry* find(PieceKey key) const noexcept;
+
+       private:
+        friend class PieceTable;
+        static bool matches(const Entry& entry, PieceKey key) noexcept {
+            // Shifting the number of ids out leaves the key's 60 bits; an entry being written holds no length.
+            const std::uint64_t high = entry.high.load(std::memory_order_acquire);
+            const std::uint64_t low = entry.low.load(std::memory_order_relaxed);
+            return (((high ^ key.high) << 4) | (low ^ key.low)) == 0;
+        }
+        Entry* entries_ = nullptr;
+        std::size_t n_buckets_ = 0;
+        unsigned shift_ = 0;
+    };
+
+    PieceTable(std::size_t n_expected, std::size_t max_bytes);
+    ~PieceTable();
+    PieceTable(const PieceTable&) = delete;
+    PieceTable& operator=(const PieceTable&) = delete;
+
+    View view() const noexcept { return *current_.load(std::memory_order_acquire); }
+
+    static unsigned n_ids(const Entry& entry) noexcept {
+        return static_cast<unsigned>(entry.high.load(std::memory_order_relaxed) >> 60);
+    }
+    // Writes four ids, of which n_ids(entry) count.
+    static void copy_ids(const Entry& entry, TokenId* out) noexcept {
+        const std::uint64_t pair[2] = {entry.ids[0].load(std::memory_order_relaxed),
+                                       entry.ids[1].load(std::memory_order_relaxed)};
+        std::memcpy(out, pair, 16);
+    }
+
+    // Remembers a piece of 1 to 15 bytes and its 1 to 4 ids; may decline.
+    void insert(PieceKey key, const TokenId* ids, std::size_t n_ids);
+
+    std::size_t n_bytes() const;
+
+   private:
+    struct Generation {
+        HugeBuffer memory;
+        View view;
+        std::atomic<std::size_t> n_used{0};
+    };
+
+    std::unique_ptr<Generation> make_generation(std::size_t n_buckets) const;
+    static bool put(Generation& generation, PieceKey key, const std::uint64_t ids[2], std::uint64_t n_ids);
+    void grow(std::size_t n_buckets_seen);
+
+    std::atomic<const View*> current_;
+    std::atomic<Generation*> newest_;
+    mutable std::mutex growing_;
+    std::vector<std::unique_ptr<Generation>> generations_;
+    std::size_t max_bytes_;
+};
+
+}  // namespace fissile

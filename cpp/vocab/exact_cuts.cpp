@@ -1,0 +1,129 @@
+#include "vocab/exact_cuts.hpp"
+
+#include <bit>
+#include <utility>
+
+#include "text/utf8.hpp"
+
+namespace fissile {
+
+namespace {
+
+constexpr bool is_continuation(std::uint8_t byte) { return (byte & 0xc0) == 0x80; }
+
+constexpr std::size_t length_from_lead(std::uint8_t lead) {
+    return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+std::uint32_t pack(const std::uint8_t* bytes, std::size_t n) { return static_cast<std::uint32_t>(load_word(bytes, n)); }
+
+}  // namespace
+
+ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
+    : chars_alphabet_(vocabulary.options().alphabet == Alphabet::kChars), before_spaces_(before_spaces) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs;
+    for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
+        if (!vocabulary.is_reachable(id)) continue;
+        const auto [left, right] = vocabulary.split_of(id);
+        if (left != kNoToken) note_pairs(vocabulary.token_bytes(id), pairs);
+    }
+    for (const Merge& merge : vocabulary.merges()) {
+        never_ |= !vocabulary.is_reachable(merge.left) && vocabulary.token_bytes(merge.left).size() == 1;
+        never_ |= !vocabulary.is_reachable(merge.right) && vocabulary.token_bytes(merge.right).size() == 1;
+    }
+    const std::size_t n_words = std::bit_ceil(pairs.size() / 4 + 16);  // at least 16 bits a pair
+    pairs_.assign(n_words, 0);
+    pairs_mask_ = n_words - 1;
+    for (const auto& [left, right] : pairs) {
+        const std::uint64_t h = hash(left, right);
+        pairs_[(h >> 6) & pairs_mask_] |= std::uint64_t{1} << (h & 63);
+    }
+}
+
+void ExactCuts::note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std::uint64_t>>& pairs) {
+    for (std::size_t i = 1; i < token.size(); ++i) {
+        if (is_continuation(token[i])) continue;
+        std::size_t begin = i - 1;
+        while (begin > 0 && is_continuation(token[begin])) --begin;
+        const bool left_partial = is_continuation(token[begin]);
+        const std::size_t right_size = length_from_lead(token[i]);
+        const bool right_partial = i + right_size > token.size();
+        if (token[i - 1] < 0x80 && token[i] < 0x80) {
+            ascii_[token[i - 1]][token[i] >> 6] |= std::uint64_t{1} << (token[i] & 63);
+            continue;
+        }
+        if (left_partial || right_partial) {
+            partial_[token[i - 1]][token[i] >> 6] |= std::uint64_t{1} << (token[i] & 63);
+        }
+        // A longer run of continuation bytes than any character has stands in no valid text.
+        const std::size_t left_size = i - begin;
+        if (left_size > 4) continue;
+        pairs.emplace_back(left_partial ? kOneByteOnly | token[i - 1] : pack(token.data() + begin, left_size),
+                           right_partial ? kOneByteOnly | token[i] : pack(token.data() + i, right_size));
+    }
+}
+
+bool ExactCuts::joined(std::uint32_t left, std::uint32_t right, std::uint8_t left_last, std::uint8_t right_first) const {
+    if (in_set(left, right)) return true;
+    if (!((partial_[left_last][right_first >> 6] >> (right_first & 63)) & 1)) return false;
+    return in_set(kOneByteOnly | left_last, right) || in_set(left, kOneByteOnly | right_first) ||
+           in_set(kOneByteOnly | left_last, kOneByteOnly | right_first);
+}
+
+ScanResult ExactCuts::cut(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const {
+    const std::uint8_t* const bytes = text.data();
+    const std::size_t n = text.size();
+    std::size_t n_ends = 0;
+    if (position >= n) return {0, n};
+    if (never_) {
+        ends[0] = static_cast<std::uint32_t>(n);
+        return {1, n};
+    }
+    std::size_t i = position;
+    constexpr std::uint32_t kInvalidChar = 0;  // the packed bytes of NUL too, which is decided by the ASCII table
+    std::uint32_t left = 0;
+    bool left_ascii = false, have_left = false;
+    while (i < n) {
+        const std::uint8_t byte = bytes[i];
+        if (byte < 0x80) {
+            // Runs of ASCII: one bit test a byte.
+            if (have_left) {
+                const bool keep = left_ascii ? ascii_joined(static_cast<std::uint8_t>(left), byte)
+                                             : left == kInvalidChar || joined(left, byte, bytes[i - 1], byte);
+                if (!keep || (before_spaces_ && byte == ' ')) {
+                    ends[n_ends++] = static_cast<std::uint32_t>(i);
+                    if (n_ends == capacity) return {n_ends, i};
+                }
+            }
+            left = byte;
+            left_ascii = true;
+            ++i;
+        } else {
+            const Char c = decode_char(bytes + i, n - i);
+            const bool space = chars_alphabet_ && c.code_point == 0x2581;
+            const std::uint32_t right = c.code_point == kInvalid ? kInvalidChar : space ? ' ' : pack(bytes + i, c.n_bytes);
+            if (have_left) {
+                bool keep;
+                if (space && left_ascii) {
+                    keep = ascii_joined(static_cast<std::uint8_t>(left), ' ');
+                } else {
+                    keep = right == kInvalidChar || (left == kInvalidChar && !left_ascii) ||
+                           joined(left, right, left_ascii ? static_cast<std::uint8_t>(left) : bytes[i - 1],
+                                  space ? std::uint8_t{' '} : byte);
+                }
+                if (!keep || (before_spaces_ && space)) {
+                    ends[n_ends++] = static_cast<std::uint32_t>(i);
+                    if (n_ends == capacity) return {n_ends, i};
+                }
+            }
+            left = right;
+            left_ascii = space;
+            i += c.n_bytes;
+        }
+        have_left = true;
+    }
+    ends[n_ends++] = static_cast<std::uint32_t>(n);
+    return {n_ends, n};
+}
+
+}  // namespace fissile

@@ -1,0 +1,367 @@
+#include "vocab/vocabulary.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "merge/merge_short.hpp"
+#include "text/utf8.hpp"
+
+namespace fissile {
+
+namespace {
+
+// Tokens up to this length merge by the array kernel when the vocabulary is built; longer ones by the queue.
+constexpr std::size_t kArrayMergeSymbols = 128;
+
+std::string quoted(Bytes bytes) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string text = "b'";
+    for (std::size_t i = 0; i < bytes.size() && i < 40; ++i) {
+        const std::uint8_t b = bytes[i];
+        if (b >= 32 && b < 127 && b != '\'' && b != '\\') {
+            text += static_cast<char>(b);
+        } else {
+            text += {'\\', 'x', kHex[b >> 4], kHex[b & 15]};
+        }
+    }
+    return text + (bytes.size() > 40 ? "...'" : "'");
+}
+
+}  // namespace
+
+TokenId Vocabulary::find(Bytes token) const {
+    if (token.empty()) return kNoToken;
+    return index_.find(token, [this](TokenId id) { return token_bytes(id); });
+}
+
+TokenId Vocabulary::char_symbol(std::uint32_t code_point) const {
+    if (code_point < bmp_symbols_.size()) return bmp_symbols_[code_point];
+    const auto found = astral_symbols_.find(code_point);
+    return found == astral_symbols_.end() ? kNoToken : found->second;
+}
+
+VocabularyBuilder::VocabularyBuilder(std::string source, ModelOptions options)
+    : source_(std::move(source)), v_(std::make_shared<Vocabulary>()) {
+    v_->options_ = options;
+}
+
+void VocabularyBuilder::fail(const std::string& what) const { throw FileError(source_ + ": " + what); }
+
+void VocabularyBuilder::add(TokenId id, Bytes bytes, Vocabulary::Kind kind) {
+    if (id > kMaxTokenId) {
+        fail("id " + std::to_string(id) + " of token " + quoted(bytes) + " is above the largest supported, " +
+             std::to_string(kMaxTokenId));
+    }
+    if (data_.size() + bytes.size() > 0xffffffffu) fail("tokens hold more than 4 GiB of bytes");
+    entries_.push_back({id, static_cast<std::uint32_t>(data_.size()), static_cast<std::uint32_t>(bytes.size()), kind});
+    data_.insert(data_.end(), bytes.begin(), bytes.end());
+}
+
+void VocabularyBuilder::add_model_token(TokenId id, Bytes bytes) {
+    if (bytes.empty()) fail("token with id " + std::to_string(id) + " is empty");
+    add(id, bytes, Vocabulary::Kind::kModel);
+}
+
+void VocabularyBuilder::add_fallback_token(TokenId id, std::uint8_t byte) {
+    add(id, {&byte, 1}, Vocabulary::Kind::kFallback);
+}
+
+void VocabularyBuilder::add_added_token(TokenId id, Bytes content, bool special) {
+    if (content.empty()) fail("added token with id " + std::to_string(id) + " is empty");
+    add(id, content, special ? Vocabulary::Kind::kSpecial : Vocabulary::Kind::kAdded);
+}
+
+void VocabularyBuilder::lay_out_tokens() {
+    Vocabulary& v = *v_;
+    if (entries_.empty()) fail("no tokens");
+    std::size_t n_vocab = 0, n_model = 0;
+    for (const Entry& e : entries_) {
+        n_vocab = std::max(n_vocab, std::size_t{e.id} + 1);
+        if (e.kind == Vocabulary::Kind::kModel) n_model = std::max(n_model, std::size_t{e.id} + 1);
+    }
+    // A file with one token and id 200,000,000 is broken; do not allocate for it.
+    if (n_vocab > entries_.size() * 16 + (1u << 20)) {
+        fail("largest id is " + std::to_string(n_vocab - 1) + ", but there are only " +
+             std::to_string(entries_.size()) + " tokens");
+    }
+    constexpr std::uint32_t kNone = 0xffffffffu;
+    std::vector<std::uint32_t> entry_of(n_vocab, kNone);
+    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+        const Entry& e = entries_[i];
+        const bool added = e.kind == Vocabulary::Kind::kAdded || e.kind == Vocabulary::Kind::kSpecial;
+        if (entry_of[e.id] != kNone && !added) {
+            const Entry& first = entries_[entry_of[e.id]];
+            fail("id " + std::to_string(e.id) + " is given twice, to " + quoted({data_.data() + first.begin, first.size}) +
+                 " and to " + quoted({data_.data() + e.begin, e.size}));
+        }
+        entry_of[e.id] = i;
+    }
+    v.token_data_.reserve(data_.size());
+    v.token_begin_.reserve(n_vocab + 1);
+    v.kinds_.assign(n_vocab, Vocabulary::Kind::kUnused);
+    for (std::size_t id = 0; id < n_vocab; ++id) {
+        v.token_begin_.push_back(static_cast<std::uint32_t>(v.token_data_.size()));
+        if (entry_of[id] == kNone) {
+            if (id < n_model) fail("no token has id " + std::to_string(id) + "; ids must have no holes");
+            continue;
+        }
+        const Entry& e = entries_[entry_of[id]];
+        v.kinds_[id] = e.kind;
+        v.token_data_.insert(v.token_data_.end(), data_.begin() + e.begin, data_.begin() + e.begin + e.size);
+    }
+    v.token_begin_.push_back(static_cast<std::uint32_t>(v.token_data_.size()));
+    v.reachable_.assign(n_vocab, false);
+    v.splits_.assign(n_vocab, {kNoToken, kNoToken});
+    v.merge_orders_.assign(n_vocab, 0);
+}
+
+void VocabularyBuilder::index_tokens() {
+    Vocabulary& v = *v_;
+    v.index_.reserve(entries_.size());
+    const auto bytes_of = [&v](TokenId id) { return v.token_bytes(id); };
+    for (const Entry& e : entries_) {
+        if (e.kind != Vocabulary::Kind::kModel) continue;
+        // An id that was named again as an added token keeps its place in the model only with the same bytes.
+        const Bytes bytes = v.token_bytes(e.id);
+        if (bytes.size() != e.size || std::memcmp(bytes.data(), data_.data() + e.begin, e.size) != 0) continue;
+        const TokenId first = v.index_.insert(e.id, bytes_of);
+        if (first != e.id && v.options_.alphabet == Alphabet::kBytes) {
+            fail("token " + quoted(bytes) + " is given twice, with ids " + std::to_string(first) + " and " +
+                 std::to_string(e.id));
+        }
+    }
+}
+
+void VocabularyBuilder::set_symbols() {
+    Vocabulary& v = *v_;
+    v.byte_symbols_.fill(kNoToken);
+    v.fallback_symbols_.fill(kNoToken);
+    for (const Entry& e : entries_) {
+        if (e.kind == Vocabulary::Kind::kFallback) v.fallback_symbols_[data_[e.begin]] = e.id;
+    }
+    if (v.options_.alphabet == Alphabet::kBytes) {
+        v.byte_pairs_.assign(65536, PairMerge{});
+        v.has_all_bytes_ = true;
+        for (unsigned byte = 0; byte < 256; ++byte) {
+            const auto b = static_cast<std::uint8_t>(byte);
+            const TokenId id = v.find({&b, 1});
+            v.byte_symbols_[byte] = id;
+            if (id == kNoToken) {
+                v.has_all_bytes_ = false;
+            } else {
+                v.reachable_[id] = true;
+            }
+        }
+        return;
+    }
+    v.bmp_symbols_.assign(65536, kNoToken);
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const Bytes token = v.token_bytes(id);
+        if (token.empty() || token.size() > 4) continue;
+        const Char c = decode_char(token.data(), token.size());
+        if (c.code_point == kInvalid || c.n_bytes != token.size() || v.find(token) != id) continue;
+        if (c.code_point < 65536) {
+            v.bmp_symbols_[c.code_point] = id;
+        } else {
+            v.astral_symbols_[c.code_point] = id;
+        }
+        v.reachable_[id] = true;
+    }
+    // Tokens are spelt with a space for U+2581, so the character itself is looked up as a space.
+    v.bmp_symbols_[0x2581] = v.bmp_symbols_[' '];
+}
+
+void VocabularyBuilder::insert_pair(TokenId left, TokenId right, PairMerge merge) {
+    Vocabulary& v = *v_;
+    v.pairs_.insert(left, right, merge);
+    if (v.options_.alphabet != Alphabet::kBytes) return;
+    const Bytes l = v.token_bytes(left), r = v.token_bytes(right);
+    if (l.size() == 1 && r.size() == 1 && v.byte_symbols_[l[0]] == left && v.byte_symbols_[r[0]] == right) {
+        v.byte_pairs_[std::size_t{l[0]} << 8 | r[0]] = merge;
+    }
+}
+
+// Merges the token's own symbols until two are left, which then are symbols_[0] and [1]; false if more are left,
+// or the token is one symbol, or some symbol is not in the vocabulary.
+bool VocabularyBuilder::merge_to_two(TokenId id) {
+    const Vocabulary& v = *v_;
+    const Bytes token = v.token_bytes(id);
+    symbols_.clear();
+    next_.clear();
+    if (v.options_.alphabet == Alphabet::kBytes) {
+        for (const std::uint8_t byte : token) symbols_.push_back(v.byte_symbols_[byte]);
+        for (std::size_t i = 0; i + 1 < token.size(); ++i) next_.push_back(v.byte_pair(token[i], token[i + 1]));
+    } else {
+        for (std::size_t i = 0; i < token.size();) {
+            const Char c = decode_char(token.data() + i, token.size() - i);
+            symbols_.push_back(c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point));
+            i += c.n_bytes;
+        }
+        for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) next_.push_back(v.pairs_.find(symbols_[i], symbols_[i + 1]));
+    }
+    if (symbols_.size() < 2 || std::find(symbols_.begin(), symbols_.end(), kNoToken) != symbols_.end()) return false;
+    if (symbols_.size() > kArrayMergeSymbols) {
+        merge_queue(v.pairs_, symbols_, queue_, 2);
+        return symbols_.size() == 2;
+    }
+    return merge_short(v.pairs_, symbols_.data(), next_.data(), symbols_.size(), 2) == 2;
+}
+
+void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right) {
+    Vocabulary& v = *v_;
+    v.reachable_[id] = true;
+    v.splits_[id] = {left, right};
+}
+
+// Whether tiktoken's rule (any pair that spells a token, smallest rank first) makes the token of its own bytes.
+// Slow and direct: only for the few tokens that the pairs derived so far do not reach.
+bool VocabularyBuilder::spells_out_by_ranks(TokenId id) const {
+    const Vocabulary& v = *v_;
+    const Bytes token = v.token_bytes(id);
+    std::vector<std::size_t> cuts(token.size() + 1);
+    std::iota(cuts.begin(), cuts.end(), std::size_t{0});
+    while (cuts.size() > 2) {
+        TokenId best = kNoToken;
+        std::size_t at = 0;
+        for (std::size_t i = 0; i + 2 < cuts.size(); ++i) {
+            const TokenId joined = v.find(token.subspan(cuts[i], cuts[i + 2] - cuts[i]));
+            if (joined < best) {
+                best = joined;
+                at = i + 1;
+            }
+        }
+        if (best == kNoToken) return false;
+        cuts.erase(cuts.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    return true;
+}
+
+// One pair a token: merge its bytes with the pairs of smaller ranks; if two parts are left they are its pair.
+//
+// A token that this does not reach is unreachable under the full rule too, unless some merge of a *larger* rank has to
+// come first inside it. Those are checked by the rule itself; if one is reachable after all the ranks are not in order,
+// false is returned, and the caller lists every pair instead.
+bool VocabularyBuilder::derive_rank_merges() {
+    Vocabulary& v = *v_;
+    v.pairs_.reserve(entries_.size());
+    std::vector<TokenId> unreached;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (v.kinds_[id] != Vocabulary::Kind::kModel || v.token_bytes(id).size() < 2) continue;
+        if (!merge_to_two(id)) {
+            unreached.push_back(id);
+            continue;
+        }
+        insert_pair(symbols_[0], symbols_[1], {id, id});
+        note_split(id, symbols_[0], symbols_[1]);
+        v.merges_.push_back({symbols_[0], symbols_[1], id});
+    }
+    // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
+    return std::none_of(unreached.begin(), unreached.end(), [&](TokenId id) {
+        return v.token_bytes(id).size() > 512 || spells_out_by_ranks(id);
+    });
+}
+
+// Every pair of tokens that spells a token, with the token's rank.
+void VocabularyBuilder::insert_all_splits(const std::vector<std::uint32_t>& rank_of) {
+    Vocabulary& v = *v_;
+    std::vector<std::pair<std::uint32_t, Merge>> found;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (rank_of[id] == kNoRank) continue;
+        const Bytes token = v.token_bytes(id);
+        for (std::size_t cut = 1; cut < token.size(); ++cut) {
+            const TokenId left = v.find(token.first(cut));
+            if (left == kNoToken || rank_of[left] == kNoRank) continue;
+            const TokenId right = v.find(token.subspan(cut));
+            if (right != kNoToken && rank_of[right] != kNoRank) found.push_back({rank_of[id], {left, right, id}});
+        }
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    v.pairs_ = PairRanks(found.size());
+    v.merges_.clear();
+    for (const auto& [rank, merge] : found) {
+        insert_pair(merge.left, merge.right, {rank, merge.result});
+        v.merges_.push_back(merge);
+    }
+}
+
+void VocabularyBuilder::find_splits() {
+    Vocabulary& v = *v_;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (v.find(v.token_bytes(id)) != id || !merge_to_two(id)) continue;
+        if (v.pairs_.find(symbols_[0], symbols_[1]).id == id) note_split(id, symbols_[0], symbols_[1]);
+    }
+}
+
+void VocabularyBuilder::check_order() {
+    Vocabulary& v = *v_;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const auto [left, right] = v.splits_[id];
+        if (left != kNoToken) v.merge_orders_[id] = v.pairs_.find(left, right).rank + 1;
+    }
+    v.merges_are_ordered_ = true;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const auto [left, right] = v.splits_[id];
+        if (left == kNoToken) continue;
+        if (v.merge_orders_[left] >= v.merge_orders_[id] || v.merge_orders_[right] >= v.merge_orders_[id]) {
+            v.merges_are_ordered_ = false;
+            return;
+        }
+    }
+}
+
+std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
+    lay_out_tokens();
+    index_tokens();
+    set_symbols();
+    Vocabulary& v = *v_;
+    if (!derive_rank_merges()) {
+        std::vector<std::uint32_t> rank_of(v.n_vocab(), kNoRank);
+        for (TokenId id = 0; id < v.n_vocab(); ++id) {
+            if (v.kinds_[id] == Vocabulary::Kind::kModel) rank_of[id] = id;
+        }
+        insert_all_splits(rank_of);
+        std::fill(v.splits_.begin(), v.splits_.end(), std::pair{kNoToken, kNoToken});
+        find_splits();
+    }
+    check_order();
+    return v_;
+}
+
+std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<Merge> merges) {
+    lay_out_tokens();
+    index_tokens();
+    set_symbols();
+    Vocabulary& v = *v_;
+    v.pairs_.reserve(merges.size());
+    for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
+        insert_pair(merges[rank].left, merges[rank].right, {rank, merges[rank].result});
+    }
+    v.merges_ = std::move(merges);
+    find_splits();
+    check_order();
+    return v_;
+}
+
+std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_scores(const std::vector<TokenId>& pieces,
+                                                                   const std::vector<float>& scores) {
+    lay_out_tokens();
+    index_tokens();
+    set_symbols();
+    Vocabulary& v = *v_;
+    std::vector<float> order(scores);
+    std::sort(order.begin(), order.end(), std::greater<>());
+    order.erase(std::unique(order.begin(), order.end()), order.end());
+    std::vector<std::uint32_t> rank_of(v.n_vocab(), kNoRank);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        // Pieces of equal score have equal rank: SentencePiece merges the leftmost of them first.
+        const auto at = std::lower_bound(order.begin(), order.end(), scores[i], std::greater<>());
+        rank_of[pieces[i]] = static_cast<std::uint32_t>(at - order.begin());
+    }
+    insert_all_splits(rank_of);
+    find_splits();
+    check_order();
+    return v_;
+}
+
+}  // namespace fissile

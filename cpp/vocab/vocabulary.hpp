@@ -1,0 +1,157 @@
+// A BPE model, immutable once built: tokens, merges, and what is derived from them.
+//
+// Three kinds of file become one model. Symbols (bytes, or characters) are merged by a table of pairs:
+//   rank files      any pair that spells a token merges, with the token's rank (tiktoken);
+//   merge lists     the listed pairs merge, in the order of the list (tokenizers);
+//   scored pieces   any pair that spells a piece merges, best score first (SentencePiece).
+//
+// For each token, canonical merging makes it from one pair only. (No merge crosses the bounds of a token that comes
+// out, so what happens inside is what happens to the token's bytes alone, and that is deterministic.) The table of a
+// rank file therefore holds one pair a token, found by merging the token's own bytes: see
+// VocabularyBuilder::derive_rank_merges.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base.hpp"
+#include "merge/merge_queue.hpp"
+#include "vocab/pair_ranks.hpp"
+#include "vocab/token_index.hpp"
+
+namespace fissile {
+
+enum class Alphabet : std::uint8_t {
+    kBytes,  // symbols are bytes
+    kChars,  // symbols are characters; U+2581 and the space are one symbol
+};
+
+struct Merge {
+    TokenId left, right, result;
+};
+
+struct ModelOptions {
+    Alphabet alphabet = Alphabet::kBytes;
+    bool ignore_merges = false;   // a whole span that is a token is that token, merges unasked
+    bool byte_fallback = false;   // characters outside the vocabulary become <0xNN> tokens
+    bool fuse_unk = false;        // neighbouring unknown characters become one unknown token
+    TokenId unk = kNoToken;       // what unknown characters become; kNoToken: nothing at all
+    bool unknown_is_error = false;  // what unknown bytes are in a rank file
+};
+
+class Vocabulary {
+   public:
+    std::size_t n_vocab() const { return token_begin_.size() - 1; }
+    bool has_token(TokenId id) const { return id < kinds_.size() && kinds_[id] != Kind::kUnused; }
+    bool is_special(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kSpecial; }
+    bool is_added(TokenId id) const {
+        return id < kinds_.size() && (kinds_[id] == Kind::kSpecial || kinds_[id] == Kind::kAdded);
+    }
+    // What the token decodes to; empty for ids that are not used.
+    Bytes token_bytes(TokenId id) const {
+        return {token_data_.data() + token_begin_[id], token_begin_[id + 1] - token_begin_[id]};
+    }
+    // Id of the model's token with these bytes (added and byte-fallback tokens excluded), or kNoToken.
+    TokenId find(Bytes token) const;
+
+    const ModelOptions& options() const { return options_; }
+    const PairRanks& pairs() const { return pairs_; }
+    // Bytes alphabet: the symbol of a byte (kNoToken: none), and the merge of two neighbouring bytes.
+    TokenId byte_symbol(std::uint8_t byte) const { return byte_symbols_[byte]; }
+    PairMerge byte_pair(std::uint8_t left, std::uint8_t right) const {
+        return byte_pairs_[std::size_t{left} << 8 | right];
+    }
+    bool has_all_bytes() const { return has_all_bytes_; }
+    // Characters alphabet: the symbol of a character, or kNoToken.
+    TokenId char_symbol(std::uint32_t code_point) const;
+    // The <0xNN> token of a byte, or kNoToken.
+    TokenId fallback_symbol(std::uint8_t byte) const { return fallback_symbols_[byte]; }
+
+    // Merging the token's own bytes gives the token back.
+    bool is_reachable(TokenId id) const { return reachable_[id]; }
+    // The pair that canonical merging makes a reachable token from; {kNoToken, kNoToken} for a symbol.
+    std::pair<TokenId, TokenId> split_of(TokenId id) const { return splits_[id]; }
+    // Rank of that merge plus one; 0 for a symbol.
+    std::uint32_t merge_order(TokenId id) const { return merge_orders_[id]; }
+    // Every reachable token merges later than its two parts, so validity of neighbours can be decided by unmerging.
+    bool merges_are_ordered() const { return merges_are_ordered_; }
+    // Merges in rank order: the listed ones, or those derived from ranks.
+    const std::vector<Merge>& merges() const { return merges_; }
+
+   private:
+    friend class VocabularyBuilder;
+    enum class Kind : std::uint8_t { kUnused, kModel, kFallback, kAdded, kSpecial };
+
+    std::vector<std::uint8_t> token_data_;
+    std::vector<std::uint32_t> token_begin_;  // n_vocab + 1
+    std::vector<Kind> kinds_;
+    TokenIndex index_;
+    ModelOptions options_;
+    PairRanks pairs_;
+    std::vector<PairMerge> byte_pairs_;  // 65,536 for the bytes alphabet
+    std::array<TokenId, 256> byte_symbols_{};
+    std::array<TokenId, 256> fallback_symbols_{};
+    std::vector<TokenId> bmp_symbols_;  // 65,536 for the characters alphabet
+    std::unordered_map<std::uint32_t, TokenId> astral_symbols_;
+    bool has_all_bytes_ = false;
+    std::vector<bool> reachable_;
+    std::vector<std::pair<TokenId, TokenId>> splits_;
+    std::vector<std::uint32_t> merge_orders_;
+    bool merges_are_ordered_ = false;
+    std::vector<Merge> merges_;
+};
+
+// Collects tokens, checks them, and builds a Vocabulary. Errors are FileErrors that begin with `source`.
+class VocabularyBuilder {
+   public:
+    VocabularyBuilder(std::string source, ModelOptions options);
+
+    // A token of the model, spelt as it decodes (characters alphabet: a space for U+2581).
+    void add_model_token(TokenId id, Bytes bytes);
+    // The token <0xNN>.
+    void add_fallback_token(TokenId id, std::uint8_t byte);
+    // A token found in text beside the model. An id of the model may be named again: it becomes added too.
+    void add_added_token(TokenId id, Bytes content, bool special);
+
+    // Each finishes the builder. An id below the model's largest that nothing was added for is an error.
+    std::shared_ptr<const Vocabulary> finish_ranks();
+    std::shared_ptr<const Vocabulary> finish_merges(std::vector<Merge> merges);
+    // scores[i] belongs to the i-th mergeable piece named; higher merges first.
+    std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces, const std::vector<float>& scores);
+
+   private:
+    struct Entry {
+        TokenId id;
+        std::uint32_t begin, size;
+        Vocabulary::Kind kind;
+    };
+
+    [[noreturn]] void fail(const std::string& what) const;
+    void add(TokenId id, Bytes bytes, Vocabulary::Kind kind);
+    void lay_out_tokens();
+    void index_tokens();
+    void set_symbols();
+    void insert_pair(TokenId left, TokenId right, PairMerge merge);
+    bool derive_rank_merges();
+    void insert_all_splits(const std::vector<std::uint32_t>& rank_of);
+    bool spells_out_by_ranks(TokenId id) const;
+    void find_splits();
+    void note_split(TokenId id, TokenId left, TokenId right);
+    bool merge_to_two(TokenId id);
+    void check_order();
+
+    std::string source_;
+    std::vector<std::uint8_t> data_;
+    std::vector<Entry> entries_;
+    std::shared_ptr<Vocabulary> v_;
+    std::vector<TokenId> symbols_;  // scratch of merge_to_two, and what it leaves
+    std::vector<PairMerge> next_;
+    MergeQueueScratch queue_;
+};
+
+}  // namespace fissile
