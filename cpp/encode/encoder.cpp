@@ -4,6 +4,7 @@
 #include <array>
 
 #include "merge/merge_short.hpp"
+#include "text/nfc_check.hpp"
 #include "text/utf8.hpp"
 
 namespace fissile {
@@ -33,10 +34,11 @@ DisallowedSpecial::DisallowedSpecial(std::string token_text)
     : Error("text holds the special token " + token_text), token_(std::move(token_text)) {}
 
 Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options,
-                 std::vector<AddedToken> added_tokens)
+                 std::vector<AddedToken> added_tokens, Normalizer to_nfc)
     : vocabulary_(std::move(vocabulary)),
       options_(options),
       specials_(std::move(added_tokens)),
+      to_nfc_(std::move(to_nfc)),
       scan_(options.cut_by_vocabulary ? nullptr : scanner_for(options.pattern)),
       cuts_(*vocabulary_, options.split_before_spaces),
       backtracks_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
@@ -65,37 +67,61 @@ const TokenTrie& Encoder::trie() const {
     return *trie_;
 }
 
-void Encoder::encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdArray& sink) const {
-    encode_text(text, modes, workspace, sink);
+SpecialPlan Encoder::plan(const std::vector<SpecialMode>& modes) const {
+    SpecialPlan plan;
+    for (std::size_t i = 0; i < modes.size(); ++i) {
+        const bool normalized = (specials_.tokens()[i].flags & kTokenNormalized) != 0;
+        plan.disallowed.push_back(modes[i] == SpecialMode::kDisallowed);
+        plan.raw.push_back(modes[i] == SpecialMode::kTaken && !normalized);
+        plan.normalized.push_back(modes[i] == SpecialMode::kTaken && normalized);
+        plan.any_disallowed |= plan.disallowed.back() != 0;
+        plan.any_raw |= plan.raw.back() != 0;
+        plan.any_normalized |= plan.normalized.back() != 0;
+    }
+    return plan;
 }
 
-void Encoder::encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdCounter& sink) const {
-    encode_text(text, modes, workspace, sink);
+void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdArray& sink, bool at_start) const {
+    encode_text(text, plan, workspace, sink, at_start);
+}
+
+void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdCounter& sink, bool at_start) const {
+    encode_text(text, plan, workspace, sink, at_start);
 }
 
 template <class Sink>
-void Encoder::encode_text(Bytes text, const SpecialModes& modes, Workspace& ws, Sink& sink) const {
-    bool any_taken = false, any_disallowed = false;
-    for (const std::uint8_t mode : modes) {
-        any_taken |= mode == 1;
-        any_disallowed |= mode == 2;
-    }
-    SpecialTokens::Wanted wanted;
-    if (any_disallowed) {
-        wanted = modes;
-        for (std::uint8_t& mode : wanted) mode = mode == 2;
-        const SpecialTokens::Match match = specials_.find(text, 0, wanted);
+void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const {
+    if (plan.any_disallowed) {
+        const SpecialTokens::Match match = specials_.find(text, 0, plan.disallowed);
         if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
     }
-    if (!any_taken) {
-        encode_stretch(text, true, ws, sink);
+    if (!plan.any_raw) {
+        encode_raw(text, plan, at_start, ws, sink);
         return;
     }
-    wanted = modes;
-    for (std::uint8_t& mode : wanted) mode = mode == 1;
     for (std::size_t position = 0;;) {
-        const SpecialTokens::Match match = specials_.find(text, position, wanted);
-        encode_stretch(text.subspan(position, match.begin - position), position == 0, ws, sink);
+        const SpecialTokens::Match match = specials_.find(text, position, plan.raw);
+        encode_raw(text.subspan(position, match.begin - position), plan, at_start && position == 0, ws, sink);
+        if (match.token == SpecialTokens::npos) return;
+        sink.append(&specials_.tokens()[match.token].id, 1);
+        position = match.end;
+    }
+}
+
+// Text between tokens that are found in raw text: normalised, then searched for the others.
+template <class Sink>
+void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, Workspace& ws, Sink& sink) const {
+    if (to_nfc_ && !is_nfc_quick(text)) {
+        to_nfc_(text, ws.normalized);
+        text = ws.normalized;
+    }
+    if (!plan.any_normalized) {
+        encode_stretch(text, first, ws, sink);
+        return;
+    }
+    for (std::size_t position = 0;;) {
+        const SpecialTokens::Match match = specials_.find(text, position, plan.normalized);
+        encode_stretch(text.subspan(position, match.begin - position), first && position == 0, ws, sink);
         if (match.token == SpecialTokens::npos) return;
         sink.append(&specials_.tokens()[match.token].id, 1);
         position = match.end;
@@ -123,8 +149,11 @@ void Encoder::encode_stretch(Bytes text, bool first, Workspace& ws, Sink& sink) 
 
 template <class Sink>
 void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
-    if (text.size() > kMaxStretch) throw Error("text of " + std::to_string(text.size()) + " bytes without a special token in it; 2 GiB is the most one stretch may have");
+    if (text.size() > kMaxStretch) {
+        throw Error("text has " + std::to_string(text.size()) + " bytes without a special token; 2 GiB is the most");
+    }
     for (std::size_t position = 0; position < text.size();) {
+        if (ws.interrupt != nullptr) ws.interrupt->check();
         const ScanResult scanned = scan_ == nullptr ? cuts_.cut(text, position, ws.span_ends, Workspace::kSpans)
                                                     : scan_(text, position, ws.span_ends, Workspace::kSpans);
         look_up_spans(text, position, scanned.n_spans, ws, sink);

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "base.hpp"
+#include "cpu/interrupt.hpp"
 #include "encode/id_sink.hpp"
 #include "encode/special_tokens.hpp"
 #include "merge/long_pieces.hpp"
@@ -41,8 +43,19 @@ struct EncoderOptions {
     std::size_t max_cache_bytes = std::size_t{128} << 20;
 };
 
-// Which added tokens are searched for in a text: ignored (0), taken (1), or an error when met (2), one byte a token.
-using SpecialModes = std::vector<std::uint8_t>;
+// What a call does with each added token's text.
+enum class SpecialMode : std::uint8_t { kIgnored, kTaken, kDisallowed };
+
+// The same, worked out for the three searches that a text goes through; see Encoder::plan.
+struct SpecialPlan {
+    SpecialTokens::Wanted disallowed;  // an error when met
+    SpecialTokens::Wanted raw;         // taken from the text as it is
+    SpecialTokens::Wanted normalized;  // taken from what is left, once normalised
+    bool any_disallowed = false, any_raw = false, any_normalized = false;
+};
+
+// Normalises a text that is not surely normal already; what a caller of the core brings along, as the core has none.
+using Normalizer = std::function<void(Bytes text, std::vector<std::uint8_t>& normalized)>;
 
 // A text holds a token that the caller said must not be there.
 class DisallowedSpecial : public Error {
@@ -66,20 +79,28 @@ class Encoder {
         std::vector<TokenId> ids;       // of one span
         std::vector<TokenId> symbols;   // of one long piece
         std::vector<std::uint8_t> prefixed;
+        std::vector<std::uint8_t> normalized;
         MergeQueueScratch queue;
         BacktrackScratch backtrack;
+        Interrupt* interrupt = nullptr;  // looked at between spans, if there is one
     };
 
-    Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added_tokens);
+    // `to_nfc`, if given, is called for stretches of text that may not be in NFC.
+    Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added_tokens,
+            Normalizer to_nfc = {});
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
     const std::shared_ptr<const Vocabulary>& shared_vocabulary() const { return vocabulary_; }
     const SpecialTokens& special_tokens() const { return specials_; }
     const EncoderOptions& options() const { return options_; }
 
+    // modes[i] is about special_tokens().tokens()[i].
+    SpecialPlan plan(const std::vector<SpecialMode>& modes) const;
+
     // Appends the ids of `text` to the sink. Throws DisallowedSpecial before anything is appended.
-    void encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdArray& sink) const;
-    void encode(Bytes text, const SpecialModes& modes, Workspace& workspace, IdCounter& sink) const;
+    // `at_start` is false for a part of a text that begins at a division.
+    void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdArray& sink, bool at_start = true) const;
+    void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdCounter& sink, bool at_start = true) const;
 
     // Appends the ids of consecutive pretokens found elsewhere; ends.back() == text.size(). No special tokens.
     void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace, IdArray& sink) const;
@@ -92,7 +113,9 @@ class Encoder {
 
    private:
     template <class Sink>
-    void encode_text(Bytes text, const SpecialModes& modes, Workspace& ws, Sink& sink) const;
+    void encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const;
+    template <class Sink>
+    void encode_raw(Bytes text, const SpecialPlan& plan, bool first, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void encode_stretch(Bytes text, bool first, Workspace& ws, Sink& sink) const;
     template <class Sink>
@@ -112,6 +135,7 @@ class Encoder {
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;
     SpecialTokens specials_;
+    Normalizer to_nfc_;
     ScanFunction scan_;
     ExactCuts cuts_;
     bool backtracks_;

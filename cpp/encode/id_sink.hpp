@@ -42,7 +42,11 @@ class IdArray {
         if (n != 0) std::memcpy(data_ + size_, ids, n * sizeof(TokenId));
         size_ += n;
     }
-    // Room was made by reserve_more.
+    // For the next two, room was made by reserve_more.
+    TokenId* append_uninitialised(std::size_t n) {
+        size_ += n;
+        return data_ + size_ - n;
+    }
     void append_entry(const PieceTable::Entry& entry) noexcept {
         PieceTable::copy_ids(entry, data_ + size_);
         size_ += PieceTable::n_ids(entry);

@@ -35,6 +35,15 @@ TokenId Vocabulary::find(Bytes token) const {
     return index_.find(token, [this](TokenId id) { return token_bytes(id); });
 }
 
+TokenId Vocabulary::find_any(Bytes token) const {
+    if (const TokenId id = find(token); id != kNoToken) return id;
+    for (TokenId id = 0; id < n_vocab(); ++id) {
+        const Bytes bytes = token_bytes(id);
+        if (has_token(id) && std::equal(bytes.begin(), bytes.end(), token.begin(), token.end())) return id;
+    }
+    return kNoToken;
+}
+
 TokenId Vocabulary::char_symbol(std::uint32_t code_point) const {
     if (code_point < bmp_symbols_.size()) return bmp_symbols_[code_point];
     const auto found = astral_symbols_.find(code_point);
@@ -63,6 +72,8 @@ void VocabularyBuilder::add_model_token(TokenId id, Bytes bytes) {
     add(id, bytes, Vocabulary::Kind::kModel);
 }
 
+void VocabularyBuilder::add_opaque_token(TokenId id, Bytes bytes) { add(id, bytes, Vocabulary::Kind::kOpaque); }
+
 void VocabularyBuilder::add_fallback_token(TokenId id, std::uint8_t byte) {
     add(id, {&byte, 1}, Vocabulary::Kind::kFallback);
 }
@@ -78,7 +89,7 @@ void VocabularyBuilder::lay_out_tokens() {
     std::size_t n_vocab = 0, n_model = 0;
     for (const Entry& e : entries_) {
         n_vocab = std::max(n_vocab, std::size_t{e.id} + 1);
-        if (e.kind == Vocabulary::Kind::kModel) n_model = std::max(n_model, std::size_t{e.id} + 1);
+        if (e.kind < Vocabulary::Kind::kAdded) n_model = std::max(n_model, std::size_t{e.id} + 1);
     }
     // A file with one token and id 200,000,000 is broken; do not allocate for it.
     if (n_vocab > entries_.size() * 16 + (1u << 20)) {

@@ -49,15 +49,16 @@ class Vocabulary {
     std::size_t n_vocab() const { return token_begin_.size() - 1; }
     bool has_token(TokenId id) const { return id < kinds_.size() && kinds_[id] != Kind::kUnused; }
     bool is_special(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kSpecial; }
-    bool is_added(TokenId id) const {
-        return id < kinds_.size() && (kinds_[id] == Kind::kSpecial || kinds_[id] == Kind::kAdded);
-    }
+    // A token that merging is meant to make.
+    bool is_model(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kModel; }
     // What the token decodes to; empty for ids that are not used.
     Bytes token_bytes(TokenId id) const {
         return {token_data_.data() + token_begin_[id], token_begin_[id + 1] - token_begin_[id]};
     }
     // Id of the model's token with these bytes (added and byte-fallback tokens excluded), or kNoToken.
     TokenId find(Bytes token) const;
+    // The same, then among all other tokens. Slow.
+    TokenId find_any(Bytes token) const;
 
     const ModelOptions& options() const { return options_; }
     const PairRanks& pairs() const { return pairs_; }
@@ -85,7 +86,7 @@ class Vocabulary {
 
    private:
     friend class VocabularyBuilder;
-    enum class Kind : std::uint8_t { kUnused, kModel, kFallback, kAdded, kSpecial };
+    enum class Kind : std::uint8_t { kUnused, kModel, kOpaque, kFallback, kAdded, kSpecial };
 
     std::vector<std::uint8_t> token_data_;
     std::vector<std::uint32_t> token_begin_;  // n_vocab + 1
@@ -113,6 +114,8 @@ class VocabularyBuilder {
 
     // A token of the model, spelt as it decodes (characters alphabet: a space for U+2581).
     void add_model_token(TokenId id, Bytes bytes);
+    // A token that no text reaches, because it is spelt outside the alphabet: it only decodes.
+    void add_opaque_token(TokenId id, Bytes bytes);
     // The token <0xNN>.
     void add_fallback_token(TokenId id, std::uint8_t byte);
     // A token found in text beside the model. An id of the model may be named again: it becomes added too.

@@ -1,0 +1,429 @@
+// _core.Encoder: text in, arrays of ids out.
+//
+// encode and count are raw vectorcall methods put on the class by hand: pybind11's dispatcher alone takes longer than
+// encoding a short text.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <thread>
+
+#include "bindings/bindings.hpp"
+#include "bindings/numpy_out.hpp"
+#include "bindings/text_in.hpp"
+#include "encode/batch.hpp"
+#include "encode/encoder.hpp"
+#include "encode/token_ranges.hpp"
+
+namespace fissile::bindings {
+
+namespace {
+
+// Texts shorter than this are encoded without letting go of the GIL, which would cost more than it gives.
+constexpr std::size_t kKeepGilBytes = 512;
+
+struct PyEncoder {
+    Encoder core;
+    bool taken_by_default;  // added tokens found in text are taken (tokenizer.json), or an error (tiktoken)
+    SpecialPlan default_plan;
+
+    PyEncoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added,
+              Normalizer to_nfc, bool allow_special_by_default)
+        : core(std::move(vocabulary), options, std::move(added), std::move(to_nfc)),
+          taken_by_default(allow_special_by_default),
+          default_plan(core.plan(std::vector<SpecialMode>(
+              core.special_tokens().tokens().size(),
+              allow_special_by_default ? SpecialMode::kTaken : SpecialMode::kDisallowed))) {}
+};
+
+// unicodedata.normalize("NFC", text), for stretches that the quick check could not pass. Bytes that are not UTF-8
+// have no normal form and stay as they are.
+void python_nfc(Bytes text, std::vector<std::uint8_t>& normalized) {
+    const py::gil_scoped_acquire gil;
+    const auto decoded = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(as_chars(text).data(), static_cast<Py_ssize_t>(text.size()), nullptr));
+    if (!decoded) {
+        PyErr_Clear();
+        normalized.assign(text.begin(), text.end());
+        return;
+    }
+    const py::object result = py::module_::import("unicodedata").attr("normalize")("NFC", decoded);
+    Py_ssize_t size = 0;
+    const char* const data = PyUnicode_AsUTF8AndSize(result.ptr(), &size);
+    if (data == nullptr) throw py::error_already_set();
+    normalized.assign(data, data + size);
+}
+
+std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& pattern, bool nfc,
+                                        const std::string& prefix_space, bool prefix_first_segment_only,
+                                        bool split_spaces,
+                                        const std::vector<std::tuple<py::bytes, TokenId, std::uint32_t>>& added_tokens,
+                                        bool allow_special_by_default) {
+    EncoderOptions options;
+    if (pattern == "metaspace") {
+        options.cut_by_vocabulary = true;
+    } else if (const auto known = pattern_from_name(pattern)) {
+        options.pattern = *known;
+    } else {
+        throw py::value_error("no pattern is named '" + pattern + "'");
+    }
+    if (prefix_space == "always") {
+        options.prefix_space = PrefixSpace::kAlways;
+    } else if (prefix_space == "unless_space") {
+        options.prefix_space = PrefixSpace::kUnlessSpace;
+    } else if (prefix_space != "never") {
+        throw py::value_error("prefix_space must be 'never', 'always' or 'unless_space', not '" + prefix_space + "'");
+    }
+    options.prefix_first_stretch_only = prefix_first_segment_only;
+    options.split_before_spaces = split_spaces;
+    std::vector<AddedToken> added;
+    for (const auto& [content, id, flags] : added_tokens) added.push_back({std::string(content), id, flags});
+    Normalizer to_nfc = nfc ? Normalizer(python_nfc) : Normalizer();
+    const py::gil_scoped_release release;
+    return std::make_unique<PyEncoder>(std::move(vocabulary), options, std::move(added), std::move(to_nfc),
+                                       allow_special_by_default);
+}
+
+// --- special tokens, as tiktoken names them ---------------------------------------------------------------------------
+
+// "all", or an iterable of token texts -> a flag a token.
+std::vector<bool> chosen(py::handle choice, const SpecialTokens& tokens, const char* argument) {
+    std::vector<bool> flags(tokens.tokens().size(), false);
+    if (PyUnicode_Check(choice.ptr())) {
+        if (py::cast<std::string>(choice) != "all") {
+            throw py::value_error(std::string(argument) + " must be 'all' or a collection of token texts");
+        }
+        flags.assign(flags.size(), true);
+        return flags;
+    }
+    for (const py::handle item : py::iter(choice)) {
+        const auto text = py::cast<std::string>(item);
+        for (std::size_t i = 0; i < flags.size(); ++i) {
+            if (tokens.tokens()[i].content == text) flags[i] = true;
+        }
+    }
+    return flags;
+}
+
+bool given(py::handle argument) { return argument && !argument.is_none(); }
+
+// nullptr: the encoder's default.
+const SpecialPlan& plan_for(const PyEncoder& encoder, py::handle allowed, py::handle disallowed, SpecialPlan& storage) {
+    if (!given(allowed) && !given(disallowed)) return encoder.default_plan;
+    const SpecialTokens& tokens = encoder.core.special_tokens();
+    const std::size_t n = tokens.tokens().size();
+    const std::vector<bool> taken = given(allowed) ? chosen(allowed, tokens, "allowed_special")
+                                                   : std::vector<bool>(n, encoder.taken_by_default);
+    // tiktoken's default is "all", which means all that are not allowed.
+    const bool all = given(disallowed) ? PyUnicode_Check(disallowed.ptr()) != 0 : !encoder.taken_by_default;
+    const std::vector<bool> refused = given(disallowed) ? chosen(disallowed, tokens, "disallowed_special")
+                                                        : std::vector<bool>(n, all);
+    std::vector<SpecialMode> modes(n, SpecialMode::kIgnored);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (refused[i] && !(all && taken[i])) {
+            modes[i] = SpecialMode::kDisallowed;
+        } else if (taken[i]) {
+            modes[i] = SpecialMode::kTaken;
+        }
+    }
+    storage = encoder.core.plan(modes);
+    return storage;
+}
+
+[[noreturn]] void raise_disallowed(const DisallowedSpecial& error) {
+    const std::string token = py::repr(py::str(error.token()));
+    throw py::value_error(
+        "Encountered text corresponding to disallowed special token " + token +
+        ".\nIf you want this text to be encoded as a special token, pass it to `allowed_special`, e.g. "
+        "`allowed_special={" + token + ", ...}`.\nIf you want this text to be encoded as normal text, disable the check "
+        "for this token by passing `disallowed_special=(enc.special_tokens_set - {" + token +
+        "})`.\nTo disable this check for all special tokens, pass `disallowed_special=()`.\n");
+}
+
+// Runs a call of the core: its errors become Python's.
+template <class Call>
+auto guarded(const Call& call) {
+    try {
+        return call();
+    } catch (const DisallowedSpecial& error) {
+        raise_disallowed(error);
+    } catch (const Cancelled&) {
+        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+        throw;
+    }
+}
+
+// --- single texts -----------------------------------------------------------------------------------------------------
+
+// Scratch that a thread keeps between calls. A call that comes in while another uses it (Python code run by a signal
+// or a finaliser in the middle of one) gets its own.
+struct Scratch {
+    Encoder::Workspace workspace;
+    IdArray ids;
+    std::vector<std::uint8_t> text;
+    bool in_use = false;
+};
+
+class ScratchLease {
+   public:
+    ScratchLease() {
+        static thread_local std::unique_ptr<Scratch> kept;
+        if (!kept) kept = std::make_unique<Scratch>();
+        if (kept->in_use) {
+            own_ = std::make_unique<Scratch>();
+            scratch_ = own_.get();
+        } else {
+            scratch_ = kept.get();
+        }
+        scratch_->in_use = true;
+        scratch_->ids.clear();
+    }
+    ~ScratchLease() { scratch_->in_use = false; }
+    ScratchLease(const ScratchLease&) = delete;
+    ScratchLease& operator=(const ScratchLease&) = delete;
+    Scratch* operator->() const { return scratch_; }
+
+   private:
+    std::unique_ptr<Scratch> own_;
+    Scratch* scratch_;
+};
+
+bool check_signals() {
+    const py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() == 0;
+}
+
+struct SingleArguments {
+    PyObject* text = nullptr;
+    PyObject* allowed = nullptr;
+    PyObject* disallowed = nullptr;
+};
+
+SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssize_t n_args, PyObject* names) {
+    SingleArguments parsed;
+    if (n_args > 1) throw py::type_error(std::string(function) + "() takes one positional argument, the text");
+    if (n_args == 1) parsed.text = args[0];
+    const Py_ssize_t n_names = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+    for (Py_ssize_t i = 0; i < n_names; ++i) {
+        const auto name = py::cast<std::string>(PyTuple_GET_ITEM(names, i));
+        PyObject** const slot = name == "text" ? &parsed.text
+                                : name == "allowed_special" ? &parsed.allowed
+                                : name == "disallowed_special" ? &parsed.disallowed
+                                                               : nullptr;
+        if (slot == nullptr) throw py::type_error(std::string(function) + "() got an unexpected keyword argument '" + name + "'");
+        if (*slot != nullptr) throw py::type_error(std::string(function) + "() got two values for '" + name + "'");
+        *slot = args[n_args + i];
+    }
+    if (parsed.text == nullptr) throw py::type_error(std::string(function) + "() needs a text");
+    return parsed;
+}
+
+PyEncoder& encoder_of(PyObject* self) {
+    auto* const instance = reinterpret_cast<py::detail::instance*>(self);
+    void* const value = instance->get_value_and_holder().value_ptr();
+    if (value == nullptr) throw py::type_error("Encoder.__init__ was not called");
+    return *static_cast<PyEncoder*>(value);
+}
+
+template <class Sink>
+void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scratch& scratch, Sink& sink) {
+    std::vector<py::buffer_info> buffers;
+    const TextView view = view_of(arguments.text, "text", buffers);
+    SpecialPlan storage;
+    const SpecialPlan& plan = plan_for(encoder, arguments.allowed, arguments.disallowed, storage);
+    guarded([&] {
+        if (view.max_utf8_bytes() < kKeepGilBytes) {
+            scratch.workspace.interrupt = nullptr;
+            encoder.core.encode(utf8_of(view, scratch.text), plan, scratch.workspace, sink);
+            return;
+        }
+        const py::gil_scoped_release release;
+        Interrupt interrupt(check_signals);
+        scratch.workspace.interrupt = &interrupt;
+        encoder.core.encode(utf8_of(view, scratch.text), plan, scratch.workspace, sink);
+    });
+}
+
+// The body of a raw method: C++ exceptions become Python's, as pybind11 does for its own.
+template <class Body>
+PyObject* raw_call(const Body& body) noexcept {
+    try {
+        return body();
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (const py::builtin_exception& error) {
+        error.set_error();
+    } catch (const FileError& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const Error& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return nullptr;
+}
+
+PyObject* encode(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObject* names) noexcept {
+    return raw_call([&] {
+        const SingleArguments arguments = parse_single("encode", args, n_args, names);
+        const ScratchLease scratch;
+        encode_one(encoder_of(self), arguments, *scratch.operator->(), scratch->ids);
+        // Large results are handed over with their memory, small ones copied so that the scratch stays warm.
+        if (scratch->ids.size() > 65536) return to_numpy(std::move(scratch->ids)).release().ptr();
+        return copy_to_numpy(scratch->ids.data(), scratch->ids.size()).release().ptr();
+    });
+}
+
+PyObject* count(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObject* names) noexcept {
+    return raw_call([&] {
+        const SingleArguments arguments = parse_single("count", args, n_args, names);
+        const ScratchLease scratch;
+        IdCounter counter;
+        encode_one(encoder_of(self), arguments, *scratch.operator->(), counter);
+        return PyLong_FromSize_t(counter.size());
+    });
+}
+
+PyMethodDef kEncode = {"encode", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode)),
+                       METH_FASTCALL | METH_KEYWORDS,
+                       "encode($self, text, *, allowed_special=None, disallowed_special=None)\n--\n\n"
+                       "Token ids of one text: uint32, shape (n,).\n\n"
+                       "Args:\n"
+                       "    text: str, bytes or a buffer of bytes; bytes need not be valid UTF-8.\n"
+                       "    allowed_special: texts of special tokens to take as such, or 'all'.\n"
+                       "    disallowed_special: texts of special tokens whose presence is an error, or 'all': all that\n"
+                       "        are not allowed. Defaults follow the owning library: a tokenizer.json takes every added\n"
+                       "        token, a rank file refuses text that holds one (as tiktoken does).\n"
+                       "Raises:\n"
+                       "    ValueError: a disallowed special token is in the text, or a str holds a lone surrogate.\n"
+                       "    TypeError: text is of another type.\n"};
+PyMethodDef kCount = {"count", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(count)),
+                      METH_FASTCALL | METH_KEYWORDS,
+                      "count($self, text, *, allowed_special=None, disallowed_special=None)\n--\n\n"
+                      "Number of tokens of one text, without building them. Arguments and errors as of encode.\n"};
+
+void add_method(py::class_<PyEncoder>& type, PyMethodDef& method) {
+    PyObject* const descriptor = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &method);
+    if (descriptor == nullptr) throw py::error_already_set();
+    type.attr(method.ml_name) = py::reinterpret_steal<py::object>(descriptor);
+}
+
+// --- many texts -------------------------------------------------------------------------------------------------------
+
+unsigned thread_count(const std::optional<std::int64_t>& threads) {
+    if (!threads) return std::max(1u, std::thread::hardware_concurrency());
+    if (*threads < 1 || *threads > 4096) {
+        throw py::value_error("threads must be None or from 1 to 4096, not " + std::to_string(*threads));
+    }
+    return static_cast<unsigned>(*threads);
+}
+
+BatchOptions batch_options(const PyEncoder& encoder, const std::optional<std::int64_t>& threads, py::handle allowed,
+                           py::handle disallowed) {
+    BatchOptions options;
+    options.n_threads = thread_count(threads);
+    SpecialPlan storage;
+    options.plan = plan_for(encoder, allowed, disallowed, storage);
+    options.keep_going = check_signals;
+    return options;
+}
+
+py::tuple ids_and_offsets(BatchIds&& result) {
+    py::array ids = to_numpy(std::move(result.ids));
+    return py::make_tuple(std::move(ids), to_numpy(std::move(result.offsets)));
+}
+
+py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, const std::optional<std::int64_t>& threads,
+                       py::handle allowed, py::handle disallowed) {
+    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed);
+    const Texts views(texts);
+    return ids_and_offsets(guarded([&] {
+        const py::gil_scoped_release release;
+        return fissile::encode_batch(encoder.core, views.views, options);
+    }));
+}
+
+py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts,
+                                      const std::optional<std::int64_t>& threads, py::handle allowed,
+                                      py::handle disallowed) {
+    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed);
+    const Texts views(texts);
+    return to_numpy(guarded([&] {
+        const py::gil_scoped_release release;
+        return fissile::count_batch(encoder.core, views.views, options);
+    }));
+}
+
+py::tuple encode_files(const PyEncoder& encoder, const std::vector<std::string>& paths,
+                       const std::optional<std::string>& separator, const std::optional<std::int64_t>& threads,
+                       py::handle allowed, py::handle disallowed) {
+    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed);
+    if (separator && separator->empty()) throw py::value_error("separator must not be empty");
+    return ids_and_offsets(guarded([&] {
+        const py::gil_scoped_release release;
+        return fissile::encode_files(encoder.core, paths, separator.value_or(std::string()), options);
+    }));
+}
+
+py::array encode_spans(const PyEncoder& encoder, const py::bytes& text,
+                       const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& ends) {
+    const Bytes bytes = as_bytes(std::string_view(text));
+    const std::int64_t* const e = ends.data();
+    std::int64_t last = 0;
+    for (py::ssize_t i = 0; i < ends.size(); ++i) {
+        if (e[i] < last || e[i] > static_cast<std::int64_t>(bytes.size())) {
+            throw py::value_error("ends[" + std::to_string(i) + "] is " + std::to_string(e[i]) + ", expected from " +
+                                  std::to_string(last) + " to " + std::to_string(bytes.size()));
+        }
+        last = e[i];
+    }
+    IdArray ids;
+    {
+        const py::gil_scoped_release release;
+        Encoder::Workspace workspace;
+        encoder.core.encode_spans(bytes, e, static_cast<std::size_t>(ends.size()), workspace, ids);
+    }
+    return to_numpy(std::move(ids));
+}
+
+py::tuple py_token_ranges(const PyEncoder& encoder, py::handle text, py::handle allowed, py::handle disallowed) {
+    std::vector<py::buffer_info> buffers;
+    const TextView view = view_of(text.ptr(), "text", buffers);
+    SpecialPlan storage;
+    const SpecialPlan& plan = plan_for(encoder, allowed, disallowed, storage);
+    TokenRanges ranges = guarded([&] {
+        const py::gil_scoped_release release;
+        std::vector<std::uint8_t> utf8;
+        return fissile::token_ranges(encoder.core, utf8_of(view, utf8), plan);
+    });
+    py::array ids = to_numpy(std::move(ranges.ids));
+    return py::make_tuple(std::move(ids), to_numpy(std::move(ranges.begins)), to_numpy(std::move(ranges.ends)));
+}
+
+}  // namespace
+
+void bind_encode(py::module_& m) {
+    py::class_<PyEncoder> type(m, "Encoder", "Encodes texts with one vocabulary; safe to share between threads.");
+    type.def(py::init(&make_encoder), py::arg("vocabulary"), py::kw_only(), py::arg("pattern"), py::arg("nfc") = false,
+             py::arg("prefix_space") = "never", py::arg("prefix_first_segment_only") = false,
+             py::arg("split_spaces") = false, py::arg("added_tokens"), py::arg("allow_special_by_default"))
+        .def("_encode_batch", &encode_batch, py::arg("texts"), py::kw_only(), py::arg("threads") = py::none(),
+             py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none())
+        .def("_encode_files", &encode_files, py::arg("paths"), py::kw_only(), py::arg("separator") = py::none(),
+             py::arg("threads") = py::none(), py::arg("allowed_special") = py::none(),
+             py::arg("disallowed_special") = py::none())
+        .def("count_batch", &count_batch, py::arg("texts"), py::kw_only(), py::arg("threads") = py::none(),
+             py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
+             "Number of tokens of each text: int64 (n,). Arguments and errors as of encode_batch.")
+        .def("_encode_spans", &encode_spans, py::arg("text"), py::arg("ends"))
+        .def("_token_ranges", &py_token_ranges, py::arg("text"), py::kw_only(), py::arg("allowed_special") = py::none(),
+             py::arg("disallowed_special") = py::none())
+        .def_property_readonly("_cache_bytes", [](const PyEncoder& encoder) { return encoder.core.cache_bytes(); });
+    add_method(type, kEncode);
+    add_method(type, kCount);
+}
+
+}  // namespace fissile::bindings

@@ -1,0 +1,203 @@
+// _core.Vocabulary: the model, from the parts that formats/ reads out of files.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "bindings/bindings.hpp"
+#include "bindings/numpy_out.hpp"
+#include "vocab/string_model.hpp"
+#include "vocab/rank_file.hpp"
+#include "vocab/vocabulary.hpp"
+
+namespace fissile::bindings {
+
+namespace {
+
+std::string_view utf8(py::handle text, const char* what, const std::string& source) {
+    if (!PyUnicode_Check(text.ptr())) {
+        throw FileError(source + ": " + what + " must be a string, found " + Py_TYPE(text.ptr())->tp_name);
+    }
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (data == nullptr) {
+        PyErr_Clear();
+        throw FileError(source + ": " + what + " holds a lone surrogate");
+    }
+    return {data, static_cast<std::size_t>(size)};
+}
+
+TokenId id_of(py::handle value, std::string_view token, const std::string& source) {
+    if (!PyLong_Check(value.ptr()) || PyBool_Check(value.ptr())) {
+        throw FileError(source + ": id of token '" + std::string(token) + "' must be an integer, found " +
+                        Py_TYPE(value.ptr())->tp_name);
+    }
+    int overflow = 0;
+    const long long id = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+    if (overflow != 0 || id < 0 || id > kMaxTokenId) {
+        throw FileError(source + ": id of token '" + std::string(token) + "' is " + std::string(py::str(value)) +
+                        ", outside 0 to " + std::to_string(kMaxTokenId));
+    }
+    return static_cast<TokenId>(id);
+}
+
+using SpecialMap = std::vector<std::pair<std::string, TokenId>>;
+
+SpecialMap special_map(const py::dict& special_tokens, const std::string& source) {
+    SpecialMap specials;
+    for (const auto& [content, id] : special_tokens) {
+        const std::string_view text = utf8(content, "a special token", source);
+        specials.emplace_back(text, id_of(id, text, source));
+    }
+    return specials;
+}
+
+std::shared_ptr<const Vocabulary> from_ranks(const py::dict& ranks, const py::dict& special_tokens,
+                                             const std::string& source) {
+    RankTokens tokens;
+    for (const auto& [token, rank] : ranks) {
+        if (!PyBytes_Check(token.ptr())) {
+            throw py::type_error(source + ": tokens must be bytes, found " + Py_TYPE(token.ptr())->tp_name);
+        }
+        const Bytes bytes{reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(token.ptr())),
+                          static_cast<std::size_t>(PyBytes_GET_SIZE(token.ptr()))};
+        tokens.add(bytes, id_of(rank, std::string(py::repr(token)), source));
+    }
+    return vocabulary_from_ranks(tokens, special_map(special_tokens, source), source);
+}
+
+std::shared_ptr<const Vocabulary> from_rank_file(const py::bytes& data, const py::dict& special_tokens,
+                                                 const std::string& source) {
+    const SpecialMap specials = special_map(special_tokens, source);
+    const std::string_view text = data;
+    const py::gil_scoped_release release;
+    return vocabulary_from_ranks(parse_rank_file(as_bytes(text), source), specials, source);
+}
+
+HfMerge merge_of(py::handle merge, std::size_t index, const std::string& source) {
+    if (PyUnicode_Check(merge.ptr())) {
+        const std::string_view text = utf8(merge, "a merge", source);
+        const std::size_t space = text.find(' ');
+        if (space == std::string_view::npos || space == 0 || space + 1 == text.size() ||
+            text.find(' ', space + 1) != std::string_view::npos) {
+            throw FileError(source + ": merges[" + std::to_string(index) + "] is '" + std::string(text) +
+                            "', expected two tokens with one space between them");
+        }
+        return {text.substr(0, space), text.substr(space + 1)};
+    }
+    if ((PyList_Check(merge.ptr()) || PyTuple_Check(merge.ptr())) && py::len(merge) == 2) {
+        const auto pair = py::reinterpret_borrow<py::sequence>(merge);
+        // The containers keep the strings alive: what pair[0] returns is only another reference.
+        return {utf8(py::object(pair[0]), "a merge's token", source), utf8(py::object(pair[1]), "a merge's token", source)};
+    }
+    throw FileError(source + ": merges[" + std::to_string(index) + "] must be a string or a pair of strings, found " +
+                    Py_TYPE(merge.ptr())->tp_name);
+}
+
+std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::list& merges, const py::list& added_tokens,
+                                              const std::string& alphabet, bool ignore_merges, bool byte_fallback,
+                                              const std::optional<std::string>& unk_token, bool fuse_unk,
+                                              const std::string& source) {
+    HfModel model;
+    if (alphabet != "bytes" && alphabet != "chars") {
+        throw py::value_error("alphabet must be 'bytes' or 'chars', not '" + alphabet + "'");
+    }
+    model.alphabet = alphabet == "bytes" ? Alphabet::kBytes : Alphabet::kChars;
+    model.ignore_merges = ignore_merges;
+    model.byte_fallback = byte_fallback;
+    model.fuse_unk = fuse_unk;
+    model.unk_token = unk_token;
+    model.tokens.reserve(vocab.size());
+    for (const auto& [token, id] : vocab) {
+        const std::string_view text = utf8(token, "a token", source);
+        model.tokens.push_back({text, id_of(id, text, source)});
+    }
+    model.merges.reserve(merges.size());
+    for (std::size_t i = 0; i < merges.size(); ++i) model.merges.push_back(merge_of(merges[i], i, source));
+    for (const py::handle item : added_tokens) {
+        const auto token = py::cast<py::tuple>(item);
+        const std::string_view text = utf8(py::object(token[0]), "an added token", source);
+        model.added_tokens.push_back({text, id_of(py::object(token[1]), text, source), py::cast<bool>(token[2])});
+    }
+    const py::gil_scoped_release release;
+    return vocabulary_from_hf(model, source);
+}
+
+std::shared_ptr<const Vocabulary> from_scores(const std::vector<py::bytes>& pieces,
+                                              const py::array_t<float, py::array::c_style | py::array::forcecast>& scores,
+                                              const py::array_t<std::uint8_t, py::array::c_style | py::array::forcecast>& types,
+                                              bool byte_fallback, std::int64_t unk_id, const std::string& source) {
+    if (scores.ndim() != 1 || types.ndim() != 1 || static_cast<std::size_t>(scores.size()) != pieces.size() ||
+        static_cast<std::size_t>(types.size()) != pieces.size()) {
+        throw py::value_error("scores and types must have one entry a piece");
+    }
+    ScoredPieces scored;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        scored.push_back({std::string_view(pieces[i]), scores.data()[i], types.data()[i]});
+    }
+    const py::gil_scoped_release release;
+    return vocabulary_from_scores(scored, byte_fallback, unk_id, source);
+}
+
+py::bytes token_bytes(const Vocabulary& vocabulary, std::int64_t id) {
+    if (id < 0 || id > kMaxTokenId || !vocabulary.has_token(static_cast<TokenId>(id))) {
+        throw py::key_error("no token has id " + std::to_string(id));
+    }
+    const std::string_view bytes = as_chars(vocabulary.token_bytes(static_cast<TokenId>(id)));
+    return {bytes.data(), bytes.size()};
+}
+
+TokenId token_id(const Vocabulary& vocabulary, const py::bytes& token) {
+    const TokenId id = vocabulary.find_any(as_bytes(std::string_view(token)));
+    if (id == kNoToken) throw py::key_error("no token is " + std::string(py::repr(token)));
+    return id;
+}
+
+py::dict special_tokens(const Vocabulary& vocabulary) {
+    py::dict specials;
+    for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
+        if (!vocabulary.is_special(id)) continue;
+        const std::string_view text = as_chars(vocabulary.token_bytes(id));
+        specials[py::str(text.data(), text.size())] = id;
+    }
+    return specials;
+}
+
+py::array merges(const Vocabulary& vocabulary) {
+    const std::vector<Merge>& list = vocabulary.merges();
+    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
+    py::array_t<TokenId> array({static_cast<py::ssize_t>(list.size()), py::ssize_t{3}});
+    if (!list.empty()) std::memcpy(array.mutable_data(), list.data(), list.size() * sizeof(Merge));
+    return std::move(array);
+}
+
+py::array unreachable(const Vocabulary& vocabulary) {
+    std::vector<TokenId> ids;
+    for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
+        if (vocabulary.is_model(id) && !vocabulary.is_reachable(id)) ids.push_back(id);
+    }
+    return to_numpy(std::move(ids));
+}
+
+}  // namespace
+
+void bind_vocab(py::module_& m) {
+    py::class_<Vocabulary, std::shared_ptr<Vocabulary>>(m, "Vocabulary", "A BPE model: tokens and merges, immutable.")
+        .def_static("from_ranks", &from_ranks, py::arg("ranks"), py::arg("special_tokens"), py::arg("source"))
+        .def_static("from_rank_file", &from_rank_file, py::arg("data"), py::arg("special_tokens"), py::arg("source"))
+        .def_static("from_merges", &from_merges, py::arg("vocab"), py::arg("merges"), py::arg("added_tokens"), py::kw_only(),
+                    py::arg("alphabet"), py::arg("ignore_merges"), py::arg("byte_fallback"), py::arg("unk_token"),
+                    py::arg("fuse_unk"), py::arg("source"))
+        .def_static("from_scores", &from_scores, py::arg("pieces"), py::arg("scores"), py::arg("types"), py::kw_only(),
+                    py::arg("byte_fallback"), py::arg("unk_id"), py::arg("source"))
+        .def_property_readonly("n_vocab", &Vocabulary::n_vocab)
+        .def("token_bytes", &token_bytes, py::arg("id"))
+        .def("token_id", &token_id, py::arg("token"))
+        .def("has_token", [](const Vocabulary& v, std::int64_t id) {
+            return id >= 0 && id <= kMaxTokenId && v.has_token(static_cast<TokenId>(id));
+        }, py::arg("id"))
+        .def("special_tokens", &special_tokens)
+        .def("merges", &merges)
+        .def("unreachable", &unreachable);
+}
+
+}  // namespace fissile::bindings

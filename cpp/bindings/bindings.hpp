@@ -1,0 +1,13 @@
+// The parts of the module; module.cpp lists them.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace fissile::bindings {
+
+namespace py = pybind11;
+
+void bind_vocab(py::module_& m);
+void bind_encode(py::module_& m);
+
+}  // namespace fissile::bindings

@@ -1,0 +1,57 @@
+#include "bindings/text_in.hpp"
+
+namespace fissile::bindings {
+
+TextView view_of(PyObject* text, const std::string& name, std::vector<py::buffer_info>& hold) {
+    if (PyUnicode_Check(text)) {
+#if PY_VERSION_HEX < 0x030C0000
+        if (PyUnicode_READY(text) != 0) throw py::error_already_set();
+#endif
+        const auto length = static_cast<std::size_t>(PyUnicode_GET_LENGTH(text));
+        const void* const data = PyUnicode_DATA(text);
+        if (PyUnicode_IS_COMPACT_ASCII(text)) return {data, length, TextKind::kUtf8};
+        switch (PyUnicode_KIND(text)) {
+            case PyUnicode_1BYTE_KIND:
+                return {data, length, TextKind::kLatin1};
+            case PyUnicode_2BYTE_KIND:
+                return {data, length, TextKind::kUcs2};
+            default:
+                return {data, length, TextKind::kUcs4};
+        }
+    }
+    if (PyBytes_Check(text)) {
+        return {PyBytes_AS_STRING(text), static_cast<std::size_t>(PyBytes_GET_SIZE(text)), TextKind::kUtf8};
+    }
+    if (PyObject_CheckBuffer(text) != 0) {
+        py::buffer_info info = py::reinterpret_borrow<py::buffer>(text).request();
+        if (info.itemsize != 1 || PyBuffer_IsContiguous(info.view(), 'C') == 0) {
+            throw py::type_error(name + " is a buffer, but not one of contiguous bytes");
+        }
+        const TextView view{info.ptr, static_cast<std::size_t>(info.size), TextKind::kUtf8};
+        hold.push_back(std::move(info));
+        return view;
+    }
+    throw py::type_error(name + " must be str, bytes or a buffer of bytes, not " + Py_TYPE(text)->tp_name);
+}
+
+Texts::Texts(py::handle iterable) {
+    if (PyUnicode_Check(iterable.ptr()) || PyBytes_Check(iterable.ptr())) {
+        throw py::type_error("texts must be a list or another iterable of texts, not one " +
+                             std::string(Py_TYPE(iterable.ptr())->tp_name));
+    }
+    // A tuple is ours alone: a list could be changed by another thread while its items are in use.
+    sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(iterable.ptr()));
+    if (!sequence_) throw py::error_already_set();
+    const Py_ssize_t n = PyTuple_GET_SIZE(sequence_.ptr());
+    views.reserve(static_cast<std::size_t>(n));
+    for (Py_ssize_t i = 0; i < n; ++i) {
+        PyObject* const item = PyTuple_GET_ITEM(sequence_.ptr(), i);
+        if (PyUnicode_Check(item) || PyBytes_Check(item)) {
+            views.push_back(view_of(item, {}, buffers_));
+        } else {
+            views.push_back(view_of(item, "texts[" + std::to_string(i) + "]", buffers_));
+        }
+    }
+}
+
+}  // namespace fissile::bindings

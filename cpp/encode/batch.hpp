@@ -1,0 +1,57 @@
+// Many texts, or one very long one, over several threads; the ids depend on the texts alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base.hpp"
+#include "encode/encoder.hpp"
+
+namespace fissile {
+
+enum class TextKind : std::uint8_t {
+    kUtf8,    // bytes, valid UTF-8 or not
+    kLatin1,  // the three forms of a Python str
+    kUcs2,
+    kUcs4,
+};
+
+// A view of a text; its owner outlives the call.
+struct TextView {
+    const void* data = nullptr;
+    std::size_t length = 0;  // in units of the kind
+    TextKind kind = TextKind::kUtf8;
+
+    std::size_t max_utf8_bytes() const {
+        static constexpr std::size_t kPerUnit[] = {1, 2, 3, 4};
+        return length * kPerUnit[static_cast<std::size_t>(kind)];
+    }
+};
+
+// The text as UTF-8: itself, or converted into `storage`. Throws Error at a lone surrogate, naming its index.
+Bytes utf8_of(const TextView& text, std::vector<std::uint8_t>& storage);
+
+struct BatchOptions {
+    unsigned n_threads = 1;
+    SpecialPlan plan;
+    std::function<bool()> keep_going;  // see cpu/interrupt.hpp; may be empty
+};
+
+// Ids of all texts in order, and where each text's begin: n_texts + 1 offsets.
+struct BatchIds {
+    IdArray ids;
+    std::vector<std::int64_t> offsets;
+};
+
+// Each throws what encoding the first offending text alone would throw.
+BatchIds encode_batch(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options);
+std::vector<std::int64_t> count_batch(const Encoder& encoder, const std::vector<TextView>& texts,
+                                      const BatchOptions& options);
+
+// The documents of files in order, each file's cut at every `separator` (which belongs to no document); an empty
+// separator makes a file one document. Files are mapped, no document is copied.
+BatchIds encode_files(const Encoder& encoder, const std::vector<std::string>& paths, const std::string& separator,
+                      const BatchOptions& options);
+
+}  // namespace fissile

@@ -1,0 +1,22 @@
+// Where each token of a text lies in it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base.hpp"
+#include "encode/encoder.hpp"
+
+namespace fissile {
+
+struct TokenRanges {
+    IdArray ids;
+    std::vector<std::int64_t> begins, ends;  // byte offsets, one of each a token
+};
+
+// The ids of `text` and the bytes that each stands for: tokens are laid along the text again, in order.
+// Bytes that became no token (stripped white space, characters dropped) lie in no range; a space put in front of the
+// text has no bytes. Throws Error where normalisation changed the text, so that its bytes are not the tokens'.
+TokenRanges token_ranges(const Encoder& encoder, Bytes text, const SpecialPlan& plan);
+
+}  // namespace fissile
