@@ -132,7 +132,7 @@ std::shared_ptr<const Vocabulary> from_scores(const std::vector<py::bytes>& piec
     }
     ScoredPieces scored;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
-        scored.push_back({std::string_view(pieces[i]), scores.data()[i], types.data()[i]});
+        scored.push_back({std::string(pieces[i]), scores.data()[i], types.data()[i]});
     }
     const py::gil_scoped_release release;
     return vocabulary_from_scores(scored, byte_fallback, unk_id, source);
@@ -167,7 +167,7 @@ py::array merges(const Vocabulary& vocabulary) {
     static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
     py::array_t<TokenId> array({static_cast<py::ssize_t>(list.size()), py::ssize_t{3}});
     if (!list.empty()) std::memcpy(array.mutable_data(), list.data(), list.size() * sizeof(Merge));
-    return std::move(array);
+    return array;
 }
 
 py::array unreachable(const Vocabulary& vocabulary) {

@@ -1,0 +1,87 @@
+#include "pretokenize/pretokenizer.hpp"
+
+#include "pretokenize/scan_scalar.hpp"
+
+namespace fissile {
+
+namespace {
+
+struct Name {
+    std::string_view name;
+    Pattern pattern;
+};
+
+// Canonical names first, then aliases.
+constexpr Name kNames[] = {
+    {"none", Pattern::kNone},           {"gpt2", Pattern::kGpt2},
+    {"cl100k", Pattern::kCl100k},       {"llama3", Pattern::kLlama3},
+    {"qwen2", Pattern::kQwen2},         {"o200k", Pattern::kO200k},
+    {"deepseek_v3", Pattern::kDeepseekV3}, {"superbpe", Pattern::kSuperbpe},
+    {"gpt-2", Pattern::kGpt2},          {"r50k", Pattern::kGpt2},
+    {"r50k_base", Pattern::kGpt2},      {"p50k", Pattern::kGpt2},
+    {"p50k_base", Pattern::kGpt2},      {"p50k_edit", Pattern::kGpt2},
+    {"gpt4", Pattern::kCl100k},         {"gpt-4", Pattern::kCl100k},
+    {"cl100k_base", Pattern::kCl100k},  {"llama-3", Pattern::kLlama3},
+    {"qwen2.5", Pattern::kQwen2},       {"qwen3", Pattern::kQwen2},
+    {"gpt4o", Pattern::kO200k},         {"gpt-4o", Pattern::kO200k},
+    {"gpt-oss", Pattern::kO200k},       {"o200k_base", Pattern::kO200k},
+    {"o200k_harmony", Pattern::kO200k}, {"llama4", Pattern::kO200k},
+    {"deepseek", Pattern::kDeepseekV3}, {"deepseek_r1", Pattern::kDeepseekV3},
+};
+
+ScanResult scan_none(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t) {
+    if (position == text.size()) return {0, position};
+    ends[0] = static_cast<std::uint32_t>(text.size());
+    return {1, text.size()};
+}
+
+template <class P>
+ScanResult scan_scalar(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
+    const scalar::Text text{bytes.data(), bytes.size()};
+    std::size_t n = 0;
+    while (n < capacity && position < text.size) {
+        position = scalar::next_end<P>(text, position);
+        ends[n++] = static_cast<std::uint32_t>(position);
+    }
+    return {n, position};
+}
+
+}  // namespace
+
+std::optional<Pattern> pattern_from_name(std::string_view name) {
+    for (const Name& known : kNames) {
+        if (known.name == name) return known.pattern;
+    }
+    return std::nullopt;
+}
+
+std::string_view pattern_name(Pattern pattern) {
+    for (const Name& known : kNames) {
+        if (known.pattern == pattern) return known.name;
+    }
+    return {};
+}
+
+ScanFunction scanner_for(Pattern pattern) {
+    switch (pattern) {
+        case Pattern::kGpt2:
+            return scan_scalar<patterns::Gpt2>;
+        case Pattern::kCl100k:
+            return scan_scalar<patterns::Cl100k>;
+        case Pattern::kLlama3:
+            return scan_scalar<patterns::Llama3>;
+        case Pattern::kQwen2:
+            return scan_scalar<patterns::Qwen2>;
+        case Pattern::kO200k:
+            return scan_scalar<patterns::O200k>;
+        case Pattern::kDeepseekV3:
+            return scan_scalar<scalar::DeepseekV3>;
+        case Pattern::kSuperbpe:
+            return scan_scalar<scalar::Superbpe>;
+        case Pattern::kNone:
+            break;
+    }
+    return scan_none;
+}
+
+}  // namespace fissile

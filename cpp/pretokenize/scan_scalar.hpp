@@ -1,0 +1,266 @@
+// The pretokenizers in plain code: from the start of a pretoken to its end, alternative by alternative.
+//
+// This is the definition that the mask scanners are tested against, and what they call for text that their algebra
+// leaves out. Every pretoken takes time linear in its length and in the white space or capitals that follow it, and a
+// run is looked at a bounded number of times, so a text takes linear time. The patterns stand in patterns.hpp; an
+// independent definition, with a regex engine, in tests/reference/pretokenize.py.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "pretokenize/patterns.hpp"
+#include "text/unicode_class.hpp"
+#include "text/utf8.hpp"
+
+namespace fissile::scalar {
+
+// A text and the character classes of the patterns. Positions at or beyond the end have no class at all.
+struct Text {
+    const std::uint8_t* bytes;
+    std::size_t size;
+
+    struct Classified {
+        std::uint32_t code_point;
+        std::uint32_t n_bytes;
+        std::uint8_t flags;
+
+        bool is_letter() const { return (flags & kLetter) != 0; }
+        bool is_number() const { return (flags & kNumber) != 0; }
+        bool is_space() const { return (flags & kSpace) != 0; }
+        bool is_newline() const { return code_point == '\n' || code_point == '\r'; }
+        bool is_other() const { return n_bytes != 0 && (flags & (kLetter | kNumber | kSpace)) == 0; }
+        bool is_upper_kind() const { return (flags & (kUpper | kOtherLetter | kMark)) != 0; }
+        bool is_lower_kind() const { return (flags & (kLower | kOtherLetter | kMark)) != 0; }
+    };
+
+    Classified at(std::size_t i) const {
+        if (i >= size) return {kInvalid, 0, 0};
+        const Char c = decode_char(bytes + i, size - i);
+        return {c.code_point, c.n_bytes, char_flags(c.code_point)};
+    }
+};
+
+// --- pieces that several patterns share -----------------------------------------------------------------------------
+
+// Letters of a contraction whose apostrophe is in front of i: how many bytes, or 0.
+inline std::size_t contraction_letters(const Text& text, std::size_t i, bool any_case) {
+    const auto letter = [&](std::size_t at) -> std::uint32_t {
+        if (at >= text.size) return 0;
+        const std::uint8_t byte = text.bytes[at];
+        return any_case && byte >= 'A' && byte <= 'Z' ? byte + 32u : byte;
+    };
+    const std::uint32_t first = letter(i), second = letter(i + 1);
+    switch (first) {
+        case 's':
+        case 'd':
+        case 'm':
+        case 't':
+            return 1;
+        case 'l':
+            return second == 'l' ? 2 : 0;
+        case 'v':
+        case 'r':
+            return second == 'e' ? 2 : 0;
+        case 0xc5:
+            return any_case && second == 0xbf ? 2 : 0;  // U+017F folds to s
+        default:
+            return 0;
+    }
+}
+
+// End of the run of characters from i on for which `in_run` holds.
+template <class InRun>
+std::size_t run_end(const Text& text, std::size_t i, const InRun& in_run) {
+    for (auto c = text.at(i); c.n_bytes != 0 && in_run(c); c = text.at(i)) i += c.n_bytes;
+    return i;
+}
+
+// White space from i on, where no alternative before \s applies. `segment_end` is where look-ahead sees the end of text.
+template <bool kNewlinesEndSpace, bool kFinalSpaceWhole>
+std::size_t space_end(const Text& text, std::size_t i, std::size_t segment_end) {
+    std::size_t end = i, last = i, after_newline = i;
+    for (auto c = text.at(end); end < segment_end && c.is_space(); c = text.at(end)) {
+        last = end;
+        end += c.n_bytes;
+        if (c.is_newline()) after_newline = end;
+    }
+    if (kFinalSpaceWhole && end == segment_end) return end;
+    if (kNewlinesEndSpace && after_newline > i) return after_newline;
+    // \s+(?!\S) leaves the last character to what follows, unless it is the only one or nothing follows.
+    return end == segment_end || last == i ? end : last;
+}
+
+inline bool is_other_tail(patterns::OtherTail tail, const Text::Classified& c) {
+    return tail != patterns::OtherTail::kNone &&
+           (c.is_newline() || (tail == patterns::OtherTail::kNewlinesSlashes && c.code_point == '/'));
+}
+
+// --- the words of o200k ---------------------------------------------------------------------------------------------
+
+// End of [U]*[W]+ at i, else of [U]+[W]*, else 0: the first of the two that matches.
+inline std::size_t cased_word_end(const Text& text, std::size_t i, bool lower_required) {
+    std::size_t end = i, after_either = 0;
+    auto c = text.at(end);
+    for (; c.is_upper_kind(); c = text.at(end)) {
+        end += c.n_bytes;
+        if (c.is_lower_kind()) after_either = end;
+    }
+    if (c.is_lower_kind()) return run_end(text, end, [](const Text::Classified& x) { return x.is_lower_kind(); });
+    // No lower case follows: [W]+ takes back the last character that is of both kinds.
+    if (lower_required) return after_either;
+    return end > i ? end : 0;
+}
+
+inline std::size_t o200k_word_end(const Text& text, std::size_t i, const Text::Classified& first) {
+    const bool prefix = !first.is_newline() && !first.is_letter() && !first.is_number();
+    std::size_t end = 0;
+    for (const bool lower_required : {true, false}) {
+        if (end == 0 && prefix) end = cased_word_end(text, i + first.n_bytes, lower_required);
+        if (end == 0) end = cased_word_end(text, i, lower_required);
+    }
+    if (end == 0) return 0;
+    if (end < text.size && text.bytes[end] == '\'') {
+        const std::size_t letters = contraction_letters(text, end + 1, true);
+        if (letters != 0) end += 1 + letters;
+    }
+    return end;
+}
+
+// --- one pretoken ---------------------------------------------------------------------------------------------------
+
+// End of the pretoken that begins at i < text.size.
+template <class P>
+std::size_t next_end(const Text& text, std::size_t i) {
+    using namespace patterns;
+    const Text::Classified first = text.at(i);
+    if constexpr (P::kContractions == Contractions::kLowerCase || P::kContractions == Contractions::kAnyCase) {
+        if (first.code_point == '\'') {
+            const std::size_t letters = contraction_letters(text, i + 1, P::kContractions == Contractions::kAnyCase);
+            if (letters != 0) return i + 1 + letters;
+        }
+    }
+    const auto is_letter = [](const Text::Classified& c) { return c.is_letter(); };
+    const auto is_number = [](const Text::Classified& c) { return c.is_number(); };
+    const auto is_other = [](const Text::Classified& c) { return c.is_other(); };
+    const std::size_t second_at = i + first.n_bytes;
+    const Text::Classified second = text.at(second_at);
+    const bool space_first = first.code_point == ' ';
+    if constexpr (P::kCasedLetters) {
+        if (const std::size_t end = o200k_word_end(text, i, first)) return end;
+    } else {
+        const bool prefix = P::kLetterPrefix == LetterPrefix::kSpace
+                                ? space_first
+                                : !first.is_newline() && !first.is_letter() && !first.is_number();
+        if (first.is_letter() || (prefix && second.is_letter())) return run_end(text, second_at, is_letter);
+    }
+    if (first.is_number() || (P::kMaxDigits == 0 && space_first && second.is_number())) {
+        if constexpr (P::kMaxDigits == 0) return run_end(text, second_at, is_number);
+        std::size_t end = second_at;
+        for (int n = 1; n < P::kMaxDigits; ++n) {
+            const Text::Classified c = text.at(end);
+            if (!c.is_number()) break;
+            end += c.n_bytes;
+        }
+        return end;
+    }
+    if (first.is_other() || (space_first && second.is_other())) {
+        const std::size_t end = run_end(text, second_at, is_other);
+        return run_end(text, end, [](const Text::Classified& c) { return is_other_tail(P::kOtherTail, c); });
+    }
+    return space_end<P::kNewlinesEndSpace, P::kFinalSpaceWhole>(text, i, text.size);
+}
+
+// \p{N}{1,3}, then [一-龥぀-ゟ゠-ヿ]+, then the main pattern on what lies between, each match and each gap a pretoken:
+// [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
+//   |\s*[\r\n]+|\s+(?!\S)|\s+
+struct DeepseekV3 {};
+
+inline bool deepseek_is_cjk(const Text::Classified& c) {
+    return (c.code_point >= 0x4e00 && c.code_point <= 0x9fa5) || (c.code_point >= 0x3040 && c.code_point <= 0x30ff);
+}
+
+// Where the first two splits cut, the main pattern sees the end of its text.
+inline bool deepseek_ends_segment(const Text::Classified& c) {
+    return c.n_bytes == 0 || c.is_number() || deepseek_is_cjk(c);
+}
+
+template <>
+inline std::size_t next_end<DeepseekV3>(const Text& text, std::size_t i) {
+    const Text::Classified first = text.at(i);
+    std::size_t end = i + first.n_bytes;
+    if (first.is_number()) {
+        for (int n = 1; n < 3; ++n) {
+            const Text::Classified c = text.at(end);
+            if (!c.is_number()) break;
+            end += c.n_bytes;
+        }
+        return end;
+    }
+    if (deepseek_is_cjk(first)) return run_end(text, end, deepseek_is_cjk);
+    const auto is_word = [](const Text::Classified& c) {
+        return (c.flags & (kLetter | kMark)) != 0 && !deepseek_is_cjk(c);
+    };
+    const auto is_punct = [](const Text::Classified& c) {
+        return (c.flags & kPunctSymbol) != 0 && !deepseek_is_cjk(c);
+    };
+    const auto is_ascii_letter = [](const Text::Classified& c) {
+        return (c.code_point | 32) >= 'a' && (c.code_point | 32) <= 'z' && c.code_point < 128;
+    };
+    const Text::Classified second = text.at(end);
+    const bool ascii_punct = first.code_point < 128 && (first.flags & kPunctSymbol) != 0;
+    if (ascii_punct && is_ascii_letter(second)) return run_end(text, end, is_ascii_letter);
+    const bool prefix = !first.is_newline() && (first.flags & (kLetter | kPunctSymbol)) == 0;
+    if (is_word(first) || (prefix && is_word(second))) return run_end(text, end, is_word);
+    if (is_punct(first) || (first.code_point == ' ' && is_punct(second))) {
+        end = run_end(text, end, is_punct);
+        return run_end(text, end, [](const Text::Classified& c) { return c.is_newline(); });
+    }
+    if (first.is_space()) {
+        const std::size_t spaces_end = run_end(text, i, [](const Text::Classified& c) { return c.is_space(); });
+        const bool at_segment_end = deepseek_ends_segment(text.at(spaces_end));
+        return space_end<true, false>(text, i, at_segment_end ? spaces_end : text.size + 1);
+    }
+    // Characters that no alternative takes stay together up to the next one that begins a match.
+    for (auto c = second; !deepseek_ends_segment(c); c = text.at(end)) {
+        if ((c.flags & (kLetter | kMark | kPunctSymbol | kSpace)) != 0 || is_word(text.at(end + c.n_bytes))) break;
+        end += c.n_bytes;
+    }
+    return end;
+}
+
+// Stage two of SuperBPE: \p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S), matches isolated, what lies between whole.
+struct Superbpe {};
+
+// End of a match that begins at i, or 0.
+inline std::size_t superbpe_match_end(const Text& text, std::size_t i, const Text::Classified& first) {
+    const auto is_other = [](const Text::Classified& c) { return c.is_other(); };
+    std::size_t end = i + first.n_bytes;
+    if (first.is_number()) return next_end<patterns::Cl100k>(text, i);
+    const Text::Classified second = text.at(end);
+    const bool space_first = first.code_point == ' ';
+    if ((first.is_other() && second.is_other()) ||
+        (space_first && second.is_other() && text.at(end + second.n_bytes).is_other())) {
+        end = run_end(text, end, is_other);
+        return run_end(text, end,
+                       [](const Text::Classified& c) { return is_other_tail(patterns::OtherTail::kNewlinesSlashes, c); });
+    }
+    if (!space_first) return 0;
+    while (end < text.size && text.bytes[end] == ' ') ++end;
+    const Text::Classified next = text.at(end);
+    if (next.n_bytes == 0 || next.is_space()) return end;
+    return end - 1 > i ? end - 1 : 0;
+}
+
+template <>
+inline std::size_t next_end<Superbpe>(const Text& text, std::size_t i) {
+    Text::Classified c = text.at(i);
+    if (const std::size_t end = superbpe_match_end(text, i, c)) return end;
+    do {
+        i += c.n_bytes;
+        c = text.at(i);
+    } while (c.n_bytes != 0 && superbpe_match_end(text, i, c) == 0);
+    return i;
+}
+
+}  // namespace fissile::scalar
