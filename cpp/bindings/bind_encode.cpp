@@ -27,14 +27,18 @@ struct PyEncoder {
     Encoder core;
     bool taken_by_default;  // added tokens found in text are taken (tokenizer.json), or an error (tiktoken)
     SpecialPlan default_plan;
+    std::vector<TokenId> before, after;  // the single-text template: what add_special_tokens=True puts around a text
 
     PyEncoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added,
-              Normalizer to_nfc, bool allow_special_by_default)
+              Normalizer to_nfc, bool allow_special_by_default, std::vector<TokenId> template_before,
+              std::vector<TokenId> template_after)
         : core(std::move(vocabulary), options, std::move(added), std::move(to_nfc)),
           taken_by_default(allow_special_by_default),
           default_plan(core.plan(std::vector<SpecialMode>(
               core.special_tokens().tokens().size(),
-              allow_special_by_default ? SpecialMode::kTaken : SpecialMode::kDisallowed))) {}
+              allow_special_by_default ? SpecialMode::kTaken : SpecialMode::kDisallowed))),
+          before(std::move(template_before)),
+          after(std::move(template_after)) {}
 };
 
 // unicodedata.normalize("NFC", text), for stretches that the quick check could not pass. Bytes that are not UTF-8
@@ -59,7 +63,8 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
                                         const std::string& prefix_space, bool prefix_first_segment_only,
                                         bool split_spaces,
                                         const std::vector<std::tuple<py::bytes, TokenId, std::uint32_t>>& added_tokens,
-                                        bool allow_special_by_default) {
+                                        bool allow_special_by_default, std::vector<TokenId> before,
+                                        std::vector<TokenId> after) {
     EncoderOptions options;
     if (pattern == "metaspace") {
         options.cut_by_vocabulary = true;
@@ -82,7 +87,7 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
     Normalizer to_nfc = nfc ? Normalizer(python_nfc) : Normalizer();
     const py::gil_scoped_release release;
     return std::make_unique<PyEncoder>(std::move(vocabulary), options, std::move(added), std::move(to_nfc),
-                                       allow_special_by_default);
+                                       allow_special_by_default, std::move(before), std::move(after));
 }
 
 // --- special tokens, as tiktoken names them ---------------------------------------------------------------------------
@@ -198,6 +203,7 @@ struct SingleArguments {
     PyObject* text = nullptr;
     PyObject* allowed = nullptr;
     PyObject* disallowed = nullptr;
+    PyObject* add_special = nullptr;
 };
 
 SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssize_t n_args, PyObject* names) {
@@ -210,6 +216,7 @@ SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssi
         PyObject** const slot = name == "text" ? &parsed.text
                                 : name == "allowed_special" ? &parsed.allowed
                                 : name == "disallowed_special" ? &parsed.disallowed
+                                : name == "add_special_tokens" ? &parsed.add_special
                                                                : nullptr;
         if (slot == nullptr) throw py::type_error(std::string(function) + "() got an unexpected keyword argument '" + name + "'");
         if (*slot != nullptr) throw py::type_error(std::string(function) + "() got two values for '" + name + "'");
@@ -232,6 +239,8 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
     const TextView view = view_of(arguments.text, "text", buffers);
     SpecialPlan storage;
     const SpecialPlan& plan = plan_for(encoder, arguments.allowed, arguments.disallowed, storage);
+    const bool in_template = arguments.add_special != nullptr && py::cast<bool>(py::handle(arguments.add_special));
+    if (in_template) sink.append(encoder.before.data(), encoder.before.size());
     guarded([&] {
         if (view.max_utf8_bytes() < kKeepGilBytes) {
             scratch.workspace.interrupt = nullptr;
@@ -243,6 +252,7 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
         scratch.workspace.interrupt = &interrupt;
         encoder.core.encode(utf8_of(view, scratch.text), plan, scratch.workspace, sink);
     });
+    if (in_template) sink.append(encoder.after.data(), encoder.after.size());
 }
 
 // The body of a raw method: C++ exceptions become Python's, as pybind11 does for its own.
@@ -289,7 +299,7 @@ PyObject* count(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObje
 
 PyMethodDef kEncode = {"encode", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode)),
                        METH_FASTCALL | METH_KEYWORDS,
-                       "encode($self, text, *, allowed_special=None, disallowed_special=None)\n--\n\n"
+                       "encode($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
                        "Token ids of one text: uint32, shape (n,).\n\n"
                        "Args:\n"
                        "    text: str, bytes or a buffer of bytes; bytes need not be valid UTF-8.\n"
@@ -297,12 +307,13 @@ PyMethodDef kEncode = {"encode", reinterpret_cast<PyCFunction>(reinterpret_cast<
                        "    disallowed_special: texts of special tokens whose presence is an error, or 'all': all that\n"
                        "        are not allowed. Defaults follow the owning library: a tokenizer.json takes every added\n"
                        "        token, a rank file refuses text that holds one (as tiktoken does).\n"
+                       "    add_special_tokens: put the file's template around the text, such as <s> in front.\n"
                        "Raises:\n"
                        "    ValueError: a disallowed special token is in the text, or a str holds a lone surrogate.\n"
                        "    TypeError: text is of another type.\n"};
 PyMethodDef kCount = {"count", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(count)),
                       METH_FASTCALL | METH_KEYWORDS,
-                      "count($self, text, *, allowed_special=None, disallowed_special=None)\n--\n\n"
+                      "count($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
                       "Number of tokens of one text, without building them. Arguments and errors as of encode.\n"};
 
 void add_method(py::class_<PyEncoder>& type, PyMethodDef& method) {
@@ -322,12 +333,16 @@ unsigned thread_count(const std::optional<std::int64_t>& threads) {
 }
 
 BatchOptions batch_options(const PyEncoder& encoder, const std::optional<std::int64_t>& threads, py::handle allowed,
-                           py::handle disallowed) {
+                           py::handle disallowed, bool add_special_tokens) {
     BatchOptions options;
     options.n_threads = thread_count(threads);
     SpecialPlan storage;
     options.plan = plan_for(encoder, allowed, disallowed, storage);
     options.keep_going = check_signals;
+    if (add_special_tokens) {
+        options.before = encoder.before;
+        options.after = encoder.after;
+    }
     return options;
 }
 
@@ -337,8 +352,8 @@ py::tuple ids_and_offsets(BatchIds&& result) {
 }
 
 py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, const std::optional<std::int64_t>& threads,
-                       py::handle allowed, py::handle disallowed) {
-    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed);
+                       py::handle allowed, py::handle disallowed, bool add_special_tokens) {
+    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     const Texts views(texts);
     return ids_and_offsets(guarded([&] {
         const py::gil_scoped_release release;
@@ -348,8 +363,8 @@ py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, const std::op
 
 py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts,
                                       const std::optional<std::int64_t>& threads, py::handle allowed,
-                                      py::handle disallowed) {
-    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed);
+                                      py::handle disallowed, bool add_special_tokens) {
+    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     const Texts views(texts);
     return to_numpy(guarded([&] {
         const py::gil_scoped_release release;
@@ -359,8 +374,8 @@ py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts
 
 py::tuple encode_files(const PyEncoder& encoder, const std::vector<std::string>& paths,
                        const std::optional<std::string>& separator, const std::optional<std::int64_t>& threads,
-                       py::handle allowed, py::handle disallowed) {
-    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed);
+                       py::handle allowed, py::handle disallowed, bool add_special_tokens) {
+    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     if (separator && separator->empty()) throw py::value_error("separator must not be empty");
     return ids_and_offsets(guarded([&] {
         const py::gil_scoped_release release;
@@ -409,15 +424,17 @@ void bind_encode(py::module_& m) {
     py::class_<PyEncoder> type(m, "Encoder", "Encodes texts with one vocabulary; safe to share between threads.");
     type.def(py::init(&make_encoder), py::arg("vocabulary"), py::kw_only(), py::arg("pattern"), py::arg("nfc") = false,
              py::arg("prefix_space") = "never", py::arg("prefix_first_segment_only") = false,
-             py::arg("split_spaces") = false, py::arg("added_tokens"), py::arg("allow_special_by_default"))
+             py::arg("split_spaces") = false, py::arg("added_tokens"), py::arg("allow_special_by_default"),
+             py::arg("template_before") = std::vector<TokenId>(), py::arg("template_after") = std::vector<TokenId>())
         .def("_encode_batch", &encode_batch, py::arg("texts"), py::kw_only(), py::arg("threads") = py::none(),
-             py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none())
+             py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
+             py::arg("add_special_tokens") = false)
         .def("_encode_files", &encode_files, py::arg("paths"), py::kw_only(), py::arg("separator") = py::none(),
              py::arg("threads") = py::none(), py::arg("allowed_special") = py::none(),
-             py::arg("disallowed_special") = py::none())
-        .def("count_batch", &count_batch, py::arg("texts"), py::kw_only(), py::arg("threads") = py::none(),
+             py::arg("disallowed_special") = py::none(), py::arg("add_special_tokens") = false)
+        .def("count_batch", &count_batch, py::arg("texts"), py::arg("threads") = py::none(), py::kw_only(),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
-             "Number of tokens of each text: int64 (n,). Arguments and errors as of encode_batch.")
+             py::arg("add_special_tokens") = false, "Number of tokens of each text: int64 (n,). Arguments and errors as of encode_batch.")
         .def("_encode_spans", &encode_spans, py::arg("text"), py::arg("ends"))
         .def("_token_ranges", &py_token_ranges, py::arg("text"), py::kw_only(), py::arg("allowed_special") = py::none(),
              py::arg("disallowed_special") = py::none())

@@ -63,17 +63,21 @@ class Work {
     const std::vector<Portion>& portions() const { return portions_; }
 
     template <class Sink>
-    void run(const Portion& portion, const SpecialPlan& plan, Encoder::Workspace& ws,
+    void run(const Portion& portion, const BatchOptions& options, Encoder::Workspace& ws,
              std::vector<std::uint8_t>& storage, Sink& sink, std::int64_t* n_ids_of_text) const {
         if (portion.n_texts == 0) {
             const Bytes text = divided_[part_of(portion)].text;
-            encoder_.encode(text.subspan(portion.begin, portion.end - portion.begin), plan, ws, sink,
-                            portion.begin == 0);
+            const bool first = portion.begin == 0;
+            if (first) sink.append(options.before.data(), options.before.size());
+            encoder_.encode(text.subspan(portion.begin, portion.end - portion.begin), options.plan, ws, sink, first);
+            if (portion.end == text.size()) sink.append(options.after.data(), options.after.size());
             return;
         }
         for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
             const std::size_t before = sink.size();
-            encoder_.encode(named(i, storage), plan, ws, sink);
+            sink.append(options.before.data(), options.before.size());
+            encoder_.encode(named(i, storage), options.plan, ws, sink);
+            sink.append(options.after.data(), options.after.size());
             n_ids_of_text[i] = static_cast<std::int64_t>(sink.size() - before);
         }
     }
@@ -156,7 +160,7 @@ std::vector<Output<Sink>> run_portions(const Work& work, const BatchOptions& opt
             while ((taken = next.fetch_add(1, std::memory_order_relaxed)) < portions.size()) {
                 interrupt.check();
                 const std::size_t before = out.sink.size();
-                work.run(portions[taken], options.plan, ws, storage, out.sink, n_ids_of_text);
+                work.run(portions[taken], options, ws, storage, out.sink, n_ids_of_text);
                 out.pieces.push_back({taken, before, out.sink.size()});
             }
         } catch (...) {

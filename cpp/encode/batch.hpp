@@ -35,6 +35,7 @@ Bytes utf8_of(const TextView& text, std::vector<std::uint8_t>& storage);
 struct BatchOptions {
     unsigned n_threads = 1;
     SpecialPlan plan;
+    std::vector<TokenId> before, after;  // put around the ids of every text, such as <s> and </s>
     std::function<bool()> keep_going;  // see cpu/interrupt.hpp; may be empty
 };
 

@@ -1,0 +1,233 @@
+// _core.Decoder, and lists of Python ints from arrays of ids.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <mutex>
+
+#include "bindings/bindings.hpp"
+#include "encode/decoder.hpp"
+
+namespace fissile::bindings {
+
+namespace {
+
+// Ids given as an array of any integer type, or as a sequence of ints.
+class Ids {
+   public:
+    explicit Ids(py::handle ids) {
+        if (py::isinstance<py::array>(ids)) {
+            from_array(py::reinterpret_borrow<py::array>(ids));
+        } else if (PyList_Check(ids.ptr()) || PyTuple_Check(ids.ptr())) {
+            from_sequence(ids);
+        } else if (PyLong_Check(ids.ptr())) {
+            throw py::type_error("ids must be a sequence or an array of ints, not one int");
+        } else if (PyObject_CheckBuffer(ids.ptr()) != 0) {
+            from_array(py::array::ensure(ids));
+        } else {
+            const auto list = py::reinterpret_steal<py::object>(PySequence_List(ids.ptr()));
+            if (!list) throw py::error_already_set();
+            from_sequence(list);
+        }
+    }
+    const TokenId* data() const { return data_; }
+    std::size_t size() const { return size_; }
+
+   private:
+    void from_array(const py::array& array) {
+        const py::dtype dtype = array.dtype();
+        if (array.ndim() != 1 || (array.size() != 0 && dtype.kind() != 'u' && dtype.kind() != 'i')) {
+            throw py::type_error("ids must be a one-dimensional array of integers, found shape " +
+                                 std::string(py::str(array.attr("shape"))) + " of " + std::string(py::str(dtype)));
+        }
+        size_ = static_cast<std::size_t>(array.size());
+        if (dtype.kind() == 'u' && dtype.itemsize() == 4 && (array.flags() & py::array::c_style) != 0) {
+            owner_ = array;
+            data_ = static_cast<const TokenId*>(array.data());
+            return;
+        }
+        const auto wide = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
+        if (!wide) throw py::error_already_set();
+        own_.resize(size_);
+        for (std::size_t i = 0; i < size_; ++i) own_[i] = checked(wide.data()[i], i);
+        data_ = own_.data();
+    }
+
+    void from_sequence(py::handle sequence) {
+        PyObject* const fast = sequence.ptr();
+        size_ = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(fast));
+        own_.resize(size_);
+        for (std::size_t i = 0; i < size_; ++i) {
+            PyObject* const item = PySequence_Fast_GET_ITEM(fast, static_cast<Py_ssize_t>(i));
+            std::int64_t value = 0;
+            if (PyLong_CheckExact(item)) [[likely]] {
+#if PY_VERSION_HEX >= 0x030C0000
+                if (PyUnstable_Long_IsCompact(reinterpret_cast<PyLongObject*>(item)) != 0) {
+                    value = PyUnstable_Long_CompactValue(reinterpret_cast<PyLongObject*>(item));
+                } else {
+                    value = wide_value(item, i);
+                }
+#else
+                // One digit of 30 bits, positive: every id that a vocabulary can have.
+                value = Py_SIZE(item) == 1   ? static_cast<std::int64_t>(reinterpret_cast<PyLongObject*>(item)->ob_digit[0])
+                        : Py_SIZE(item) == 0 ? 0
+                                             : wide_value(item, i);
+#endif
+            } else {
+                const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(item));
+                if (!index) {
+                    PyErr_Clear();
+                    throw py::type_error("ids[" + std::to_string(i) + "] must be an int, not " + Py_TYPE(item)->tp_name);
+                }
+                value = wide_value(index.ptr(), i);
+            }
+            own_[i] = checked(value, i);
+        }
+        data_ = own_.data();
+    }
+
+    static std::int64_t wide_value(PyObject* item, std::size_t i) {
+        int overflow = 0;
+        const long long value = PyLong_AsLongLongAndOverflow(item, &overflow);
+        if (overflow != 0) throw py::key_error("ids[" + std::to_string(i) + "] is no token's id: it has more than 63 bits");
+        return value;
+    }
+
+    static TokenId checked(std::int64_t value, std::size_t i) {
+        if (value < 0 || value > kMaxTokenId) {
+            throw py::key_error("ids[" + std::to_string(i) + "] is " + std::to_string(value) + ", which is no token's id");
+        }
+        return static_cast<TokenId>(value);
+    }
+
+    py::object owner_;
+    std::vector<TokenId> own_;
+    const TokenId* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// A Decoder, and the Python ints of the vocabulary's ids, made when first needed.
+class PyDecoder {
+   public:
+    PyDecoder(std::shared_ptr<Vocabulary> vocabulary, bool strip_leading_space)
+        : core_(std::move(vocabulary)), strip_leading_space_(strip_leading_space) {}
+
+    py::bytes decode_bytes(py::handle ids, bool skip_special) const {
+        const std::vector<std::uint8_t> bytes = decode_ids(Ids(ids), skip_special);
+        return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
+
+    py::str decode(py::handle ids, const std::string& errors, bool skip_special) const {
+        return to_str(decode_ids(Ids(ids), skip_special), errors);
+    }
+
+    py::list decode_batch(py::handle ids, const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
+                          const std::string& errors, bool skip_special) const {
+        const Ids all(ids);
+        const std::int64_t* const begin = offsets.data();
+        if (offsets.size() == 0) throw py::value_error("offsets must have at least one entry");
+        const auto n = static_cast<std::size_t>(offsets.size() - 1);
+        for (std::size_t i = 0; i <= n; ++i) {
+            if (begin[i] < (i == 0 ? 0 : begin[i - 1]) || begin[i] > static_cast<std::int64_t>(all.size())) {
+                throw py::value_error("offsets[" + std::to_string(i) + "] is " + std::to_string(begin[i]) +
+                                      "; offsets must ascend within the ids");
+            }
+        }
+        py::list texts(n);
+        std::vector<std::uint8_t> bytes;
+        for (std::size_t i = 0; i < n; ++i) {
+            bytes.clear();
+            run(all.data() + begin[i], static_cast<std::size_t>(begin[i + 1] - begin[i]), skip_special, bytes);
+            texts[i] = to_str(bytes, errors);
+        }
+        return texts;
+    }
+
+    // One list of ints a document. Every id's int exists once, so a list costs a pointer and a reference count a token.
+    py::list to_lists(const py::array_t<TokenId, py::array::c_style | py::array::forcecast>& ids,
+                      const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets) {
+        const TokenId* const all = ids.data();
+        const std::int64_t* const begin = offsets.data();
+        const auto n = static_cast<std::size_t>(std::max<py::ssize_t>(offsets.size(), 1) - 1);
+        make_ints();
+        py::list lists(n);
+        for (std::size_t i = 0; i < n; ++i) {
+            if (begin[i] < 0 || begin[i + 1] < begin[i] || begin[i + 1] > ids.size()) {
+                throw py::value_error("offsets must ascend within the ids");
+            }
+            PyList_SET_ITEM(lists.ptr(), static_cast<Py_ssize_t>(i), to_list(all + begin[i], begin[i + 1] - begin[i]));
+        }
+        return lists;
+    }
+
+   private:
+    void run(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
+        try {
+            core_.decode(ids, n, skip_special, out);
+        } catch (const UnknownId& error) {
+            throw py::key_error(error.what());
+        }
+        if (strip_leading_space_ && !out.empty() && out[0] == ' ') out.erase(out.begin());
+    }
+
+    std::vector<std::uint8_t> decode_ids(const Ids& ids, bool skip_special) const {
+        std::vector<std::uint8_t> out;
+        const py::gil_scoped_release release;
+        try {
+            core_.decode(ids.data(), ids.size(), skip_special, out);
+        } catch (const UnknownId& error) {
+            const py::gil_scoped_acquire acquire;
+            throw py::key_error(error.what());
+        }
+        if (strip_leading_space_ && !out.empty() && out[0] == ' ') out.erase(out.begin());
+        return out;
+    }
+
+    static py::str to_str(const std::vector<std::uint8_t>& bytes, const std::string& errors) {
+        PyObject* const text = PyUnicode_DecodeUTF8(reinterpret_cast<const char*>(bytes.data()),
+                                                    static_cast<Py_ssize_t>(bytes.size()), errors.c_str());
+        if (text == nullptr) throw py::error_already_set();
+        return py::reinterpret_steal<py::str>(text);
+    }
+
+    void make_ints() {
+        const std::lock_guard guard(making_ints_);
+        for (std::size_t id = ints_.size(); id < core_.vocabulary().n_vocab(); ++id) ints_.push_back(py::int_(id));
+    }
+
+    PyObject* to_list(const TokenId* ids, Py_ssize_t n) const {
+        PyObject* const list = PyList_New(n);
+        if (list == nullptr) throw py::error_already_set();
+        for (Py_ssize_t i = 0; i < n; ++i) {
+            PyObject* item = nullptr;
+            if (ids[i] < ints_.size()) [[likely]] {
+                item = ints_[ids[i]].ptr();
+                Py_INCREF(item);
+            } else {
+                item = PyLong_FromUnsignedLong(ids[i]);
+            }
+            PyList_SET_ITEM(list, i, item);
+        }
+        return list;
+    }
+
+    Decoder core_;
+    bool strip_leading_space_;
+    std::mutex making_ints_;
+    std::vector<py::object> ints_;
+};
+
+}  // namespace
+
+void bind_decode(py::module_& m) {
+    py::class_<PyDecoder>(m, "Decoder", "Turns ids back into text.")
+        .def(py::init<std::shared_ptr<Vocabulary>, bool>(), py::arg("vocabulary"), py::kw_only(),
+             py::arg("strip_leading_space") = false)
+        .def("decode", &PyDecoder::decode, py::arg("ids"), py::arg("errors") = "replace", py::kw_only(),
+             py::arg("skip_special_tokens") = false)
+        .def("decode_bytes", &PyDecoder::decode_bytes, py::arg("ids"), py::kw_only(), py::arg("skip_special_tokens") = false)
+        .def("decode_batch", &PyDecoder::decode_batch, py::arg("ids"), py::arg("offsets"), py::arg("errors") = "replace",
+             py::kw_only(), py::arg("skip_special_tokens") = false)
+        .def("to_lists", &PyDecoder::to_lists, py::arg("ids"), py::arg("offsets"));
+}
+
+}  // namespace fissile::bindings

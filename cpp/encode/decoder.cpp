@@ -1,0 +1,66 @@
+#include "encode/decoder.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fissile {
+
+UnknownId::UnknownId(std::size_t position, std::uint64_t id)
+    : Error("ids[" + std::to_string(position) + "] is " + std::to_string(id) + ", which is no token's id") {}
+
+Decoder::Decoder(std::shared_ptr<const Vocabulary> vocabulary)
+    : vocabulary_(std::move(vocabulary)), slots_(vocabulary_->n_vocab()) {
+    for (TokenId id = 0; id < slots_.size(); ++id) {
+        Slot& slot = slots_[id];
+        const Bytes token = vocabulary_->token_bytes(id);
+        if (!vocabulary_->has_token(id)) {
+            slot.size = kUnused;
+        } else if (token.size() > sizeof slot.bytes) {
+            slot.size = kLong;
+        } else {
+            std::copy(token.begin(), token.end(), slot.bytes);
+            slot.size = static_cast<std::uint8_t>(token.size());
+        }
+        has_special_ |= vocabulary_->is_special(id);
+    }
+}
+
+void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
+    constexpr std::size_t kBlock = 1024;
+    const std::size_t n_slots = slots_.size();
+    const bool look_for_special = skip_special && has_special_;
+    std::size_t size = out.size();
+    for (std::size_t begin = 0; begin < n; begin += kBlock) {
+        const std::size_t end = std::min(n, begin + kBlock);
+        if (out.size() < size + kBlock * sizeof(Slot)) {
+            out.resize(std::max(out.size() + out.size() / 2, size + kBlock * sizeof(Slot) * 2));
+        }
+        std::uint8_t* to = out.data() + size;
+        for (std::size_t i = begin; i < end; ++i) {
+            const TokenId id = ids[i];
+            if (id < n_slots && slots_[id].size <= sizeof(Slot::bytes) &&
+                !(look_for_special && vocabulary_->is_special(id))) [[likely]] {
+                std::memcpy(to, &slots_[id], sizeof(Slot));
+                to += slots_[id].size;
+                continue;
+            }
+            if (id >= n_slots || slots_[id].size == kUnused) {
+                out.resize(static_cast<std::size_t>(to - out.data()));
+                throw UnknownId(i, id);
+            }
+            if (look_for_special && vocabulary_->is_special(id)) continue;
+            // A long token: make room for it beside what the rest of the block may need.
+            const Bytes token = vocabulary_->token_bytes(id);
+            const auto at = static_cast<std::size_t>(to - out.data());
+            const std::size_t needed = at + token.size() + (end - i) * sizeof(Slot);
+            if (out.size() < needed) out.resize(needed + needed / 2);
+            to = out.data() + at;
+            std::memcpy(to, token.data(), token.size());
+            to += token.size();
+        }
+        size = static_cast<std::size_t>(to - out.data());
+    }
+    out.resize(size);
+}
+
+}  // namespace fissile

@@ -1,0 +1,135 @@
+"""The compiled core. Arrays are C-contiguous; shapes and dtypes stand beside them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Text = str | bytes | bytearray | memoryview
+Special = Literal["all"] | Iterable[str] | None
+
+class TokenizerFileError(ValueError): ...
+
+class Vocabulary:
+    @staticmethod
+    def from_ranks(ranks: dict[bytes, int], special_tokens: dict[str, int], source: str) -> Vocabulary: ...
+    @staticmethod
+    def from_rank_file(data: bytes, special_tokens: dict[str, int], source: str) -> Vocabulary: ...
+    @staticmethod
+    def from_merges(
+        vocab: dict[str, int],
+        merges: list[Any],
+        added_tokens: list[tuple[str, int, bool]],
+        *,
+        alphabet: str,
+        ignore_merges: bool,
+        byte_fallback: bool,
+        unk_token: str | None,
+        fuse_unk: bool,
+        source: str,
+    ) -> Vocabulary: ...
+    @staticmethod
+    def from_scores(
+        pieces: Sequence[bytes],
+        scores: npt.NDArray[np.float32],  # (n,)
+        types: npt.NDArray[np.uint8],  # (n,)
+        *,
+        byte_fallback: bool,
+        unk_id: int,
+        source: str,
+    ) -> Vocabulary: ...
+    @property
+    def n_vocab(self) -> int: ...
+    def has_token(self, id: int) -> bool: ...
+    def token_bytes(self, id: int) -> bytes: ...
+    def token_id(self, token: bytes) -> int: ...
+    def special_tokens(self) -> dict[str, int]: ...
+    def merges(self) -> npt.NDArray[np.uint32]: ...  # (m, 3): left, right, result
+    def unreachable(self) -> npt.NDArray[np.uint32]: ...  # (k,)
+
+class Encoder:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        pattern: str,
+        nfc: bool = False,
+        prefix_space: str = "never",
+        prefix_first_segment_only: bool = False,
+        split_spaces: bool = False,
+        added_tokens: Sequence[tuple[bytes, int, int]],
+        allow_special_by_default: bool,
+        template_before: Sequence[int] = [],
+        template_after: Sequence[int] = [],
+    ) -> None: ...
+    def encode(
+        self,
+        text: Text,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> npt.NDArray[np.uint32]: ...  # (n,)
+    def count(
+        self,
+        text: Text,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> int: ...
+    def count_batch(
+        self,
+        texts: Iterable[Text],
+        threads: int | None = None,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> npt.NDArray[np.int64]: ...  # (n,)
+    def _encode_batch(
+        self,
+        texts: Iterable[Text],
+        *,
+        threads: int | None = None,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]: ...  # ids (total,), offsets (n + 1,)
+    def _encode_files(
+        self,
+        paths: Sequence[str],
+        *,
+        separator: str | bytes | None = None,
+        threads: int | None = None,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]: ...  # as _encode_batch
+    def _encode_spans(
+        self, text: bytes, ends: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.uint32]: ...  # ends (k,); ids (n,)
+    def _token_ranges(
+        self, text: Text, *, allowed_special: Special = None, disallowed_special: Special = None
+    ) -> tuple[
+        npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]
+    ]: ...  # ids, begins, ends in bytes: (n,) each
+    @property
+    def _cache_bytes(self) -> int: ...
+
+class Decoder:
+    def __init__(self, vocabulary: Vocabulary, *, strip_leading_space: bool = False) -> None: ...
+    def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str: ...
+    def decode_bytes(self, ids: npt.ArrayLike, *, skip_special_tokens: bool = False) -> bytes: ...
+    def decode_batch(
+        self,
+        ids: npt.ArrayLike,
+        offsets: npt.NDArray[np.int64],
+        errors: str = "replace",
+        *,
+        skip_special_tokens: bool = False,
+    ) -> list[str]: ...
+    def to_lists(self, ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> list[list[int]]: ...
+
+def arrow_large_list(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> tuple[object, object]: ...

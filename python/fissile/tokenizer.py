@@ -1,0 +1,414 @@
+"""Tokenizer: load one, encode, decode, save."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fissile import _core
+from fissile.errors import TokenizerFileError
+from fissile.ragged import Ragged
+
+if TYPE_CHECKING:
+    from fissile.formats.spec import TokenizerSpec
+
+__all__ = ["StreamDecoder", "Tokenizer"]
+
+Text = str | bytes | bytearray | memoryview
+Special = Literal["all"] | Iterable[str] | None
+PathLike = str | os.PathLike[str]
+
+
+class Tokenizer(_core.Encoder):
+    """A BPE tokenizer with the ids of the library that defined it.
+
+    Made by from_file, from_tiktoken, from_ranks or from_pretrained. Immutable, picklable, and safe to share between
+    threads: what it has learnt of one text helps all.
+
+    encode(text) and count(text), for single texts, are inherited from the core.
+    """
+
+    def __init__(self, spec: TokenizerSpec) -> None:
+        from fissile.formats.spec import FLAG_SPECIAL
+
+        super().__init__(
+            spec.vocabulary,
+            added_tokens=[(token.content.encode(), token.id, token.flags) for token in spec.added_tokens],
+            allow_special_by_default=spec.kind != "tiktoken",
+            **spec.encoder,
+        )
+        self._spec = spec
+        self._vocabulary = spec.vocabulary
+        self._special = {t.content: t.id for t in spec.added_tokens if t.flags & FLAG_SPECIAL}
+        self._decoder_or_none: _core.Decoder | None = None
+
+    # --- loading ------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def from_file(path: PathLike) -> Tokenizer:
+        """A tokenizer from a file, told by its content: tokenizer.json, or a published .tiktoken rank file.
+
+        Raises:
+            TokenizerFileError: the file is none of these, or broken; the message says where.
+            OSError: the file cannot be read.
+        """
+        from fissile.formats import tiktoken, tokenizer_json
+
+        data = Path(path).read_bytes()
+        if tokenizer_json.looks_like(data):
+            return Tokenizer(tokenizer_json.from_json(data, str(path)))
+        if tiktoken.looks_like(data):
+            return Tokenizer.from_tiktoken(path)
+        raise TokenizerFileError(
+            f"{path}: expected a tokenizer.json or a .tiktoken rank file, found a file that begins with {data[:16]!r}"
+        )
+
+    @staticmethod
+    def from_tiktoken(
+        path: PathLike, pattern: str | None = None, special_tokens: Mapping[str, int] | None = None
+    ) -> Tokenizer:
+        """A tokenizer from a rank file (.tiktoken).
+
+        Args:
+            path: the file.
+            pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...) or that of an OpenAI
+                encoding ("cl100k_base", ...). None: the file must be one that OpenAI published.
+            special_tokens: text to id. None: those of the encoding, if one is named or recognised; else none.
+
+        Raises:
+            TokenizerFileError: the file is broken, or does not say which pattern it is for.
+            ValueError: no such pattern.
+        """
+        from fissile.formats import tiktoken
+
+        return Tokenizer(tiktoken.from_rank_file(path, pattern, special_tokens))
+
+    @staticmethod
+    def from_ranks(
+        ranks: Mapping[bytes, int], pattern: str, special_tokens: Mapping[str, int] | None = None
+    ) -> Tokenizer:
+        """A tokenizer from a dict of token bytes to rank, which is both id and priority of merging.
+
+        Raises:
+            TokenizerFileError: ranks are given twice or leave holes.
+            ValueError: no such pattern.
+        """
+        from fissile.formats import tiktoken
+
+        return Tokenizer(tiktoken.from_ranks(ranks, pattern, special_tokens))
+
+    @staticmethod
+    def from_pretrained(name_or_directory: PathLike) -> Tokenizer:
+        """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
+
+        Looks for tokenizer.json, then a .tiktoken file. The hub needs the huggingface_hub package.
+        """
+        directory = Path(name_or_directory)
+        if directory.is_dir():
+            found = [directory / "tokenizer.json", *sorted(directory.glob("*.tiktoken"))]
+            for path in found:
+                if path.is_file():
+                    return Tokenizer.from_file(path)
+            raise TokenizerFileError(f"{directory}: expected tokenizer.json or a .tiktoken file in it, found neither")
+        try:
+            from huggingface_hub import hf_hub_download
+        except ImportError:
+            raise TokenizerFileError(
+                f"{name_or_directory} is no directory; to load it from the Hugging Face hub, pip install 'fissile[hub]'"
+            ) from None
+        return Tokenizer.from_file(hf_hub_download(str(name_or_directory), "tokenizer.json"))
+
+    # --- encoding -----------------------------------------------------------------------------------------------------
+
+    def encode_batch(
+        self,
+        texts: Iterable[Text],
+        threads: int | None = None,
+        dtype: npt.DTypeLike = np.uint32,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> Ragged:
+        """Encode documents in parallel; ids do not depend on `threads`.
+
+        Args:
+            texts: n documents, each str, bytes or a buffer of bytes; bytes need not be valid UTF-8.
+            threads: worker threads; None means every CPU this process may use.
+            dtype: np.uint32, or np.uint16 where the vocabulary allows it.
+            allowed_special: as of encode.
+            disallowed_special: as of encode.
+            add_special_tokens: as of encode.
+
+        Returns:
+            Ragged with ids (total,) of dtype and offsets (n + 1,) int64.
+
+        Raises:
+            TypeError: texts[i] is none of these (i is named); nothing was encoded.
+            ValueError: a disallowed special token or a lone surrogate is in a text, or ids do not fit dtype.
+        """
+        self._check_dtype(dtype)
+        ids, offsets = self._encode_batch(
+            texts,
+            threads=threads,
+            allowed_special=allowed_special,
+            disallowed_special=disallowed_special,
+            add_special_tokens=add_special_tokens,
+        )
+        return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+
+    def encode_files(
+        self,
+        paths: PathLike | Sequence[PathLike],
+        separator: str | bytes | None = None,
+        threads: int | None = None,
+        dtype: npt.DTypeLike = np.uint32,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> Ragged:
+        """Encode text files, read inside the core: no Python object per document.
+
+        Args:
+            paths: one file or several.
+            separator: text that ends a document and belongs to none; None: a file is a document.
+            threads: as of encode_batch, like the other arguments.
+
+        Raises:
+            TokenizerFileError: a file cannot be read; it is named.
+        """
+        self._check_dtype(dtype)
+        names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        ids, offsets = self._encode_files(
+            [os.fspath(name) for name in names],
+            separator=separator,
+            threads=threads,
+            allowed_special=allowed_special,
+            disallowed_special=disallowed_special,
+            add_special_tokens=add_special_tokens,
+        )
+        return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+
+    def offsets(
+        self, text: Text, unit: Literal["char", "byte"] = "char", *, allowed_special: Special = None, disallowed_special: Special = None
+    ) -> npt.NDArray[np.int64]:
+        """Where each token of encode(text) lies in the text.
+
+        Args:
+            text: as of encode.
+            unit: "char" counts code points, as slicing a str does; "byte" counts bytes of UTF-8. A token that ends
+                inside a character ends, in "char", after it.
+
+        Returns:
+            (n, 2) int64: begin and end of each token.
+        """
+        if unit not in ("char", "byte"):
+            raise ValueError(f"unit must be 'char' or 'byte', not {unit!r}")
+        _, begins, ends = self._token_ranges(text, allowed_special=allowed_special, disallowed_special=disallowed_special)
+        if unit == "char":
+            data = text.encode() if isinstance(text, str) else bytes(text)
+            # Characters that have begun before each byte offset.
+            is_start = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
+            begun = np.concatenate([[0], np.cumsum(is_start, dtype=np.int64)])
+            in_character = np.append(~is_start, False)
+            begins, ends = begun[begins] - in_character[begins], begun[ends]
+        return np.stack([begins, ends], axis=1)
+
+    # --- decoding -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _decoder(self) -> _core.Decoder:
+        if self._decoder_or_none is None:
+            self._decoder_or_none = _core.Decoder(
+                self._vocabulary, strip_leading_space=self._spec.strip_leading_space
+            )
+        return self._decoder_or_none
+
+    def decode(
+        self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False
+    ) -> str:
+        """Text of some ids.
+
+        Args:
+            ids: one-dimensional: array of integers, or a sequence of ints.
+            errors: what becomes of bytes that are not UTF-8, as of bytes.decode.
+            skip_special_tokens: leave special tokens out.
+
+        Raises:
+            KeyError: an id is no token's; position and id are named.
+        """
+        return self._decoder.decode(ids, errors, skip_special_tokens=skip_special_tokens)
+
+    def decode_bytes(self, ids: npt.ArrayLike, *, skip_special_tokens: bool = False) -> bytes:
+        """Bytes of some ids; arguments and errors as of decode."""
+        return self._decoder.decode_bytes(ids, skip_special_tokens=skip_special_tokens)
+
+    def decode_batch(
+        self, batch: Ragged | Iterable[npt.ArrayLike], errors: str = "replace", *, skip_special_tokens: bool = False
+    ) -> list[str]:
+        """Text of each document of a Ragged, or of each of some sequences of ids."""
+        if isinstance(batch, Ragged):
+            return self._decoder.decode_batch(
+                batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens
+            )
+        return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in batch]
+
+    def stream_decoder(self, errors: str = "replace", *, skip_special_tokens: bool = False) -> StreamDecoder:
+        """A decoder for ids that arrive one by one; see StreamDecoder."""
+        return StreamDecoder(self, errors, skip_special_tokens)
+
+    # --- the vocabulary -----------------------------------------------------------------------------------------------
+
+    @property
+    def n_vocab(self) -> int:
+        """Largest id plus one."""
+        return self._vocabulary.n_vocab
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """Text and id of every special token."""
+        return dict(self._special)
+
+    @property
+    def merges(self) -> list[tuple[bytes, bytes]]:
+        """Pairs of tokens that merge, in order; of a rank file, those that its ranks amount to."""
+        table = [self._vocabulary.token_bytes(i) if self._vocabulary.has_token(i) else b"" for i in range(self.n_vocab)]
+        return [(table[left], table[right]) for left, right, _ in self._vocabulary.merges().tolist()]
+
+    @property
+    def unreachable_tokens(self) -> npt.NDArray[np.uint32]:
+        """Ids of the model's tokens that merging never makes, (n,) uint32: some published vocabularies have them."""
+        return self._vocabulary.unreachable()
+
+    def token_bytes(self, id: int) -> bytes:
+        """What a token decodes to; KeyError if no token has this id."""
+        return self._vocabulary.token_bytes(id)
+
+    def token_id(self, token: str | bytes) -> int:
+        """Id of the token with these bytes; KeyError if there is none."""
+        return self._vocabulary.token_id(token.encode() if isinstance(token, str) else token)
+
+    # --- saving -------------------------------------------------------------------------------------------------------
+
+    def save(self, path: PathLike, format: Literal["json", "tiktoken"] | None = None) -> None:
+        """Write the tokenizer to a file, which appears under its name only when it is complete.
+
+        Args:
+            path: the file.
+            format: "json" (tokenizer.json) or "tiktoken" (ranks; from a rank file only). None: by the file's extension.
+
+        Raises:
+            ValueError: the format cannot hold this tokenizer.
+        """
+        target = Path(path)
+        chosen = format or {".json": "json", ".tiktoken": "tiktoken"}.get(target.suffix)
+        if chosen not in ("json", "tiktoken"):
+            raise ValueError(f"{path}: expected an extension .json or .tiktoken, or a format of these names")
+        data = self._as_json() if chosen == "json" else self._as_ranks()
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        try:
+            partial.write_bytes(data)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _as_json(self) -> bytes:
+        from fissile.formats import tokenizer_json
+
+        spec = self._spec
+        if spec.kind == "tokenizers":
+            return tokenizer_json.to_json(spec.payload)
+        return tokenizer_json.to_json(
+            tokenizer_json.tree_from_ranks(spec.vocabulary, spec.encoder["pattern"], spec.added_tokens)
+        )
+
+    def _as_ranks(self) -> bytes:
+        from fissile.formats import tiktoken
+
+        if self._spec.kind != "tiktoken":
+            raise ValueError("only a tokenizer made from ranks can be written as ranks: save it as tokenizer.json")
+        return tiktoken.write_ranks(self._ranks())
+
+    def _ranks(self) -> dict[bytes, int]:
+        added = {token.id for token in self._spec.added_tokens}
+        ids = (i for i in range(self.n_vocab) if i not in added and self._vocabulary.has_token(i))
+        return {self._vocabulary.token_bytes(i): i for i in ids}
+
+    # --- the object ---------------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._spec.kind == "tiktoken":
+            return Tokenizer.from_ranks, (self._ranks(), self._spec.encoder["pattern"], self._special)
+        return _from_json_bytes, (self._as_json(), self._spec.source)
+
+    def __copy__(self) -> Tokenizer:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tokenizer:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tokenizer) and (self is other or self._digest() == other._digest())
+
+    def __hash__(self) -> int:
+        return hash(self._digest())
+
+    def _digest(self) -> bytes:
+        return hashlib.sha256(self._as_json()).digest()
+
+    def __repr__(self) -> str:
+        spec = self._spec
+        return f"Tokenizer({spec.source!r}, {self.n_vocab} ids, pattern {spec.encoder['pattern']!r}, as {spec.kind})"
+
+    def _check_dtype(self, dtype: npt.DTypeLike) -> None:
+        kind = np.dtype(dtype)
+        if kind.kind not in "ui":
+            raise ValueError(f"dtype must be an integer type, not {kind}")
+        if self.n_vocab - 1 > np.iinfo(kind).max:
+            raise ValueError(f"dtype {kind} holds ids up to {np.iinfo(kind).max}; this vocabulary's reach {self.n_vocab - 1}")
+
+
+def _from_json_bytes(data: bytes, source: str) -> Tokenizer:
+    from fissile.formats import tokenizer_json
+
+    return Tokenizer(tokenizer_json.from_json(data, source))
+
+
+class StreamDecoder:
+    """Text from ids that arrive one by one: a character comes out once all its bytes are there.
+
+    >>> stream = tokenizer.stream_decoder()  # doctest: +SKIP
+    >>> "".join(stream.push(id) for id in ids) + stream.finish()  # doctest: +SKIP
+    """
+
+    def __init__(self, tokenizer: Tokenizer, errors: str = "replace", skip_special_tokens: bool = False) -> None:
+        import codecs
+
+        self._tokenizer = tokenizer
+        self._skip = skip_special_tokens
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors)
+        self._strip = tokenizer._spec.strip_leading_space
+        self._plain = _core.Decoder(tokenizer._vocabulary)
+
+    def push(self, ids: int | npt.ArrayLike) -> str:
+        """The text that one more id, or some, completes; KeyError for an id that is no token's."""
+        one = [ids] if isinstance(ids, (int, np.integer)) else ids
+        data = self._plain.decode_bytes(one, skip_special_tokens=self._skip)
+        if self._strip and data:
+            data = data.removeprefix(b" ")
+            self._strip = False
+        return self._utf8.decode(data)
+
+    def finish(self) -> str:
+        """What is left: bytes of a character that never became whole, as `errors` says. The stream begins anew."""
+        rest = self._utf8.decode(b"", True)
+        self._utf8.reset()
+        self._strip = self._tokenizer._spec.strip_leading_space
+        return rest
