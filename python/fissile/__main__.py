@@ -1,4 +1,4 @@
-"""python -m fissile: the command line."""
+"""`python -m fissile`."""
 
 import sys
 

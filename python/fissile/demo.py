@@ -1,92 +1,131 @@
-"""`fissile demo`: the whole road on text that every machine has, the running Python's own sources."""
+"""`fissile demo`: encode the standard library of the running Python, and show what came out.
+
+The vocabulary is built here in the simplest exact way: a plain BPE trainer on a small sample. It is a demonstration,
+not a tokenizer to use.
+"""
 
 from __future__ import annotations
 
-import sys
+import re
 import sysconfig
 import time
 from collections import Counter
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 
+from fissile.printable import printable
+from fissile.ragged import Ragged
 from fissile.tokenizer import Tokenizer
 
-__all__ = ["run"]
+__all__ = ["build_ranks", "run", "standard_library"]
 
-SENTENCE = "Tokenizers split text: def tokenize(self, text): return [word for word in text.split()]"
+N_TOKENS = 2048
+SAMPLE_BYTES = 300_000
+SENTENCE = "Fissile splits text into tokens: def tokenize(self), naïve café, 東京!"
 
+# Near enough to the GPT-2 pattern for a sample of Python code and English; encoding uses the exact one.
+_WORD = re.compile(rb" ?[A-Za-z\x80-\xff]+| ?[0-9]+| ?[^\sA-Za-z0-9\x80-\xff]+|\s+")
 
-def standard_library_texts(max_bytes: int) -> list[str]:
-    """Sources of the standard library, up to about max_bytes, in order of their names."""
-    texts, n_bytes = [], 0
-    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
-        if "site-packages" in path.parts or n_bytes >= max_bytes:
-            continue
-        try:
-            texts.append(path.read_text("utf-8"))
-        except (UnicodeDecodeError, OSError):
-            continue  # test data in other encodings
-        n_bytes += len(texts[-1])
-    return texts
+Pair = tuple[int, int]
 
 
-def train_small_vocabulary(pretokens: Counter[bytes], n_tokens: int) -> dict[bytes, int]:
-    """Ranks of a byte-level BPE vocabulary, in the simplest exact way: count all pairs again after every merge.
+def standard_library() -> list[bytes]:
+    """Contents of the source files of Python's standard library, which hold its language reference too (pydoc_data)."""
+    root = Path(sysconfig.get_path("stdlib"))
+    skipped = {"site-packages", "dist-packages", "test", "tests"}
+    paths = sorted(p for p in root.rglob("*.py") if skipped.isdisjoint(p.relative_to(root).parts))
+    documents = [data for data in (p.read_bytes() for p in paths) if data]
+    if not documents:
+        raise ValueError(
+            f"no Python source files under {root}: this Python comes without its standard library's sources"
+        )
+    return documents
 
-    The most frequent pair merges; of equal counts the one that comes first in bytes. For a few hundred tokens only.
+
+def sample(documents: list[bytes], n_bytes: int) -> bytes:
+    """The beginnings of all documents, about n_bytes in all."""
+    share = -(-n_bytes // len(documents))
+    return b"\n".join(document[:share] for document in documents)
+
+
+def build_ranks(text: bytes, n_tokens: int) -> dict[bytes, int]:
+    """A byte-level BPE vocabulary of `text`: token to rank, single bytes first.
+
+    The most frequent pair of neighbours inside words becomes a token, over and over; of equally frequent pairs, the one
+    that was seen first. Each step touches only the words that hold the pair.
     """
-    ranks = {bytes([byte]): byte for byte in range(256)}
-    words = [([bytes([b]) for b in word], count) for word, count in pretokens.items()]
-    while len(ranks) < n_tokens:
-        pairs: Counter[tuple[bytes, bytes]] = Counter()
-        for parts, count in words:
-            for pair in zip(parts, parts[1:], strict=False):
-                pairs[pair] += count
-        if not pairs:
-            break
-        left, right = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        joined = left + right
-        ranks[joined] = len(ranks)
-        for parts, _ in words:
-            i = 0
-            while i + 1 < len(parts):
-                if parts[i] == left and parts[i + 1] == right:
-                    parts[i : i + 2] = [joined]
-                i += 1
-    return ranks
+    counted = Counter(_WORD.findall(text))
+    words = [list(word) for word in counted]
+    frequencies = list(counted.values())
+    pair_counts: Counter[Pair] = Counter()
+    words_with: dict[Pair, dict[int, None]] = {}  # a dict as a set that keeps its order: the result must repeat
+    for i, word in enumerate(words):
+        for pair in pairwise(word):
+            pair_counts[pair] += frequencies[i]
+            words_with.setdefault(pair, {})[i] = None
+
+    tokens = [bytes([byte]) for byte in range(256)]
+    while len(tokens) < n_tokens and pair_counts:
+        best, _ = max(pair_counts.items(), key=itemgetter(1))
+        for i in words_with[best]:
+            before = Counter(pairwise(words[i]))
+            words[i] = _merged(words[i], best, len(tokens))
+            after = Counter(pairwise(words[i]))
+            for pair in before | after:
+                pair_counts[pair] += frequencies[i] * (after[pair] - before[pair])
+                words_with.setdefault(pair, {})[i] = None
+        del pair_counts[best]
+        tokens.append(tokens[best[0]] + tokens[best[1]])
+    return {token: rank for rank, token in enumerate(dict.fromkeys(tokens))}
 
 
-def run() -> int:
-    """Trains a vocabulary, encodes, decodes, checks and prints; the exit status."""
-    print(f"Reading the sources of Python {sys.version.split()[0]}'s standard library ...")
-    texts = standard_library_texts(40_000_000)
-    n_bytes = sum(len(text.encode()) for text in texts)
-    print(f"  {len(texts)} files, {n_bytes / 1e6:.1f} MB")
+def _merged(word: list[int], pair: Pair, token: int) -> list[int]:
+    merged: list[int] = []
+    i = 0
+    while i < len(word):
+        joins = i + 1 < len(word) and (word[i], word[i + 1]) == pair
+        merged.append(token if joins else word[i])
+        i += 2 if joins else 1
+    return merged
 
-    # Without merges, every pretoken is a run of single bytes, so words can be told apart by counting on a plain split.
-    started = time.perf_counter()
-    words = Counter(word for text in texts[:60] for word in text.replace(" ", "\n ").split("\n"))
-    frequent = Counter({word.encode(): count for word, count in words.most_common(1200) if word})
-    ranks = train_small_vocabulary(frequent, 700)
-    print(f"  a small vocabulary of {len(ranks)} tokens in {time.perf_counter() - started:.1f} s (a plain Python loop)")
-    tokenizer = Tokenizer.from_ranks(ranks, "cl100k", {"<|endoftext|>": len(ranks)})
 
-    for label in ("first pass", "again"):
-        started = time.perf_counter()
-        batch = tokenizer.encode_batch(texts, disallowed_special=())
-        seconds = time.perf_counter() - started
-        print(f"Encoded to {len(batch.ids):,} ids, {label}: {n_bytes / seconds / 1e6:.0f} MB/s on every CPU")
-    print(f"  {n_bytes / len(batch.ids):.2f} bytes a token")
+def _timed_encode(tokenizer: Tokenizer, documents: list[bytes], threads: int | None) -> tuple[Ragged, float]:
+    begin = time.perf_counter()
+    encoded = tokenizer.encode_batch(documents, threads=threads)
+    return encoded, time.perf_counter() - begin
 
-    started = time.perf_counter()
-    decoded = tokenizer.decode_batch(batch)
-    print(f"Decoded: {n_bytes / (time.perf_counter() - started) / 1e6:.0f} MB/s")
-    if decoded != texts:
-        print("The round trip FAILED: decoded text differs from what was encoded.", file=sys.stderr)
-        return 1
-    print("  and every file came back exactly as it was.")
 
-    ids = tokenizer.encode(SENTENCE)
-    print("\nOne sentence, cut into its tokens:")
-    print("  " + "|".join(tokenizer.decode([id]) for id in ids))
-    print(f"  {ids.tolist()}")
-    return 0
+def run() -> None:
+    """Print the demonstration; RuntimeError if anything does not come back as it went in."""
+    documents = standard_library()
+    n_bytes = sum(map(len, documents))
+    print(f"text        {len(documents)} files of this Python's standard library, {n_bytes / 1e6:.1f} MB")
+
+    begin = time.perf_counter()
+    ranks = build_ranks(sample(documents, SAMPLE_BYTES), N_TOKENS)
+    seconds = time.perf_counter() - begin
+    print(f"vocabulary  {len(ranks)} tokens, built for this demo by a plain Python trainer in {seconds:.1f} s")
+
+    tokenizer = Tokenizer.from_ranks(ranks, pattern="gpt2")
+    encoded, first = _timed_encode(tokenizer, documents, threads=1)
+    again, second = _timed_encode(tokenizer, documents, threads=1)
+    parallel, every_cpu = _timed_encode(tokenizer, documents, threads=None)
+    n_tokens = len(encoded.ids)
+    print(f"encode      {n_tokens} tokens, {n_bytes / n_tokens:.2f} bytes a token")
+    print(
+        f"            one thread: first pass {n_bytes / first / 1e6:.0f} MB/s, second {n_bytes / second / 1e6:.0f} MB/s"
+    )
+    print(f"            all CPUs: {n_bytes / every_cpu / 1e6:.0f} MB/s")
+    if not encoded == again == parallel:
+        raise RuntimeError("encoding the same text again gave other ids")
+
+    begin = time.perf_counter()
+    decoded = tokenizer.decode_bytes(encoded.ids)
+    seconds = time.perf_counter() - begin
+    if decoded != b"".join(documents):
+        raise RuntimeError("the decoded text is not the text that was encoded")
+    print(f"decode      {n_bytes / seconds / 1e6:.0f} MB/s; every byte came back")
+
+    ids = tokenizer.encode(SENTENCE).tolist()
+    print(f"\n{SENTENCE}\n{'|'.join(printable(tokenizer.token_bytes(id)) for id in ids)}\n{ids}")

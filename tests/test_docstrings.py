@@ -1,0 +1,17 @@
+"""The examples in docstrings are true."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import fissile
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(fissile.__path__, "fissile."))
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "fissile.__main__"])
+def test_examples_give_what_they_show(name: str) -> None:
+    failed, _ = doctest.testmod(importlib.import_module(name), report=True)
+    assert failed == 0

@@ -1,0 +1,34 @@
+"""`import fissile` is cheap: it needs numpy and loads nothing that only some callers need."""
+
+import importlib.metadata
+import subprocess
+import sys
+
+import pytest
+
+# Loaded by the functions that need them. json stands for all reading of files, multiprocessing for all of batch tools.
+LAZY = {"argparse", "fissile.cli", "fissile.demo", "fissile.formats", "json", "multiprocessing", "unicodedata"}
+
+
+@pytest.fixture(scope="module")
+def modules_of_import() -> set[str]:
+    """Names of the modules that `import fissile` loads beyond numpy's."""
+    program = "import sys, numpy; before = set(sys.modules); import fissile; print(*set(sys.modules) - before)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(result.stdout.split())
+
+
+def test_import_loads_no_third_package(modules_of_import: set[str]) -> None:
+    packages = {name.partition(".")[0] for name in modules_of_import}
+    assert packages - set(sys.stdlib_module_names) <= {"fissile", "numpy"}
+
+
+def test_import_leaves_what_few_need_for_later(modules_of_import: set[str]) -> None:
+    assert not modules_of_import & LAZY
+
+
+def test_public_names_exist() -> None:
+    import fissile
+
+    assert all(hasattr(fissile, name) for name in fissile.__all__)
+    assert importlib.metadata.version("fissile") == fissile.__version__
