@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -94,13 +95,15 @@ class Ragged:
         if self._to_lists is not None:
             return self._to_lists(self.ids, self.offsets)
         flat, bounds = self.ids.tolist(), self.offsets.tolist()
-        return [flat[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+        return [flat[a:b] for a, b in pairwise(bounds)]
 
     def astype(self, dtype: npt.DTypeLike) -> Ragged:
         """The same documents with ids of another integer type; ValueError if an id does not fit."""
         info = np.iinfo(np.dtype(dtype))
         if len(self.ids) and int(self.ids.max()) > info.max:
-            raise ValueError(f"id {int(self.ids.max())} does not fit {np.dtype(dtype)}, whose largest value is {info.max}")
+            raise ValueError(
+                f"id {int(self.ids.max())} does not fit {np.dtype(dtype)}, whose largest value is {info.max}"
+            )
         return Ragged(self.ids.astype(dtype), self.offsets, self._to_lists)
 
     def pad(

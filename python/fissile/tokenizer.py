@@ -197,7 +197,12 @@ class Tokenizer(_core.Encoder):
         return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
 
     def offsets(
-        self, text: Text, unit: Literal["char", "byte"] = "char", *, allowed_special: Special = None, disallowed_special: Special = None
+        self,
+        text: Text,
+        unit: Literal["char", "byte"] = "char",
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
     ) -> npt.NDArray[np.int64]:
         """Where each token of encode(text) lies in the text.
 
@@ -211,7 +216,9 @@ class Tokenizer(_core.Encoder):
         """
         if unit not in ("char", "byte"):
             raise ValueError(f"unit must be 'char' or 'byte', not {unit!r}")
-        _, begins, ends = self._token_ranges(text, allowed_special=allowed_special, disallowed_special=disallowed_special)
+        _, begins, ends = self._token_ranges(
+            text, allowed_special=allowed_special, disallowed_special=disallowed_special
+        )
         if unit == "char":
             data = text.encode() if isinstance(text, str) else bytes(text)
             # Characters that have begun before each byte offset.
@@ -226,14 +233,10 @@ class Tokenizer(_core.Encoder):
     @property
     def _decoder(self) -> _core.Decoder:
         if self._decoder_or_none is None:
-            self._decoder_or_none = _core.Decoder(
-                self._vocabulary, strip_leading_space=self._spec.strip_leading_space
-            )
+            self._decoder_or_none = _core.Decoder(self._vocabulary, strip_leading_space=self._spec.strip_leading_space)
         return self._decoder_or_none
 
-    def decode(
-        self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False
-    ) -> str:
+    def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str:
         """Text of some ids.
 
         Args:
@@ -255,9 +258,7 @@ class Tokenizer(_core.Encoder):
     ) -> list[str]:
         """Text of each document of a Ragged, or of each of some sequences of ids."""
         if isinstance(batch, Ragged):
-            return self._decoder.decode_batch(
-                batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens
-            )
+            return self._decoder.decode_batch(batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens)
         return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in batch]
 
     def stream_decoder(self, errors: str = "replace", *, skip_special_tokens: bool = False) -> StreamDecoder:
@@ -372,7 +373,9 @@ class Tokenizer(_core.Encoder):
         if kind.kind not in "ui":
             raise ValueError(f"dtype must be an integer type, not {kind}")
         if self.n_vocab - 1 > np.iinfo(kind).max:
-            raise ValueError(f"dtype {kind} holds ids up to {np.iinfo(kind).max}; this vocabulary's reach {self.n_vocab - 1}")
+            raise ValueError(
+                f"dtype {kind} holds ids up to {np.iinfo(kind).max}; this vocabulary's reach {self.n_vocab - 1}"
+            )
 
 
 def _from_json_bytes(data: bytes, source: str) -> Tokenizer:
@@ -399,7 +402,7 @@ class StreamDecoder:
 
     def push(self, ids: int | npt.ArrayLike) -> str:
         """The text that one more id, or some, completes; KeyError for an id that is no token's."""
-        one = [ids] if isinstance(ids, (int, np.integer)) else ids
+        one: npt.ArrayLike = [ids] if isinstance(ids, (int, np.integer)) else ids
         data = self._plain.decode_bytes(one, skip_special_tokens=self._skip)
         if self._strip and data:
             data = data.removeprefix(b" ")

@@ -7,7 +7,15 @@ from typing import Any, Literal, NamedTuple
 
 from fissile._core import Vocabulary
 
-__all__ = ["FLAG_LSTRIP", "FLAG_NORMALIZED", "FLAG_RSTRIP", "FLAG_SINGLE_WORD", "FLAG_SPECIAL", "AddedToken", "TokenizerSpec"]
+__all__ = [
+    "FLAG_LSTRIP",
+    "FLAG_NORMALIZED",
+    "FLAG_RSTRIP",
+    "FLAG_SINGLE_WORD",
+    "FLAG_SPECIAL",
+    "AddedToken",
+    "TokenizerSpec",
+]
 
 # As AddedTokenFlag in cpp/encode/special_tokens.hpp.
 FLAG_SPECIAL, FLAG_LSTRIP, FLAG_RSTRIP, FLAG_SINGLE_WORD, FLAG_NORMALIZED = 1, 2, 4, 8, 16

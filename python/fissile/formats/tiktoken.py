@@ -159,5 +159,7 @@ def from_ranks(
 
 def write_ranks(ranks: Mapping[bytes, int]) -> bytes:
     """The rank file of these tokens."""
-    lines = (base64.b64encode(token) + b" %d\n" % rank for token, rank in sorted(ranks.items(), key=lambda item: item[1]))
+    lines = (
+        base64.b64encode(token) + b" %d\n" % rank for token, rank in sorted(ranks.items(), key=lambda item: item[1])
+    )
     return b"".join(lines)

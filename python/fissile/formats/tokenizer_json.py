@@ -162,7 +162,9 @@ def _pre_tokenizer(reader: _Reader, node: Json | None, spaces_replaced: bool, op
         use_regex = reader.get(byte_level, "use_regex", where, bool, True)
         prefix = reader.get(byte_level, "add_prefix_space", where, bool, True)
         if splits and (use_regex or prefix):
-            reader.unsupported(byte_level, where, "after Split is supported without use_regex and add_prefix_space only")
+            reader.unsupported(
+                byte_level, where, "after Split is supported without use_regex and add_prefix_space only"
+            )
         if prefix:
             options["prefix_space"] = "unless_space"
         if not splits:
