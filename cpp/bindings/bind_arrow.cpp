@@ -102,17 +102,17 @@ py::tuple arrow_large_list(const py::array& ids, const py::array_t<std::int64_t,
     array_pair->list_buffers[1] = offsets.data();
     array_pair->value_buffers[0] = nullptr;
     array_pair->value_buffers[1] = ids.data();
-    array_pair->child = {ids.size(), 0, 0, 2, 0, array_pair->value_buffers, nullptr, nullptr, release_child<ArrowArray>, nullptr};
+    array_pair->child = {ids.size(), 0, 0, 2, 0, array_pair->value_buffers, nullptr, nullptr, release_child<ArrowArray>,
+                         nullptr};
     array_pair->children[0] = &array_pair->child;
-    *array = {offsets.size() - 1, 0, 0, 2, 1, array_pair->list_buffers, array_pair->children, nullptr, release_array, array_pair.get()};
+    *array = {offsets.size() - 1, 0, 0, 2, 1, array_pair->list_buffers, array_pair->children, nullptr, release_array,
+              array_pair.get()};
     array_pair.release();
     return py::make_tuple(capsule_of(std::move(schema), "arrow_schema"), capsule_of(std::move(array), "arrow_array"));
 }
 
 }  // namespace
 
-void bind_arrow(py::module_& m) {
-    m.def("arrow_large_list", &arrow_large_list, py::arg("ids"), py::arg("offsets"));
-}
+void bind_arrow(py::module_& m) { m.def("arrow_large_list", &arrow_large_list, py::arg("ids"), py::arg("offsets")); }
 
 }  // namespace fissile::bindings

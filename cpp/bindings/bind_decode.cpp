@@ -68,7 +68,8 @@ class Ids {
                 }
 #else
                 // One digit of 30 bits, positive: every id that a vocabulary can have.
-                value = Py_SIZE(item) == 1   ? static_cast<std::int64_t>(reinterpret_cast<PyLongObject*>(item)->ob_digit[0])
+                value = Py_SIZE(item) == 1
+                            ? static_cast<std::int64_t>(reinterpret_cast<PyLongObject*>(item)->ob_digit[0])
                         : Py_SIZE(item) == 0 ? 0
                                              : wide_value(item, i);
 #endif
@@ -76,7 +77,8 @@ class Ids {
                 const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(item));
                 if (!index) {
                     PyErr_Clear();
-                    throw py::type_error("ids[" + std::to_string(i) + "] must be an int, not " + Py_TYPE(item)->tp_name);
+                    throw py::type_error("ids[" + std::to_string(i) + "] must be an int, not " +
+                                         Py_TYPE(item)->tp_name);
                 }
                 value = wide_value(index.ptr(), i);
             }
@@ -88,13 +90,15 @@ class Ids {
     static std::int64_t wide_value(PyObject* item, std::size_t i) {
         int overflow = 0;
         const long long value = PyLong_AsLongLongAndOverflow(item, &overflow);
-        if (overflow != 0) throw py::key_error("ids[" + std::to_string(i) + "] is no token's id: it has more than 63 bits");
+        if (overflow != 0)
+            throw py::key_error("ids[" + std::to_string(i) + "] is no token's id: it has more than 63 bits");
         return value;
     }
 
     static TokenId checked(std::int64_t value, std::size_t i) {
         if (value < 0 || value > kMaxTokenId) {
-            throw py::key_error("ids[" + std::to_string(i) + "] is " + std::to_string(value) + ", which is no token's id");
+            throw py::key_error("ids[" + std::to_string(i) + "] is " + std::to_string(value) +
+                                ", which is no token's id");
         }
         return static_cast<TokenId>(value);
     }
@@ -120,7 +124,8 @@ class PyDecoder {
         return to_str(decode_ids(Ids(ids), skip_special), errors);
     }
 
-    py::list decode_batch(py::handle ids, const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
+    py::list decode_batch(py::handle ids,
+                          const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
                           const std::string& errors, bool skip_special) const {
         const Ids all(ids);
         const std::int64_t* const begin = offsets.data();
@@ -224,9 +229,10 @@ void bind_decode(py::module_& m) {
              py::arg("strip_leading_space") = false)
         .def("decode", &PyDecoder::decode, py::arg("ids"), py::arg("errors") = "replace", py::kw_only(),
              py::arg("skip_special_tokens") = false)
-        .def("decode_bytes", &PyDecoder::decode_bytes, py::arg("ids"), py::kw_only(), py::arg("skip_special_tokens") = false)
-        .def("decode_batch", &PyDecoder::decode_batch, py::arg("ids"), py::arg("offsets"), py::arg("errors") = "replace",
-             py::kw_only(), py::arg("skip_special_tokens") = false)
+        .def("decode_bytes", &PyDecoder::decode_bytes, py::arg("ids"), py::kw_only(),
+             py::arg("skip_special_tokens") = false)
+        .def("decode_batch", &PyDecoder::decode_batch, py::arg("ids"), py::arg("offsets"),
+             py::arg("errors") = "replace", py::kw_only(), py::arg("skip_special_tokens") = false)
         .def("to_lists", &PyDecoder::to_lists, py::arg("ids"), py::arg("offsets"));
 }
 

@@ -34,9 +34,9 @@ struct PyEncoder {
               std::vector<TokenId> template_after)
         : core(std::move(vocabulary), options, std::move(added), std::move(to_nfc)),
           taken_by_default(allow_special_by_default),
-          default_plan(core.plan(std::vector<SpecialMode>(
-              core.special_tokens().tokens().size(),
-              allow_special_by_default ? SpecialMode::kTaken : SpecialMode::kDisallowed))),
+          default_plan(core.plan(
+              std::vector<SpecialMode>(core.special_tokens().tokens().size(),
+                                       allow_special_by_default ? SpecialMode::kTaken : SpecialMode::kDisallowed))),
           before(std::move(template_before)),
           after(std::move(template_after)) {}
 };
@@ -90,7 +90,8 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
                                        allow_special_by_default, std::move(before), std::move(after));
 }
 
-// --- special tokens, as tiktoken names them ---------------------------------------------------------------------------
+// --- special tokens, as tiktoken names them
+// ---------------------------------------------------------------------------
 
 // "all", or an iterable of token texts -> a flag a token.
 std::vector<bool> chosen(py::handle choice, const SpecialTokens& tokens, const char* argument) {
@@ -118,12 +119,12 @@ const SpecialPlan& plan_for(const PyEncoder& encoder, py::handle allowed, py::ha
     if (!given(allowed) && !given(disallowed)) return encoder.default_plan;
     const SpecialTokens& tokens = encoder.core.special_tokens();
     const std::size_t n = tokens.tokens().size();
-    const std::vector<bool> taken = given(allowed) ? chosen(allowed, tokens, "allowed_special")
-                                                   : std::vector<bool>(n, encoder.taken_by_default);
+    const std::vector<bool> taken =
+        given(allowed) ? chosen(allowed, tokens, "allowed_special") : std::vector<bool>(n, encoder.taken_by_default);
     // tiktoken's default is "all", which means all that are not allowed.
     const bool all = given(disallowed) ? PyUnicode_Check(disallowed.ptr()) != 0 : !encoder.taken_by_default;
-    const std::vector<bool> refused = given(disallowed) ? chosen(disallowed, tokens, "disallowed_special")
-                                                        : std::vector<bool>(n, all);
+    const std::vector<bool> refused =
+        given(disallowed) ? chosen(disallowed, tokens, "disallowed_special") : std::vector<bool>(n, all);
     std::vector<SpecialMode> modes(n, SpecialMode::kIgnored);
     for (std::size_t i = 0; i < n; ++i) {
         if (refused[i] && !(all && taken[i])) {
@@ -141,9 +142,11 @@ const SpecialPlan& plan_for(const PyEncoder& encoder, py::handle allowed, py::ha
     throw py::value_error(
         "Encountered text corresponding to disallowed special token " + token +
         ".\nIf you want this text to be encoded as a special token, pass it to `allowed_special`, e.g. "
-        "`allowed_special={" + token + ", ...}`.\nIf you want this text to be encoded as normal text, disable the check "
-        "for this token by passing `disallowed_special=(enc.special_tokens_set - {" + token +
-        "})`.\nTo disable this check for all special tokens, pass `disallowed_special=()`.\n");
+        "`allowed_special={" +
+        token +
+        ", ...}`.\nIf you want this text to be encoded as normal text, disable the check "
+        "for this token by passing `disallowed_special=(enc.special_tokens_set - {" +
+        token + "})`.\nTo disable this check for all special tokens, pass `disallowed_special=()`.\n");
 }
 
 // Runs a call of the core: its errors become Python's.
@@ -159,7 +162,8 @@ auto guarded(const Call& call) {
     }
 }
 
-// --- single texts -----------------------------------------------------------------------------------------------------
+// --- single texts
+// -----------------------------------------------------------------------------------------------------
 
 // Scratch that a thread keeps between calls. A call that comes in while another uses it (Python code run by a signal
 // or a finaliser in the middle of one) gets its own.
@@ -213,12 +217,13 @@ SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssi
     const Py_ssize_t n_names = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
     for (Py_ssize_t i = 0; i < n_names; ++i) {
         const auto name = py::cast<std::string>(PyTuple_GET_ITEM(names, i));
-        PyObject** const slot = name == "text" ? &parsed.text
-                                : name == "allowed_special" ? &parsed.allowed
+        PyObject** const slot = name == "text"                 ? &parsed.text
+                                : name == "allowed_special"    ? &parsed.allowed
                                 : name == "disallowed_special" ? &parsed.disallowed
                                 : name == "add_special_tokens" ? &parsed.add_special
                                                                : nullptr;
-        if (slot == nullptr) throw py::type_error(std::string(function) + "() got an unexpected keyword argument '" + name + "'");
+        if (slot == nullptr)
+            throw py::type_error(std::string(function) + "() got an unexpected keyword argument '" + name + "'");
         if (*slot != nullptr) throw py::type_error(std::string(function) + "() got two values for '" + name + "'");
         *slot = args[n_args + i];
     }
@@ -297,24 +302,24 @@ PyObject* count(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObje
     });
 }
 
-PyMethodDef kEncode = {"encode", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode)),
-                       METH_FASTCALL | METH_KEYWORDS,
-                       "encode($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
-                       "Token ids of one text: uint32, shape (n,).\n\n"
-                       "Args:\n"
-                       "    text: str, bytes or a buffer of bytes; bytes need not be valid UTF-8.\n"
-                       "    allowed_special: texts of special tokens to take as such, or 'all'.\n"
-                       "    disallowed_special: texts of special tokens whose presence is an error, or 'all': all that\n"
-                       "        are not allowed. Defaults follow the owning library: a tokenizer.json takes every added\n"
-                       "        token, a rank file refuses text that holds one (as tiktoken does).\n"
-                       "    add_special_tokens: put the file's template around the text, such as <s> in front.\n"
-                       "Raises:\n"
-                       "    ValueError: a disallowed special token is in the text, or a str holds a lone surrogate.\n"
-                       "    TypeError: text is of another type.\n"};
-PyMethodDef kCount = {"count", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(count)),
-                      METH_FASTCALL | METH_KEYWORDS,
-                      "count($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
-                      "Number of tokens of one text, without building them. Arguments and errors as of encode.\n"};
+PyMethodDef kEncode = {
+    "encode", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode)), METH_FASTCALL | METH_KEYWORDS,
+    "encode($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
+    "Token ids of one text: uint32, shape (n,).\n\n"
+    "Args:\n"
+    "    text: str, bytes or a buffer of bytes; bytes need not be valid UTF-8.\n"
+    "    allowed_special: texts of special tokens to take as such, or 'all'.\n"
+    "    disallowed_special: texts of special tokens whose presence is an error, or 'all': all that\n"
+    "        are not allowed. Defaults follow the owning library: a tokenizer.json takes every added\n"
+    "        token, a rank file refuses text that holds one (as tiktoken does).\n"
+    "    add_special_tokens: put the file's template around the text, such as <s> in front.\n"
+    "Raises:\n"
+    "    ValueError: a disallowed special token is in the text, or a str holds a lone surrogate.\n"
+    "    TypeError: text is of another type.\n"};
+PyMethodDef kCount = {
+    "count", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(count)), METH_FASTCALL | METH_KEYWORDS,
+    "count($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
+    "Number of tokens of one text, without building them. Arguments and errors as of encode.\n"};
 
 void add_method(py::class_<PyEncoder>& type, PyMethodDef& method) {
     PyObject* const descriptor = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &method);
@@ -322,7 +327,8 @@ void add_method(py::class_<PyEncoder>& type, PyMethodDef& method) {
     type.attr(method.ml_name) = py::reinterpret_steal<py::object>(descriptor);
 }
 
-// --- many texts -------------------------------------------------------------------------------------------------------
+// --- many texts
+// -------------------------------------------------------------------------------------------------------
 
 unsigned thread_count(const std::optional<std::int64_t>& threads) {
     if (!threads) return std::max(1u, std::thread::hardware_concurrency());
@@ -434,7 +440,8 @@ void bind_encode(py::module_& m) {
              py::arg("disallowed_special") = py::none(), py::arg("add_special_tokens") = false)
         .def("count_batch", &count_batch, py::arg("texts"), py::arg("threads") = py::none(), py::kw_only(),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
-             py::arg("add_special_tokens") = false, "Number of tokens of each text: int64 (n,). Arguments and errors as of encode_batch.")
+             py::arg("add_special_tokens") = false,
+             "Number of tokens of each text: int64 (n,). Arguments and errors as of encode_batch.")
         .def("_encode_spans", &encode_spans, py::arg("text"), py::arg("ends"))
         .def("_token_ranges", &py_token_ranges, py::arg("text"), py::kw_only(), py::arg("allowed_special") = py::none(),
              py::arg("disallowed_special") = py::none())

@@ -5,8 +5,8 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/numpy_out.hpp"
-#include "vocab/string_model.hpp"
 #include "vocab/rank_file.hpp"
+#include "vocab/string_model.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile::bindings {
@@ -87,14 +87,16 @@ HfMerge merge_of(py::handle merge, std::size_t index, const std::string& source)
     if ((PyList_Check(merge.ptr()) || PyTuple_Check(merge.ptr())) && py::len(merge) == 2) {
         const auto pair = py::reinterpret_borrow<py::sequence>(merge);
         // The containers keep the strings alive: what pair[0] returns is only another reference.
-        return {utf8(py::object(pair[0]), "a merge's token", source), utf8(py::object(pair[1]), "a merge's token", source)};
+        return {utf8(py::object(pair[0]), "a merge's token", source),
+                utf8(py::object(pair[1]), "a merge's token", source)};
     }
     throw FileError(source + ": merges[" + std::to_string(index) + "] must be a string or a pair of strings, found " +
                     Py_TYPE(merge.ptr())->tp_name);
 }
 
-std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::list& merges, const py::list& added_tokens,
-                                              const std::string& alphabet, bool ignore_merges, bool byte_fallback,
+std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::list& merges,
+                                              const py::list& added_tokens, const std::string& alphabet,
+                                              bool ignore_merges, bool byte_fallback,
                                               const std::optional<std::string>& unk_token, bool fuse_unk,
                                               const std::string& source) {
     HfModel model;
@@ -122,10 +124,10 @@ std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::l
     return vocabulary_from_hf(model, source);
 }
 
-std::shared_ptr<const Vocabulary> from_scores(const std::vector<py::bytes>& pieces,
-                                              const py::array_t<float, py::array::c_style | py::array::forcecast>& scores,
-                                              const py::array_t<std::uint8_t, py::array::c_style | py::array::forcecast>& types,
-                                              bool byte_fallback, std::int64_t unk_id, const std::string& source) {
+std::shared_ptr<const Vocabulary> from_scores(
+    const std::vector<py::bytes>& pieces, const py::array_t<float, py::array::c_style | py::array::forcecast>& scores,
+    const py::array_t<std::uint8_t, py::array::c_style | py::array::forcecast>& types, bool byte_fallback,
+    std::int64_t unk_id, const std::string& source) {
     if (scores.ndim() != 1 || types.ndim() != 1 || static_cast<std::size_t>(scores.size()) != pieces.size() ||
         static_cast<std::size_t>(types.size()) != pieces.size()) {
         throw py::value_error("scores and types must have one entry a piece");
@@ -184,17 +186,20 @@ void bind_vocab(py::module_& m) {
     py::class_<Vocabulary, std::shared_ptr<Vocabulary>>(m, "Vocabulary", "A BPE model: tokens and merges, immutable.")
         .def_static("from_ranks", &from_ranks, py::arg("ranks"), py::arg("special_tokens"), py::arg("source"))
         .def_static("from_rank_file", &from_rank_file, py::arg("data"), py::arg("special_tokens"), py::arg("source"))
-        .def_static("from_merges", &from_merges, py::arg("vocab"), py::arg("merges"), py::arg("added_tokens"), py::kw_only(),
-                    py::arg("alphabet"), py::arg("ignore_merges"), py::arg("byte_fallback"), py::arg("unk_token"),
-                    py::arg("fuse_unk"), py::arg("source"))
+        .def_static("from_merges", &from_merges, py::arg("vocab"), py::arg("merges"), py::arg("added_tokens"),
+                    py::kw_only(), py::arg("alphabet"), py::arg("ignore_merges"), py::arg("byte_fallback"),
+                    py::arg("unk_token"), py::arg("fuse_unk"), py::arg("source"))
         .def_static("from_scores", &from_scores, py::arg("pieces"), py::arg("scores"), py::arg("types"), py::kw_only(),
                     py::arg("byte_fallback"), py::arg("unk_id"), py::arg("source"))
         .def_property_readonly("n_vocab", &Vocabulary::n_vocab)
         .def("token_bytes", &token_bytes, py::arg("id"))
         .def("token_id", &token_id, py::arg("token"))
-        .def("has_token", [](const Vocabulary& v, std::int64_t id) {
-            return id >= 0 && id <= kMaxTokenId && v.has_token(static_cast<TokenId>(id));
-        }, py::arg("id"))
+        .def(
+            "has_token",
+            [](const Vocabulary& v, std::int64_t id) {
+                return id >= 0 && id <= kMaxTokenId && v.has_token(static_cast<TokenId>(id));
+            },
+            py::arg("id"))
         .def("special_tokens", &special_tokens)
         .def("merges", &merges)
         .def("unreachable", &unreachable);

@@ -33,7 +33,8 @@ class Interrupt {
     std::atomic<bool> stopped_{false};
     unsigned n_checks_ = 0;  // of the owner
     std::thread::id owner_ = std::this_thread::get_id();
-    std::chrono::steady_clock::time_point next_question_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+    std::chrono::steady_clock::time_point next_question_ =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
     std::function<bool()> keep_going_;
 };
 

@@ -36,10 +36,10 @@ class Work {
    public:
     Work(const Encoder& encoder, const std::vector<TextView>& texts, unsigned n_threads)
         : encoder_(encoder), texts_(texts) {
-        const bool may_divide = n_threads > 1 && std::none_of(encoder.special_tokens().tokens().begin(),
-                                                              encoder.special_tokens().tokens().end(), [](const AddedToken& t) {
-                                                                  return t.content.find('\n') != std::string::npos;
-                                                              });
+        const bool may_divide =
+            n_threads > 1 &&
+            std::none_of(encoder.special_tokens().tokens().begin(), encoder.special_tokens().tokens().end(),
+                         [](const AddedToken& t) { return t.content.find('\n') != std::string::npos; });
         std::size_t begin = 0, n_bytes = 0;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const std::size_t size = texts[i].max_utf8_bytes();
@@ -186,7 +186,8 @@ void sum_parts(const Work& work, const std::vector<Output<Sink>>& outputs, std::
     for (const auto& output : outputs) {
         for (const auto& piece : output.pieces) {
             const Portion& portion = work.portions()[piece.portion];
-            if (portion.n_texts == 0) n_ids_of_text[portion.first_text] += static_cast<std::int64_t>(piece.end - piece.begin);
+            if (portion.n_texts == 0)
+                n_ids_of_text[portion.first_text] += static_cast<std::int64_t>(piece.end - piece.begin);
         }
     }
 }

@@ -36,7 +36,7 @@ struct BatchOptions {
     unsigned n_threads = 1;
     SpecialPlan plan;
     std::vector<TokenId> before, after;  // put around the ids of every text, such as <s> and </s>
-    std::function<bool()> keep_going;  // see cpu/interrupt.hpp; may be empty
+    std::function<bool()> keep_going;    // see cpu/interrupt.hpp; may be empty
 };
 
 // Ids of all texts in order, and where each text's begin: n_texts + 1 offsets.

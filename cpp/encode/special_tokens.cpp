@@ -126,7 +126,8 @@ SpecialTokens::Match SpecialTokens::find(Bytes text, std::size_t from, const Wan
         if ((flags & kTokenLeftStrip) != 0) {
             while (match_begin > from) {
                 const std::size_t before = character_before(text, match_begin);
-                if (before < from || !is_space(decode_char(text.data() + before, match_begin - before).code_point)) break;
+                if (before < from || !is_space(decode_char(text.data() + before, match_begin - before).code_point))
+                    break;
                 match_begin = before;
             }
         }

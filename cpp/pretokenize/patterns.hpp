@@ -29,8 +29,8 @@ enum class OtherTail {
 struct Gpt2 {
     static constexpr Contractions kContractions = Contractions::kLowerCase;
     static constexpr LetterPrefix kLetterPrefix = LetterPrefix::kSpace;
-    static constexpr bool kCasedLetters = false;   // words end where lower case turns to upper
-    static constexpr int kMaxDigits = 0;           // 0: any number, and ' ' may lead them
+    static constexpr bool kCasedLetters = false;  // words end where lower case turns to upper
+    static constexpr int kMaxDigits = 0;          // 0: any number, and ' ' may lead them
     static constexpr OtherTail kOtherTail = OtherTail::kNone;
     static constexpr bool kNewlinesEndSpace = false;  // \s*[\r\n]+ before \s+(?!\S)
     static constexpr bool kFinalSpaceWhole = false;   // \s++$ first of all
@@ -58,7 +58,8 @@ struct Qwen2 : Llama3 {
 };
 
 // With U = \p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}, W = \p{Ll}\p{Lm}\p{Lo}\p{M} and C = (?i:'s|'t|'re|'ve|'m|'ll|'d)?
-// [^\r\n\p{L}\p{N}]?[U]*[W]+C|[^\r\n\p{L}\p{N}]?[U]+[W]*C|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+// [^\r\n\p{L}\p{N}]?[U]*[W]+C|[^\r\n\p{L}\p{N}]?[U]+[W]*C|\p{N}{1,3}|
+// ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
 struct O200k : Llama3 {
     static constexpr Contractions kContractions = Contractions::kSuffix;
     static constexpr bool kCasedLetters = true;

@@ -76,7 +76,8 @@ std::size_t run_end(const Text& text, std::size_t i, const InRun& in_run) {
     return i;
 }
 
-// White space from i on, where no alternative before \s applies. `segment_end` is where look-ahead sees the end of text.
+// White space from i on, where no alternative before \s applies. `segment_end` is where look-ahead sees the end of
+// text.
 template <bool kNewlinesEndSpace, bool kFinalSpaceWhole>
 std::size_t space_end(const Text& text, std::size_t i, std::size_t segment_end) {
     std::size_t end = i, last = i, after_newline = i;
@@ -171,7 +172,8 @@ std::size_t next_end(const Text& text, std::size_t i) {
     return space_end<P::kNewlinesEndSpace, P::kFinalSpaceWhole>(text, i, text.size);
 }
 
-// \p{N}{1,3}, then [一-龥぀-ゟ゠-ヿ]+, then the main pattern on what lies between, each match and each gap a pretoken:
+// \p{N}{1,3}, then [一-龥぀-ゟ゠-ヿ]+, then the main pattern on what lies between, each match and each gap a
+// pretoken:
 // [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
 //   |\s*[\r\n]+|\s+(?!\S)|\s+
 struct DeepseekV3 {};
@@ -242,8 +244,9 @@ inline std::size_t superbpe_match_end(const Text& text, std::size_t i, const Tex
     if ((first.is_other() && second.is_other()) ||
         (space_first && second.is_other() && text.at(end + second.n_bytes).is_other())) {
         end = run_end(text, end, is_other);
-        return run_end(text, end,
-                       [](const Text::Classified& c) { return is_other_tail(patterns::OtherTail::kNewlinesSlashes, c); });
+        return run_end(text, end, [](const Text::Classified& c) {
+            return is_other_tail(patterns::OtherTail::kNewlinesSlashes, c);
+        });
     }
     if (!space_first) return 0;
     while (end < text.size && text.bytes[end] == ' ') ++end;

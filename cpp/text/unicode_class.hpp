@@ -7,14 +7,14 @@
 namespace fissile {
 
 enum CharFlag : std::uint8_t {
-    kUpper = 1,          // Lu, Lt
-    kLower = 2,          // Ll
-    kOtherLetter = 4,    // Lm, Lo
-    kMark = 8,           // Mn, Mc, Me
-    kNumber = 16,        // Nd, Nl, No
-    kSpace = 32,         // White_Space
-    kPunctSymbol = 64,   // P*, S*
-    kNfcUnsafe = 128,    // NFC_Quick_Check is not Yes, or the combining class is not 0
+    kUpper = 1,         // Lu, Lt
+    kLower = 2,         // Ll
+    kOtherLetter = 4,   // Lm, Lo
+    kMark = 8,          // Mn, Mc, Me
+    kNumber = 16,       // Nd, Nl, No
+    kSpace = 32,        // White_Space
+    kPunctSymbol = 64,  // P*, S*
+    kNfcUnsafe = 128,   // NFC_Quick_Check is not Yes, or the combining class is not 0
 };
 inline constexpr std::uint8_t kLetter = kUpper | kLower | kOtherLetter;
 

@@ -63,7 +63,8 @@ void ExactCuts::note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std
     }
 }
 
-bool ExactCuts::joined(std::uint32_t left, std::uint32_t right, std::uint8_t left_last, std::uint8_t right_first) const {
+bool ExactCuts::joined(std::uint32_t left, std::uint32_t right, std::uint8_t left_last,
+                       std::uint8_t right_first) const {
     if (in_set(left, right)) return true;
     if (!((partial_[left_last][right_first >> 6] >> (right_first & 63)) & 1)) return false;
     return in_set(kOneByteOnly | left_last, right) || in_set(left, kOneByteOnly | right_first) ||
@@ -101,7 +102,9 @@ ScanResult ExactCuts::cut(Bytes text, std::size_t position, std::uint32_t* ends,
         } else {
             const Char c = decode_char(bytes + i, n - i);
             const bool space = chars_alphabet_ && c.code_point == 0x2581;
-            const std::uint32_t right = c.code_point == kInvalid ? kInvalidChar : space ? ' ' : pack(bytes + i, c.n_bytes);
+            const std::uint32_t right = c.code_point == kInvalid ? kInvalidChar
+                                        : space                  ? ' '
+                                                                 : pack(bytes + i, c.n_bytes);
             if (have_left) {
                 bool keep;
                 if (space && left_ascii) {

@@ -27,7 +27,8 @@ bool decode_base64(Bytes text, std::vector<std::uint8_t>& out) {
         const int padding = !last ? 0 : text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
         std::uint32_t word = 0;
         for (int k = 0; k < 4; ++k) {
-            const std::int8_t value = k >= 4 - padding ? std::int8_t{0} : kBase64[text[i + static_cast<std::size_t>(k)]];
+            const std::int8_t value =
+                k >= 4 - padding ? std::int8_t{0} : kBase64[text[i + static_cast<std::size_t>(k)]];
             if (value < 0) return false;
             word = word << 6 | static_cast<std::uint32_t>(value);
         }
@@ -76,12 +77,14 @@ RankTokens parse_rank_file(Bytes file, const std::string& source) {
         std::uint64_t rank = 0;
         for (const std::uint8_t digit : digits) {
             if (digit < '0' || digit > '9' || rank > kMaxTokenId) {
-                fail(source, line_number, "expected a rank from 0 to " + std::to_string(kMaxTokenId) + ", found " + shown(digits));
+                fail(source, line_number,
+                     "expected a rank from 0 to " + std::to_string(kMaxTokenId) + ", found " + shown(digits));
             }
             rank = rank * 10 + (digit - '0');
         }
         if (digits.empty() || rank > kMaxTokenId) {
-            fail(source, line_number, "expected a rank from 0 to " + std::to_string(kMaxTokenId) + ", found " + shown(digits));
+            fail(source, line_number,
+                 "expected a rank from 0 to " + std::to_string(kMaxTokenId) + ", found " + shown(digits));
         }
         tokens.add(token, static_cast<TokenId>(rank));
     }

@@ -70,7 +70,8 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
     options.fuse_unk = model.fuse_unk;
     if (model.unk_token) {
         const TokenId place = index.find(as_bytes(*model.unk_token), text_of);
-        if (place == kNoToken) throw FileError(source + ": model.unk_token '" + *model.unk_token + "' is not in model.vocab");
+        if (place == kNoToken)
+            throw FileError(source + ": model.unk_token '" + *model.unk_token + "' is not in model.vocab");
         options.unk = tokens[place].id;
     }
     VocabularyBuilder builder(source, options);

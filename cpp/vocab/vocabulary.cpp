@@ -103,8 +103,9 @@ void VocabularyBuilder::lay_out_tokens() {
         const bool added = e.kind == Vocabulary::Kind::kAdded || e.kind == Vocabulary::Kind::kSpecial;
         if (entry_of[e.id] != kNone && !added) {
             const Entry& first = entries_[entry_of[e.id]];
-            fail("id " + std::to_string(e.id) + " is given twice, to " + quoted({data_.data() + first.begin, first.size}) +
-                 " and to " + quoted({data_.data() + e.begin, e.size}));
+            fail("id " + std::to_string(e.id) + " is given twice, to " +
+                 quoted({data_.data() + first.begin, first.size}) + " and to " +
+                 quoted({data_.data() + e.begin, e.size}));
         }
         entry_of[e.id] = i;
     }
@@ -209,7 +210,8 @@ bool VocabularyBuilder::merge_to_two(TokenId id) {
             symbols_.push_back(c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point));
             i += c.n_bytes;
         }
-        for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) next_.push_back(v.pairs_.find(symbols_[i], symbols_[i + 1]));
+        for (std::size_t i = 0; i + 1 < symbols_.size(); ++i)
+            next_.push_back(v.pairs_.find(symbols_[i], symbols_[i + 1]));
     }
     if (symbols_.size() < 2 || std::find(symbols_.begin(), symbols_.end(), kNoToken) != symbols_.end()) return false;
     if (symbols_.size() > kArrayMergeSymbols) {
@@ -268,9 +270,8 @@ bool VocabularyBuilder::derive_rank_merges() {
         v.merges_.push_back({symbols_[0], symbols_[1], id});
     }
     // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
-    return std::none_of(unreached.begin(), unreached.end(), [&](TokenId id) {
-        return v.token_bytes(id).size() > 512 || spells_out_by_ranks(id);
-    });
+    return std::none_of(unreached.begin(), unreached.end(),
+                        [&](TokenId id) { return v.token_bytes(id).size() > 512 || spells_out_by_ranks(id); });
 }
 
 // Every pair of tokens that spells a token, with the token's rank.

@@ -37,10 +37,10 @@ struct Merge {
 
 struct ModelOptions {
     Alphabet alphabet = Alphabet::kBytes;
-    bool ignore_merges = false;   // a whole span that is a token is that token, merges unasked
-    bool byte_fallback = false;   // characters outside the vocabulary become <0xNN> tokens
-    bool fuse_unk = false;        // neighbouring unknown characters become one unknown token
-    TokenId unk = kNoToken;       // what unknown characters become; kNoToken: nothing at all
+    bool ignore_merges = false;     // a whole span that is a token is that token, merges unasked
+    bool byte_fallback = false;     // characters outside the vocabulary become <0xNN> tokens
+    bool fuse_unk = false;          // neighbouring unknown characters become one unknown token
+    TokenId unk = kNoToken;         // what unknown characters become; kNoToken: nothing at all
     bool unknown_is_error = false;  // what unknown bytes are in a rank file
 };
 
@@ -125,7 +125,8 @@ class VocabularyBuilder {
     std::shared_ptr<const Vocabulary> finish_ranks();
     std::shared_ptr<const Vocabulary> finish_merges(std::vector<Merge> merges);
     // scores[i] belongs to the i-th mergeable piece named; higher merges first.
-    std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces, const std::vector<float>& scores);
+    std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces,
+                                                    const std::vector<float>& scores);
 
    private:
     struct Entry {
