@@ -402,7 +402,7 @@ class StreamDecoder:
 
     def push(self, ids: int | npt.ArrayLike) -> str:
         """The text that one more id, or some, completes; KeyError for an id that is no token's."""
-        one: npt.ArrayLike = [ids] if isinstance(ids, (int, np.integer)) else ids
+        one: npt.ArrayLike = [int(ids)] if isinstance(ids, (int, np.integer)) else ids
         data = self._plain.decode_bytes(one, skip_special_tokens=self._skip)
         if self._strip and data:
             data = data.removeprefix(b" ")
