@@ -132,8 +132,8 @@ void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, Worksp
 template <class Sink>
 void Encoder::encode_stretch(Bytes text, bool first, Workspace& ws, Sink& sink) const {
     if (text.empty()) return;
-    const bool starts_with_space =
-        text[0] == ' ' || (options_.cut_by_vocabulary && text.size() >= 3 && text[0] == 0xe2 && text[1] == 0x96 && text[2] == 0x81);
+    const bool starts_with_space = text[0] == ' ' || (options_.cut_by_vocabulary && text.size() >= 3 &&
+                                                      text[0] == 0xe2 && text[1] == 0x96 && text[2] == 0x81);
     const bool prefix = options_.prefix_space == PrefixSpace::kAlways ||
                         (options_.prefix_space == PrefixSpace::kUnlessSpace && !starts_with_space);
     if (!prefix || (options_.prefix_first_stretch_only && !first)) {
@@ -201,19 +201,34 @@ void Encoder::look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, 
     }
 }
 
-void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
-    const bool is_short = span.size() <= kMaxInlinePiece;
-    if (is_short) {
+// Appends the ids of a piece that is known already; false if it is not.
+bool Encoder::append_known(Bytes piece, PieceKey key, std::vector<TokenId>& ids) const {
+    if (piece.size() <= kMaxInlinePiece) {
         if (const PieceTable::Entry* entry = table_.view().find(key)) {
-            TokenId ids[kMaxInlineIds];
-            PieceTable::copy_ids(*entry, ids);
-            ws.ids.insert(ws.ids.end(), ids, ids + PieceTable::n_ids(*entry));
-            return;
+            TokenId four[kMaxInlineIds];
+            PieceTable::copy_ids(*entry, four);
+            ids.insert(ids.end(), four, four + PieceTable::n_ids(*entry));
+            return true;
         }
-    } else if (const LongPieces::Found found = long_pieces_.find(span)) {
-        ws.ids.insert(ws.ids.end(), found.ids, found.ids + found.n_ids);
-        return;
     }
+    if (const LongPieces::Found found = long_pieces_.find(piece)) {
+        ids.insert(ids.end(), found.ids, found.ids + found.n_ids);
+        return true;
+    }
+    return false;
+}
+
+// Remembers the ids of a piece, in the table that they fit.
+void Encoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const {
+    if (piece.size() <= kMaxInlinePiece && n_ids >= 1 && n_ids <= kMaxInlineIds) {
+        table_.insert(key, ids, n_ids);
+    } else {
+        long_pieces_.insert(piece, ids, n_ids);
+    }
+}
+
+void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
+    if (append_known(span, key, ws.ids)) return;
     const std::size_t first = ws.ids.size();
     std::size_t n_pieces = 0;
     for (std::size_t position = 0; position < span.size();) {
@@ -221,48 +236,26 @@ void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
         n_pieces += cut.n_spans;
         std::size_t begin = position;
         for (std::size_t i = 0; i < cut.n_spans; ++i) {
-            const std::size_t end = ws.piece_ends[i];
+            const Bytes piece = span.subspan(begin, ws.piece_ends[i] - begin);
+            begin = ws.piece_ends[i];
             const std::size_t joint = ws.ids.size();
-            encode_piece(span.subspan(begin, end - begin), ws);
+            const PieceKey key_of_piece = piece_key(piece.data(), piece.size());
+            if (piece.size() == span.size() || !append_known(piece, key_of_piece, ws.ids)) {
+                merge_piece(piece, ws);
+                remember(piece, key_of_piece, ws.ids.data() + joint, ws.ids.size() - joint);
+            }
             // Unknown characters that merge with nothing may stand on both sides of a cut, and are fused all the same.
             if (vocabulary_->options().fuse_unk && joint > first && joint < ws.ids.size() &&
                 ws.ids[joint - 1] == vocabulary_->options().unk && ws.ids[joint] == vocabulary_->options().unk) {
                 ws.ids.erase(ws.ids.begin() + static_cast<std::ptrdiff_t>(joint));
             }
-            begin = end;
         }
         position = cut.position;
     }
-    // A span of several pieces is worth an entry too where it is cheap; one that is a single piece has it already.
+    // A span of several pieces is worth an entry too where it is cheap.
     const std::size_t n_ids = ws.ids.size() - first;
-    if (is_short && n_pieces > 1 && n_ids >= 1 && n_ids <= kMaxInlineIds) {
-        table_.insert(key, ws.ids.data() + first, n_ids);
-    }
-}
-
-// Appends the ids of a piece that merges on its own.
-void Encoder::encode_piece(Bytes piece, Workspace& ws) const {
-    const bool is_short = piece.size() <= kMaxInlinePiece;
-    const PieceKey key = piece_key(piece.data(), piece.size());
-    if (is_short) {
-        if (const PieceTable::Entry* entry = table_.view().find(key)) {
-            TokenId ids[kMaxInlineIds];
-            PieceTable::copy_ids(*entry, ids);
-            ws.ids.insert(ws.ids.end(), ids, ids + PieceTable::n_ids(*entry));
-            return;
-        }
-    }
-    if (const LongPieces::Found found = long_pieces_.find(piece)) {
-        ws.ids.insert(ws.ids.end(), found.ids, found.ids + found.n_ids);
-        return;
-    }
-    const std::size_t first = ws.ids.size();
-    merge_piece(piece, ws);
-    const std::size_t n_ids = ws.ids.size() - first;
-    if (is_short && n_ids >= 1 && n_ids <= kMaxInlineIds) {
-        table_.insert(key, ws.ids.data() + first, n_ids);
-    } else {
-        long_pieces_.insert(piece, ws.ids.data() + first, n_ids);
+    if (n_pieces > 1 && span.size() <= kMaxInlinePiece && n_ids <= kMaxInlineIds) {
+        remember(span, key, ws.ids.data() + first, n_ids);
     }
 }
 
@@ -312,7 +305,8 @@ void Encoder::char_symbols(Bytes piece, std::vector<TokenId>& symbols) const {
             for (const std::uint8_t byte : bytes) symbols.push_back(v.fallback_symbol(byte));
             continue;
         }
-        if (options.unk == kNoToken || (options.fuse_unk && !symbols.empty() && symbols.back() == options.unk)) continue;
+        if (options.unk == kNoToken || (options.fuse_unk && !symbols.empty() && symbols.back() == options.unk))
+            continue;
         symbols.push_back(options.unk);
     }
 }
@@ -375,7 +369,8 @@ bool Encoder::can_divide_before(Bytes text, std::size_t at) const {
         std::uint32_t ends[64];
         return cuts_.cut(text.subspan(at - 1, 2), 0, ends, 64).n_spans == 2;
     }
-    const bool word = (right >= 'a' && right <= 'z') || (right >= 'A' && right <= 'Z') || (right >= '0' && right <= '9');
+    const bool word =
+        (right >= 'a' && right <= 'z') || (right >= 'A' && right <= 'Z') || (right >= '0' && right <= '9');
     return left == '\n' && word && options_.pattern != Pattern::kNone && options_.pattern != Pattern::kSuperbpe;
 }
 

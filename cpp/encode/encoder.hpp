@@ -1,7 +1,8 @@
 // One text -> its ids.
 //
 //   text --special tokens--> plain stretches --pretokenizer or exact cuts--> spans --piece table--> ids
-//                                                                    miss --exact cuts, merge kernels--> ids, remembered
+//                                                                    miss --exact cuts, merge kernels--> ids,
+//                                                                    remembered
 //
 // An Encoder is shared by any number of threads; each brings its own Workspace.
 #pragma once
@@ -76,8 +77,8 @@ class Encoder {
         std::uint32_t piece_ends[kSpans];
         PieceKey keys[kSpans];
         const PieceTable::Entry* buckets[kSpans];
-        std::vector<TokenId> ids;       // of one span
-        std::vector<TokenId> symbols;   // of one long piece
+        std::vector<TokenId> ids;      // of one span
+        std::vector<TokenId> symbols;  // of one long piece
         std::vector<std::uint8_t> prefixed;
         std::vector<std::uint8_t> normalized;
         MergeQueueScratch queue;
@@ -103,7 +104,8 @@ class Encoder {
     void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdCounter& sink, bool at_start = true) const;
 
     // Appends the ids of consecutive pretokens found elsewhere; ends.back() == text.size(). No special tokens.
-    void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace, IdArray& sink) const;
+    void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace,
+                      IdArray& sink) const;
 
     // Whether text may be cut before text[at], at > 0, whatever stands around it: a letter or digit after a newline
     // starts a pretoken in every pattern that this returns true for, or a boundary that no token spans.
@@ -125,7 +127,8 @@ class Encoder {
 
     // What the table's home bucket does not hold: appends the span's ids to ws.ids.
     void encode_span(Bytes span, PieceKey key, Workspace& ws) const;
-    void encode_piece(Bytes piece, Workspace& ws) const;
+    bool append_known(Bytes piece, PieceKey key, std::vector<TokenId>& ids) const;
+    void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
     void merge_piece(Bytes piece, Workspace& ws) const;
     std::size_t byte_symbols(Bytes piece, TokenId* symbols, PairMerge* next) const;
     void char_symbols(Bytes piece, std::vector<TokenId>& symbols) const;

@@ -1,6 +1,7 @@
 #include "pretokenize/pretokenizer.hpp"
 
 #include "pretokenize/scan_scalar.hpp"
+#include "pretokenize/scanners.hpp"
 
 namespace fissile {
 
@@ -76,18 +77,40 @@ std::string_view pattern_name(Pattern pattern) {
     return {};
 }
 
-ScanFunction scanner_for(Pattern pattern) {
+const Scanners& scanners_for(Isa isa) {
+    static constexpr Scanners kScannersScalar = {scan_scalar<patterns::Gpt2>, scan_scalar<patterns::Cl100k>,
+                                                 scan_scalar<patterns::Llama3>, scan_scalar<patterns::Qwen2>,
+                                                 scan_scalar<patterns::O200k>};
+    switch (isa) {
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+        case Isa::kSse2:
+            return kScannersSse2;
+        case Isa::kAvx2:
+            return kScannersAvx2;
+        case Isa::kAvx512:
+            return kScannersAvx512;
+#elif defined(__aarch64__)
+        case Isa::kNeon:
+            return kScannersNeon;
+#endif
+        default:
+            return kScannersScalar;
+    }
+}
+
+ScanFunction scanner_for(Pattern pattern, Isa isa) {
+    const Scanners& scanners = scanners_for(isa);
     switch (pattern) {
         case Pattern::kGpt2:
-            return scan_scalar<patterns::Gpt2>;
+            return scanners.gpt2;
         case Pattern::kCl100k:
-            return scan_scalar<patterns::Cl100k>;
+            return scanners.cl100k;
         case Pattern::kLlama3:
-            return scan_scalar<patterns::Llama3>;
+            return scanners.llama3;
         case Pattern::kQwen2:
-            return scan_scalar<patterns::Qwen2>;
+            return scanners.qwen2;
         case Pattern::kO200k:
-            return scan_scalar<patterns::O200k>;
+            return scanners.o200k;
         case Pattern::kDeepseekV3:
             return scan_scalar<scalar::DeepseekV3>;
         case Pattern::kSuperbpe:
@@ -97,5 +120,7 @@ ScanFunction scanner_for(Pattern pattern) {
     }
     return scan_none;
 }
+
+ScanFunction scanner_for(Pattern pattern) { return scanner_for(pattern, chosen_isa()); }
 
 }  // namespace fissile

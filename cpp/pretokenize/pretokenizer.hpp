@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base.hpp"
+#include "cpu/isa.hpp"
 
 namespace fissile {
 
@@ -42,5 +43,7 @@ using ScanFunction = ScanResult (*)(Bytes text, std::size_t position, std::uint3
 
 // The scanner for a pattern on the machine's chosen ISA (see cpu/isa.hpp).
 ScanFunction scanner_for(Pattern pattern);
+// The scanner for one ISA of this machine.
+ScanFunction scanner_for(Pattern pattern, Isa isa);
 
 }  // namespace fissile

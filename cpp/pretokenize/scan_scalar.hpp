@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "pretokenize/patterns.hpp"
 #include "text/unicode_class.hpp"

@@ -1,0 +1,18 @@
+// The scanners of one ISA, a function a pattern; each isa_*.cpp exports one table.
+#pragma once
+
+#include "pretokenize/pretokenizer.hpp"
+
+namespace fissile {
+
+struct Scanners {
+    ScanFunction gpt2, cl100k, llama3, qwen2, o200k;
+};
+
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+extern const Scanners kScannersSse2, kScannersAvx2, kScannersAvx512;
+#elif defined(__aarch64__)
+extern const Scanners kScannersNeon;
+#endif
+
+}  // namespace fissile
