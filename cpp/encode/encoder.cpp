@@ -19,6 +19,12 @@ inline void prefetch(const void* address) {
 #endif
 }
 
+// From this length on, laying tokens and taking them back beats a queue, also counting the trie it needs.
+constexpr std::size_t kBacktrackBytes = 4096;
+
+// Longer spans of several pieces are not remembered whole.
+constexpr std::size_t kMaxWholeSpan = 48;
+
 // Texts are handed to scanners in parts below 4 GiB.
 constexpr std::size_t kMaxStretch = std::size_t{1} << 31;
 
@@ -189,7 +195,7 @@ void Encoder::look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, 
     sink.reserve_more(n_spans * kMaxInlineIds);
     for (i = 0; i < n_spans; ++i) {
         const PieceTable::Entry* const entry = PieceTable::View::find_in_bucket(ws.buckets[i], ws.keys[i]);
-        if (entry != nullptr) [[likely]] {
+        if (entry != nullptr && PieceTable::n_ids(*entry) <= kMaxInlineIds) [[likely]] {
             sink.append_entry(*entry);
             continue;
         }
@@ -203,28 +209,34 @@ void Encoder::look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, 
 
 // Appends the ids of a piece that is known already; false if it is not.
 bool Encoder::append_known(Bytes piece, PieceKey key, std::vector<TokenId>& ids) const {
-    if (piece.size() <= kMaxInlinePiece) {
-        if (const PieceTable::Entry* entry = table_.view().find(key)) {
-            TokenId four[kMaxInlineIds];
-            PieceTable::copy_ids(*entry, four);
-            ids.insert(ids.end(), four, four + PieceTable::n_ids(*entry));
-            return true;
-        }
+    KnownIds found;
+    if (piece.size() > kMaxInlinePiece) {
+        found = long_pieces_.find(piece);
+    } else if (const PieceTable::Entry* entry = table_.view().find(key)) {
+        TokenId four[kMaxInlineIds];
+        found = PieceTable::ids_of(*entry, four);
     }
-    if (const LongPieces::Found found = long_pieces_.find(piece)) {
-        ids.insert(ids.end(), found.ids, found.ids + found.n_ids);
-        return true;
-    }
-    return false;
+    ids.insert(ids.end(), found.ids, found.ids + found.n_ids);
+    return found.ids != nullptr;
 }
 
 // Remembers the ids of a piece, in the table that they fit.
 void Encoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const {
-    if (piece.size() <= kMaxInlinePiece && n_ids >= 1 && n_ids <= kMaxInlineIds) {
-        table_.insert(key, ids, n_ids);
-    } else {
+    if (piece.size() > kMaxInlinePiece) {
         long_pieces_.insert(piece, ids, n_ids);
+    } else if (n_ids >= 1) {
+        table_.insert(key, ids, n_ids);
     }
+}
+
+// Whether a span was asked about lately; forgets some, and takes some for others.
+bool Encoder::seen_before(Bytes span) const {
+    const std::uint64_t hash = hash_bytes(span.data(), span.size());
+    std::atomic<std::uint16_t>& mark = seen_[hash % seen_.size()];
+    const auto tag = static_cast<std::uint16_t>(hash >> 48 | 1);
+    if (mark.load(std::memory_order_relaxed) == tag) return true;
+    mark.store(tag, std::memory_order_relaxed);
+    return false;
 }
 
 void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
@@ -252,26 +264,25 @@ void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
         }
         position = cut.position;
     }
-    // A span of several pieces is worth an entry too where it is cheap.
-    const std::size_t n_ids = ws.ids.size() - first;
-    if (n_pieces > 1 && span.size() <= kMaxInlinePiece && n_ids <= kMaxInlineIds) {
-        remember(span, key, ws.ids.data() + first, n_ids);
+    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not.
+    if (n_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(span)) {
+        remember(span, key, ws.ids.data() + first, ws.ids.size() - first);
     }
 }
 
-// Symbols of a piece of bytes and the merges of its neighbours; unknown bytes are left out or become `unk`.
-std::size_t Encoder::byte_symbols(Bytes piece, TokenId* symbols, PairMerge* next) const {
+// Symbols of a piece of bytes and the ranks of its neighbours; unknown bytes are left out or become `unk`.
+std::size_t Encoder::byte_symbols(Bytes piece, TokenId* symbols, std::uint32_t* ranks) const {
     const Vocabulary& v = *vocabulary_;
     if (v.has_all_bytes()) {
         for (std::size_t i = 0; i < piece.size(); ++i) symbols[i] = v.byte_symbol(piece[i]);
-        for (std::size_t i = 0; i + 1 < piece.size(); ++i) next[i] = v.byte_pair(piece[i], piece[i + 1]);
+        for (std::size_t i = 0; i + 1 < piece.size(); ++i) ranks[i] = v.byte_pair_rank(piece[i], piece[i + 1]);
         return piece.size();
     }
     const ModelOptions& options = v.options();
     std::size_t n = 0;
     for (std::size_t i = 0; i < piece.size(); ++i) {
         TokenId symbol = v.byte_symbol(piece[i]);
-        if (symbol == kNoToken) symbol = options.byte_fallback ? v.fallback_symbol(piece[i]) : kNoToken;
+        if (symbol == kNoToken && options.byte_fallback) symbol = v.fallback_symbol(piece[i]);
         if (symbol == kNoToken && options.unknown_is_error) {
             throw Error("byte " + std::to_string(piece[i]) + " of the text is no token of the vocabulary");
         }
@@ -280,7 +291,7 @@ std::size_t Encoder::byte_symbols(Bytes piece, TokenId* symbols, PairMerge* next
         if (symbol == options.unk && options.fuse_unk && n > 0 && symbols[n - 1] == symbol) continue;
         symbols[n++] = symbol;
     }
-    for (std::size_t i = 0; i + 1 < n; ++i) next[i] = v.pairs().find(symbols[i], symbols[i + 1]);
+    for (std::size_t i = 0; i + 1 < n; ++i) ranks[i] = v.pairs().find(symbols[i], symbols[i + 1]);
     return n;
 }
 
@@ -311,38 +322,38 @@ void Encoder::char_symbols(Bytes piece, std::vector<TokenId>& symbols) const {
     }
 }
 
+// Appends the ids of a piece, merged anew.
 void Encoder::merge_piece(Bytes piece, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
+    std::uint32_t ranks[kShortSymbols];
     if (v.options().alphabet == Alphabet::kBytes) {
         if (piece.size() <= kShortSymbols) {
             TokenId symbols[kShortSymbols];
-            PairMerge next[kShortSymbols];
-            std::size_t n = byte_symbols(piece, symbols, next);
-            n = merge_short(v.pairs(), symbols, next, n);
+            std::size_t n = byte_symbols(piece, symbols, ranks);
+            n = merge_short(v.pairs(), v.results(), symbols, ranks, n);
             ws.ids.insert(ws.ids.end(), symbols, symbols + n);
             return;
         }
-        if (backtracks_) {
+        if (backtracks_ && piece.size() >= kBacktrackBytes) {
             merge_backtrack(v, trie(), piece, ws.ids, ws.backtrack);
             return;
         }
-        std::vector<PairMerge> next(piece.size());
+        std::vector<std::uint32_t> many_ranks(piece.size());
         ws.symbols.resize(piece.size());
-        ws.symbols.resize(byte_symbols(piece, ws.symbols.data(), next.data()));
+        ws.symbols.resize(byte_symbols(piece, ws.symbols.data(), many_ranks.data()));
     } else {
         ws.symbols.clear();
         char_symbols(piece, ws.symbols);
         if (ws.symbols.size() <= kShortSymbols) {
-            PairMerge next[kShortSymbols];
             for (std::size_t i = 0; i + 1 < ws.symbols.size(); ++i) {
-                next[i] = v.pairs().find(ws.symbols[i], ws.symbols[i + 1]);
+                ranks[i] = v.pairs().find(ws.symbols[i], ws.symbols[i + 1]);
             }
-            const std::size_t n = merge_short(v.pairs(), ws.symbols.data(), next, ws.symbols.size());
+            const std::size_t n = merge_short(v.pairs(), v.results(), ws.symbols.data(), ranks, ws.symbols.size());
             ws.ids.insert(ws.ids.end(), ws.symbols.begin(), ws.symbols.begin() + static_cast<std::ptrdiff_t>(n));
             return;
         }
     }
-    merge_queue(v.pairs(), ws.symbols, ws.queue);
+    merge_queue(v.pairs(), v.results(), ws.symbols, ws.queue);
     ws.ids.insert(ws.ids.end(), ws.symbols.begin(), ws.symbols.end());
 }
 

@@ -7,6 +7,8 @@
 // An Encoder is shared by any number of threads; each brings its own Workspace.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -128,9 +130,10 @@ class Encoder {
     // What the table's home bucket does not hold: appends the span's ids to ws.ids.
     void encode_span(Bytes span, PieceKey key, Workspace& ws) const;
     bool append_known(Bytes piece, PieceKey key, std::vector<TokenId>& ids) const;
+    bool seen_before(Bytes span) const;
     void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
     void merge_piece(Bytes piece, Workspace& ws) const;
-    std::size_t byte_symbols(Bytes piece, TokenId* symbols, PairMerge* next) const;
+    std::size_t byte_symbols(Bytes piece, TokenId* symbols, std::uint32_t* ranks) const;
     void char_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
     void seed_tables();
     const TokenTrie& trie() const;
@@ -144,6 +147,7 @@ class Encoder {
     bool backtracks_;
     mutable PieceTable table_;
     mutable LongPieces long_pieces_;
+    mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
     mutable std::once_flag trie_built_;
     mutable std::unique_ptr<const TokenTrie> trie_;
 };

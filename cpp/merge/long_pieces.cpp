@@ -31,7 +31,7 @@ LongPieces::~LongPieces() {
     for (std::size_t i = 0; i <= mask_; ++i) ::operator delete(const_cast<Record*>(slots_[i].load()));
 }
 
-LongPieces::Found LongPieces::find(Bytes piece) const noexcept {
+KnownIds LongPieces::find(Bytes piece) const noexcept {
     const std::uint64_t hash = hash_bytes(piece.data(), piece.size());
     for (std::size_t slot = hash & mask_;; slot = (slot + 1) & mask_) {
         const Record* const record = slots_[slot].load(std::memory_order_acquire);

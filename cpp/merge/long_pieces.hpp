@@ -1,4 +1,4 @@
-// Pieces that do not fit an entry of the PieceTable (more than 15 bytes, or more than four ids) and their ids.
+// Pieces that are too long for the PieceTable, more than 15 bytes, and their ids.
 //
 // Open addressing over pointers to records that never change once published, so that reading takes no lock. The table
 // does not grow: its size follows from the vocabulary, and beyond a byte budget it declines. Such pieces are rare in
@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base.hpp"
+#include "merge/piece_table.hpp"
 
 namespace fissile {
 
@@ -21,15 +22,10 @@ class LongPieces {
     LongPieces& operator=(const LongPieces&) = delete;
 
     // Longer pieces are not kept.
-    static constexpr std::size_t kMaxPiece = 255;
+    static constexpr std::size_t kMaxPiece = 1023;
 
-    // The ids of a piece, if it is there. Views stay valid as long as the LongPieces.
-    struct Found {
-        const TokenId* ids = nullptr;
-        std::size_t n_ids = 0;
-        explicit operator bool() const { return ids != nullptr; }
-    };
-    Found find(Bytes piece) const noexcept;
+    // The ids of a piece, if it is there; they stay valid as long as the LongPieces.
+    KnownIds find(Bytes piece) const noexcept;
     void insert(Bytes piece, const TokenId* ids, std::size_t n_ids);
 
     std::size_t n_bytes() const { return n_bytes_.load(std::memory_order_relaxed); }

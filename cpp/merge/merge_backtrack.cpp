@@ -7,8 +7,8 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
     // border that comes before it would have been taken in its place. Of two merges of one rank the left one is first.
     std::uint64_t limit = ~std::uint64_t{0};
     for (;;) {
-        const PairMerge across = vocabulary.pairs().find(left, right);
-        if (across.rank != kNoRank && 2 * (std::uint64_t{across.rank} + 1) < limit) return false;
+        const std::uint32_t across = vocabulary.pairs().find(left, right);
+        if (across != kNoRank && 2 * (std::uint64_t{across} + 1) < limit) return false;
         const std::uint32_t left_order = vocabulary.merge_order(left), right_order = vocabulary.merge_order(right);
         if (left_order == 0 && right_order == 0) return true;
         if (left_order > right_order) {

@@ -14,7 +14,7 @@ bool later(const Candidate& a, const Candidate& b) { return a.order > b.order; }
 
 }  // namespace
 
-void merge_queue(const PairRanks& pairs, std::vector<TokenId>& ids, MergeQueueScratch& scratch, std::size_t stop_at) {
+void merge_queue(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeQueueScratch& scratch, std::size_t stop_at) {
     const auto n = static_cast<std::uint32_t>(ids.size());
     if (n < 2) return;
     std::size_t n_left = n;
@@ -28,9 +28,9 @@ void merge_queue(const PairRanks& pairs, std::vector<TokenId>& ids, MergeQueueSc
     }
     const auto candidate_at = [&](std::uint32_t i, Candidate& c) {
         const std::uint32_t j = following[i];
-        const PairMerge merge = pairs.find(ids[i], ids[j]);
-        c = {std::uint64_t{merge.rank} << 32 | i, ids[i], ids[j], merge.id};
-        return merge.rank != kNoRank;
+        const std::uint32_t rank = pairs.find(ids[i], ids[j]);
+        c = {std::uint64_t{rank} << 32 | i, ids[i], ids[j]};
+        return rank != kNoRank;
     };
     Candidate c;
     for (std::uint32_t i = 0; i + 1 < n; ++i) {
@@ -45,7 +45,7 @@ void merge_queue(const PairRanks& pairs, std::vector<TokenId>& ids, MergeQueueSc
         // Symbols that were merged away hold kNoToken, so a stale candidate never matches.
         const std::uint32_t j = following[i];
         if (ids[i] != top.left || j == kEnd || ids[j] != top.right) continue;
-        ids[i] = top.id;
+        ids[i] = results[top.order >> 32];
         --n_left;
         ids[j] = kNoToken;
         following[i] = following[j];

@@ -16,15 +16,14 @@ struct MergeQueueScratch {
     struct Candidate {
         std::uint64_t order;  // rank << 32 | position: smallest rank first, leftmost among equals
         TokenId left, right;  // the pair as it was: the candidate is stale once either has changed
-        TokenId id;
     };
     std::vector<Candidate> heap;
     std::vector<std::uint32_t> previous, following;
 };
 
 // Merges ids in place until nothing is left to merge or `stop_at` symbols are left (the vector shrinks).
-// At most 2^32 - 2 symbols.
-void merge_queue(const PairRanks& pairs, std::vector<TokenId>& ids, MergeQueueScratch& scratch,
+// At most 2^32 - 2 symbols. `results` gives the id that each rank makes.
+void merge_queue(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeQueueScratch& scratch,
                  std::size_t stop_at = 1);
 
 }  // namespace fissile

@@ -66,10 +66,19 @@ bool PieceTable::put(Generation& generation, PieceKey key, const std::uint64_t i
 }
 
 void PieceTable::insert(PieceKey key, const TokenId* ids, std::size_t n_ids) {
-    TokenId four[4] = {};
-    std::copy_n(ids, n_ids, four);
-    std::uint64_t pairs[2];
-    std::memcpy(pairs, four, 16);
+    std::uint64_t pairs[2] = {};
+    if (n_ids <= kMaxInlineIds) {
+        std::memcpy(pairs, ids, n_ids * sizeof(TokenId));
+    } else {
+        auto copy = std::make_unique<TokenId[]>(n_ids);
+        std::copy_n(ids, n_ids, copy.get());
+        pairs[0] = reinterpret_cast<std::uintptr_t>(copy.get());
+        pairs[1] = n_ids;
+        n_ids = kIdsOutside;
+        const std::lock_guard lock(growing_);
+        if (outside_.size() * 64 > max_bytes_) return;
+        outside_.push_back(std::move(copy));
+    }
     Generation& generation = *newest_.load(std::memory_order_acquire);
     const std::size_t n_entries = generation.view.n_buckets_ * 2;
     if (generation.n_used.load(std::memory_order_relaxed) * 8 > n_entries * 5) {

@@ -1,7 +1,7 @@
 // Pieces already merged: bytes -> ids, shared by all threads without locks.
 //
 // A piece of at most 15 bytes is a 16-byte key, its length in the last byte; with up to four ids an entry is 32 bytes
-// and two make a bucket of one cache line. Entries are written once and never change or move while a reader can see
+// and two make a bucket of one cache line. More ids stand outside, and the entry holds their address. Entries are written once and never change or move while a reader can see
 // them: a writer claims an empty entry by compare-and-swap, fills it, and publishes it by its last word. When the table
 // grows, a copy is published and the old one kept until the table dies (at most as much memory again). At its byte
 // budget it stops taking entries; what is in it stays useful.
@@ -24,6 +24,12 @@ namespace fissile {
 
 inline constexpr std::size_t kMaxInlinePiece = 15;
 inline constexpr std::size_t kMaxInlineIds = 4;
+
+// Ids that a table holds, if it does.
+struct KnownIds {
+    const TokenId* ids = nullptr;
+    std::size_t n_ids = 0;
+};
 
 struct PieceKey {
     std::uint64_t low;   // bytes 0 to 7
@@ -72,7 +78,7 @@ class PieceTable {
     struct alignas(32) Entry {
         std::atomic<std::uint64_t> high;  // key.high, with the number of ids in the upper half of its last byte
         std::atomic<std::uint64_t> low;
-        std::atomic<std::uint64_t> ids[2];  // two ids each
+        std::atomic<std::uint64_t> ids[2];  // two ids each; or the address of the ids, and their number
     };
 
     // One generation of the table. Pointers into it stay valid as long as the PieceTable.
@@ -112,19 +118,33 @@ class PieceTable {
     static unsigned n_ids(const Entry& entry) noexcept {
         return static_cast<unsigned>(entry.high.load(std::memory_order_relaxed) >> 60);
     }
-    // Writes four ids, of which n_ids(entry) count.
+    // Writes four ids, of which n_ids(entry) count, if that is at most four.
     static void copy_ids(const Entry& entry, TokenId* out) noexcept {
         const std::uint64_t pair[2] = {entry.ids[0].load(std::memory_order_relaxed),
                                        entry.ids[1].load(std::memory_order_relaxed)};
         std::memcpy(out, pair, 16);
     }
 
-    // Remembers a piece of 1 to 15 bytes and its 1 to 4 ids; may decline.
+    // All ids of an entry: copied to `four`, or where they stand outside.
+    static KnownIds ids_of(const Entry& entry, TokenId four[kMaxInlineIds]) noexcept {
+        const unsigned n = n_ids(entry);
+        if (n == kIdsOutside) {
+            return {reinterpret_cast<const TokenId*>(entry.ids[0].load(std::memory_order_relaxed)),
+                    entry.ids[1].load(std::memory_order_relaxed)};
+        }
+        copy_ids(entry, four);
+        return {four, n};
+    }
+
+    // Remembers a piece of 1 to 15 bytes and its ids, at least one; may decline.
     void insert(PieceKey key, const TokenId* ids, std::size_t n_ids);
 
     std::size_t n_bytes() const;
 
    private:
+    // Number of ids of an entry whose ids stand outside it.
+    static constexpr unsigned kIdsOutside = 15;
+
     struct Generation {
         HugeBuffer memory;
         View view;
@@ -139,6 +159,7 @@ class PieceTable {
     std::atomic<Generation*> newest_;
     mutable std::mutex growing_;
     std::vector<std::unique_ptr<Generation>> generations_;
+    std::vector<std::unique_ptr<TokenId[]>> outside_;  // under the same lock as generations_
     std::size_t max_bytes_;
 };
 

@@ -11,9 +11,6 @@ namespace fissile {
 
 namespace {
 
-// Tokens up to this length merge by the array kernel when the vocabulary is built; longer ones by the queue.
-constexpr std::size_t kArrayMergeSymbols = 128;
-
 std::string quoted(Bytes bytes) {
     static constexpr char kHex[] = "0123456789abcdef";
     std::string text = "b'";
@@ -153,7 +150,7 @@ void VocabularyBuilder::set_symbols() {
         if (e.kind == Vocabulary::Kind::kFallback) v.fallback_symbols_[data_[e.begin]] = e.id;
     }
     if (v.options_.alphabet == Alphabet::kBytes) {
-        v.byte_pairs_.assign(65536, PairMerge{});
+        v.byte_pair_ranks_.assign(65536, kNoRank);
         v.has_all_bytes_ = true;
         for (unsigned byte = 0; byte < 256; ++byte) {
             const auto b = static_cast<std::uint8_t>(byte);
@@ -184,13 +181,13 @@ void VocabularyBuilder::set_symbols() {
     v.bmp_symbols_[0x2581] = v.bmp_symbols_[' '];
 }
 
-void VocabularyBuilder::insert_pair(TokenId left, TokenId right, PairMerge merge) {
+void VocabularyBuilder::insert_pair(TokenId left, TokenId right, std::uint32_t rank) {
     Vocabulary& v = *v_;
-    v.pairs_.insert(left, right, merge);
+    v.pairs_.insert(left, right, rank);
     if (v.options_.alphabet != Alphabet::kBytes) return;
     const Bytes l = v.token_bytes(left), r = v.token_bytes(right);
     if (l.size() == 1 && r.size() == 1 && v.byte_symbols_[l[0]] == left && v.byte_symbols_[r[0]] == right) {
-        v.byte_pairs_[std::size_t{l[0]} << 8 | r[0]] = merge;
+        v.byte_pair_ranks_[std::size_t{l[0]} << 8 | r[0]] = rank;
     }
 }
 
@@ -200,10 +197,10 @@ bool VocabularyBuilder::merge_to_two(TokenId id) {
     const Vocabulary& v = *v_;
     const Bytes token = v.token_bytes(id);
     symbols_.clear();
-    next_.clear();
+    ranks_.clear();
     if (v.options_.alphabet == Alphabet::kBytes) {
         for (const std::uint8_t byte : token) symbols_.push_back(v.byte_symbols_[byte]);
-        for (std::size_t i = 0; i + 1 < token.size(); ++i) next_.push_back(v.byte_pair(token[i], token[i + 1]));
+        for (std::size_t i = 0; i + 1 < token.size(); ++i) ranks_.push_back(v.byte_pair_rank(token[i], token[i + 1]));
     } else {
         for (std::size_t i = 0; i < token.size();) {
             const Char c = decode_char(token.data() + i, token.size() - i);
@@ -211,14 +208,14 @@ bool VocabularyBuilder::merge_to_two(TokenId id) {
             i += c.n_bytes;
         }
         for (std::size_t i = 0; i + 1 < symbols_.size(); ++i)
-            next_.push_back(v.pairs_.find(symbols_[i], symbols_[i + 1]));
+            ranks_.push_back(v.pairs_.find(symbols_[i], symbols_[i + 1]));
     }
     if (symbols_.size() < 2 || std::find(symbols_.begin(), symbols_.end(), kNoToken) != symbols_.end()) return false;
-    if (symbols_.size() > kArrayMergeSymbols) {
-        merge_queue(v.pairs_, symbols_, queue_, 2);
+    if (symbols_.size() > kShortSymbols) {
+        merge_queue(v.pairs_, v.results(), symbols_, queue_, 2);
         return symbols_.size() == 2;
     }
-    return merge_short(v.pairs_, symbols_.data(), next_.data(), symbols_.size(), 2) == 2;
+    return merge_short(v.pairs_, v.results(), symbols_.data(), ranks_.data(), symbols_.size(), 2) == 2;
 }
 
 void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right) {
@@ -257,7 +254,9 @@ bool VocabularyBuilder::spells_out_by_ranks(TokenId id) const {
 // false is returned, and the caller lists every pair instead.
 bool VocabularyBuilder::derive_rank_merges() {
     Vocabulary& v = *v_;
-    v.pairs_.reserve(entries_.size());
+    v.pairs_ = PairRanks(v.n_vocab(), entries_.size(), v.n_vocab());
+    v.results_.resize(v.n_vocab());
+    std::iota(v.results_.begin(), v.results_.end(), TokenId{0});
     std::vector<TokenId> unreached;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         if (v.kinds_[id] != Vocabulary::Kind::kModel || v.token_bytes(id).size() < 2) continue;
@@ -265,7 +264,7 @@ bool VocabularyBuilder::derive_rank_merges() {
             unreached.push_back(id);
             continue;
         }
-        insert_pair(symbols_[0], symbols_[1], {id, id});
+        insert_pair(symbols_[0], symbols_[1], id);
         note_split(id, symbols_[0], symbols_[1]);
         v.merges_.push_back({symbols_[0], symbols_[1], id});
     }
@@ -289,10 +288,10 @@ void VocabularyBuilder::insert_all_splits(const std::vector<std::uint32_t>& rank
         }
     }
     std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    v.pairs_ = PairRanks(found.size());
+    v.pairs_ = PairRanks(v.n_vocab(), found.size(), v.results_.size());
     v.merges_.clear();
     for (const auto& [rank, merge] : found) {
-        insert_pair(merge.left, merge.right, {rank, merge.result});
+        insert_pair(merge.left, merge.right, rank);
         v.merges_.push_back(merge);
     }
 }
@@ -301,7 +300,8 @@ void VocabularyBuilder::find_splits() {
     Vocabulary& v = *v_;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         if (v.find(v.token_bytes(id)) != id || !merge_to_two(id)) continue;
-        if (v.pairs_.find(symbols_[0], symbols_[1]).id == id) note_split(id, symbols_[0], symbols_[1]);
+        const std::uint32_t rank = v.pairs_.find(symbols_[0], symbols_[1]);
+        if (rank != kNoRank && v.results_[rank] == id) note_split(id, symbols_[0], symbols_[1]);
     }
 }
 
@@ -309,7 +309,7 @@ void VocabularyBuilder::check_order() {
     Vocabulary& v = *v_;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const auto [left, right] = v.splits_[id];
-        if (left != kNoToken) v.merge_orders_[id] = v.pairs_.find(left, right).rank + 1;
+        if (left != kNoToken) v.merge_orders_[id] = v.pairs_.find(left, right) + 1;
     }
     v.merges_are_ordered_ = true;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
@@ -345,9 +345,10 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<M
     index_tokens();
     set_symbols();
     Vocabulary& v = *v_;
-    v.pairs_.reserve(merges.size());
+    v.pairs_ = PairRanks(v.n_vocab(), merges.size());
+    for (const Merge& merge : merges) v.results_.push_back(merge.result);
     for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
-        insert_pair(merges[rank].left, merges[rank].right, {rank, merges[rank].result});
+        insert_pair(merges[rank].left, merges[rank].right, rank);
     }
     v.merges_ = std::move(merges);
     find_splits();
@@ -364,11 +365,13 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_scores(const std::ve
     std::vector<float> order(scores);
     std::sort(order.begin(), order.end(), std::greater<>());
     order.erase(std::unique(order.begin(), order.end()), order.end());
+    if (order.size() != pieces.size()) fail("two pieces have the same score, which is not supported");
+    v.results_.resize(order.size());
     std::vector<std::uint32_t> rank_of(v.n_vocab(), kNoRank);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
-        // Pieces of equal score have equal rank: SentencePiece merges the leftmost of them first.
         const auto at = std::lower_bound(order.begin(), order.end(), scores[i], std::greater<>());
         rank_of[pieces[i]] = static_cast<std::uint32_t>(at - order.begin());
+        v.results_[rank_of[pieces[i]]] = pieces[i];
     }
     insert_all_splits(rank_of);
     find_splits();

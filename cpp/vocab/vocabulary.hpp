@@ -62,10 +62,12 @@ class Vocabulary {
 
     const ModelOptions& options() const { return options_; }
     const PairRanks& pairs() const { return pairs_; }
-    // Bytes alphabet: the symbol of a byte (kNoToken: none), and the merge of two neighbouring bytes.
+    // The id that the merge of each rank makes.
+    const TokenId* results() const { return results_.data(); }
+    // Bytes alphabet: the symbol of a byte (kNoToken: none), and the rank of merging two neighbouring bytes.
     TokenId byte_symbol(std::uint8_t byte) const { return byte_symbols_[byte]; }
-    PairMerge byte_pair(std::uint8_t left, std::uint8_t right) const {
-        return byte_pairs_[std::size_t{left} << 8 | right];
+    std::uint32_t byte_pair_rank(std::uint8_t left, std::uint8_t right) const {
+        return byte_pair_ranks_[std::size_t{left} << 8 | right];
     }
     bool has_all_bytes() const { return has_all_bytes_; }
     // Characters alphabet: the symbol of a character, or kNoToken.
@@ -94,7 +96,8 @@ class Vocabulary {
     TokenIndex index_;
     ModelOptions options_;
     PairRanks pairs_;
-    std::vector<PairMerge> byte_pairs_;  // 65,536 for the bytes alphabet
+    std::vector<TokenId> results_;
+    std::vector<std::uint32_t> byte_pair_ranks_;  // 65,536 for the bytes alphabet
     std::array<TokenId, 256> byte_symbols_{};
     std::array<TokenId, 256> fallback_symbols_{};
     std::vector<TokenId> bmp_symbols_;  // 65,536 for the characters alphabet
@@ -140,7 +143,7 @@ class VocabularyBuilder {
     void lay_out_tokens();
     void index_tokens();
     void set_symbols();
-    void insert_pair(TokenId left, TokenId right, PairMerge merge);
+    void insert_pair(TokenId left, TokenId right, std::uint32_t rank);
     bool derive_rank_merges();
     void insert_all_splits(const std::vector<std::uint32_t>& rank_of);
     bool spells_out_by_ranks(TokenId id) const;
@@ -154,7 +157,7 @@ class VocabularyBuilder {
     std::vector<Entry> entries_;
     std::shared_ptr<Vocabulary> v_;
     std::vector<TokenId> symbols_;  // scratch of merge_to_two, and what it leaves
-    std::vector<PairMerge> next_;
+    std::vector<std::uint32_t> ranks_;
     MergeQueueScratch queue_;
 };
 
