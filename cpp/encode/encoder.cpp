@@ -209,11 +209,11 @@ void Encoder::look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, 
 
 // Appends the ids of a piece that is known already; false if it is not.
 bool Encoder::append_known(Bytes piece, PieceKey key, std::vector<TokenId>& ids) const {
+    TokenId four[kMaxInlineIds];  // where found may point
     KnownIds found;
     if (piece.size() > kMaxInlinePiece) {
         found = long_pieces_.find(piece);
     } else if (const PieceTable::Entry* entry = table_.view().find(key)) {
-        TokenId four[kMaxInlineIds];
         found = PieceTable::ids_of(*entry, four);
     }
     ids.insert(ids.end(), found.ids, found.ids + found.n_ids);
