@@ -194,33 +194,40 @@ void Encoder::look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, 
     }
     sink.reserve_more(n_spans * kMaxInlineIds);
     for (i = 0; i < n_spans; ++i) {
-        const PieceTable::Entry* const entry = PieceTable::View::find_in_bucket(ws.buckets[i], ws.keys[i]);
+        const PieceKey key = ws.keys[i];
+        const PieceTable::Entry* entry = PieceTable::View::find_in_bucket(ws.buckets[i], key);
         if (entry != nullptr && PieceTable::n_ids(*entry) <= kMaxInlineIds) [[likely]] {
             sink.append_entry(*entry);
             continue;
         }
         const std::size_t from = i == 0 ? begin : ends[i - 1];
-        ws.ids.clear();
-        encode_span(text.subspan(from, ends[i] - from), ws.keys[i], ws);
-        sink.append(ws.ids.data(), ws.ids.size());
+        const Bytes span = text.subspan(from, ends[i] - from);
+        TokenId four[kMaxInlineIds];
+        KnownIds known;
+        if (span.size() > kMaxInlinePiece) {
+            known = long_pieces_.find(span);
+        } else {
+            if (entry == nullptr) entry = view.find_beyond(ws.buckets[i], key);
+            if (entry != nullptr) known = PieceTable::ids_of(*entry, four);
+        }
+        if (known.ids == nullptr) {
+            ws.ids.clear();
+            encode_unknown_span(span, key, ws);
+            known = {ws.ids.data(), ws.ids.size()};
+        }
+        sink.append(known.ids, known.n_ids);
         sink.reserve_more((n_spans - i) * kMaxInlineIds);
     }
 }
 
-// Appends the ids of a piece that is known already; false if it is not.
-bool Encoder::append_known(Bytes piece, PieceKey key, std::vector<TokenId>& ids) const {
-    TokenId four[kMaxInlineIds];  // where found may point
-    KnownIds found;
-    if (piece.size() > kMaxInlinePiece) {
-        found = long_pieces_.find(piece);
-    } else if (const PieceTable::Entry* entry = table_.view().find(key)) {
-        found = PieceTable::ids_of(*entry, four);
-    }
-    ids.insert(ids.end(), found.ids, found.ids + found.n_ids);
-    return found.ids != nullptr;
+// The ids of a piece if it is known already; `four` may hold them.
+KnownIds Encoder::find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const {
+    if (piece.size() > kMaxInlinePiece) return long_pieces_.find(piece);
+    const PieceTable::Entry* const entry = table_.view().find(key);
+    return entry == nullptr ? KnownIds() : PieceTable::ids_of(*entry, four);
 }
 
-// Remembers the ids of a piece, in the table that they fit.
+// Remembers the ids of a piece, in the table that it fits.
 void Encoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const {
     if (piece.size() > kMaxInlinePiece) {
         long_pieces_.insert(piece, ids, n_ids);
@@ -239,8 +246,8 @@ bool Encoder::seen_before(Bytes span) const {
     return false;
 }
 
-void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
-    if (append_known(span, key, ws.ids)) return;
+// Appends the ids of a span that is not known: cut where that is exact, each piece known or merged.
+void Encoder::encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const {
     const std::size_t first = ws.ids.size();
     std::size_t n_pieces = 0;
     for (std::size_t position = 0; position < span.size();) {
@@ -252,7 +259,12 @@ void Encoder::encode_span(Bytes span, PieceKey key, Workspace& ws) const {
             begin = ws.piece_ends[i];
             const std::size_t joint = ws.ids.size();
             const PieceKey key_of_piece = piece_key(piece.data(), piece.size());
-            if (piece.size() == span.size() || !append_known(piece, key_of_piece, ws.ids)) {
+            TokenId four[kMaxInlineIds];
+            const KnownIds known =
+                piece.size() == span.size() ? KnownIds() : find_known(piece, key_of_piece, four);
+            if (known.ids != nullptr) {
+                ws.ids.insert(ws.ids.end(), known.ids, known.ids + known.n_ids);
+            } else {
                 merge_piece(piece, ws);
                 remember(piece, key_of_piece, ws.ids.data() + joint, ws.ids.size() - joint);
             }
@@ -366,9 +378,15 @@ void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_s
         begin = end;
         if (span.empty()) continue;
         if (span.size() > kMaxStretch) throw Error("a pretoken of more than 2 GiB");
-        ws.ids.clear();
-        encode_span(span, piece_key(span.data(), span.size()), ws);
-        sink.append(ws.ids.data(), ws.ids.size());
+        const PieceKey key = piece_key(span.data(), span.size());
+        TokenId four[kMaxInlineIds];
+        KnownIds known = find_known(span, key, four);
+        if (known.ids == nullptr) {
+            ws.ids.clear();
+            encode_unknown_span(span, key, ws);
+            known = {ws.ids.data(), ws.ids.size()};
+        }
+        sink.append(known.ids, known.n_ids);
     }
 }
 

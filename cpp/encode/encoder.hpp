@@ -127,9 +127,8 @@ class Encoder {
     template <class Sink>
     void look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
 
-    // What the table's home bucket does not hold: appends the span's ids to ws.ids.
-    void encode_span(Bytes span, PieceKey key, Workspace& ws) const;
-    bool append_known(Bytes piece, PieceKey key, std::vector<TokenId>& ids) const;
+    KnownIds find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const;
+    void encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const;
     bool seen_before(Bytes span) const;
     void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
     void merge_piece(Bytes piece, Workspace& ws) const;

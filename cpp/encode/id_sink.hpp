@@ -39,7 +39,7 @@ class IdArray {
     }
     void append(const TokenId* ids, std::size_t n) {
         reserve_more(n);
-        if (n != 0) std::memcpy(data_ + size_, ids, n * sizeof(TokenId));
+        for (std::size_t i = 0; i < n; ++i) data_[size_ + i] = ids[i];  // mostly a handful: not worth a call of memcpy
         size_ += n;
     }
     // For the next two, room was made by reserve_more.

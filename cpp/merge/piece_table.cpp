@@ -9,21 +9,7 @@ namespace {
 
 // In an entry's last word while it is being written: no key has length 0.
 constexpr std::uint64_t kBeingWritten = 1;
-// Buckets a key may lie in, from its home on. Beyond them it is not kept: a lost entry costs a merge, a long search
-// would cost every miss.
-constexpr std::size_t kProbeBuckets = 8;
-
 }  // namespace
-
-const PieceTable::Entry* PieceTable::View::find(PieceKey key) const noexcept {
-    const std::size_t home = static_cast<std::size_t>(hash(key) >> shift_);
-    for (std::size_t i = 0; i < kProbeBuckets; ++i) {
-        const Entry* const bucket = entries_ + (((home + i) & (n_buckets_ - 1)) << 1);
-        if (const Entry* entry = find_in_bucket(bucket, key)) return entry;
-        if (bucket[1].high.load(std::memory_order_relaxed) == 0) return nullptr;
-    }
-    return nullptr;
-}
 
 PieceTable::PieceTable(std::size_t n_expected, std::size_t max_bytes) : max_bytes_(max_bytes) {
     // Two entries a bucket; at most a load of 0.4 to begin with.

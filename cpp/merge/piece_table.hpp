@@ -92,8 +92,24 @@ class PieceTable {
             const Entry* const first = matches(bucket[0], key) ? bucket : nullptr;
             return matches(bucket[1], key) ? bucket + 1 : first;
         }
+        // The entry of a key in the buckets after its home, or null.
+        const Entry* find_beyond(const Entry* home, PieceKey key) const noexcept {
+            if (home[1].high.load(std::memory_order_relaxed) == 0) return nullptr;  // nothing ever overflowed
+            auto at = static_cast<std::size_t>(home - entries_) >> 1;
+            for (std::size_t i = 1; i < kProbeBuckets; ++i) {
+                at = (at + 1) & (n_buckets_ - 1);
+                const Entry* const bucket = entries_ + (at << 1);
+                if (const Entry* entry = find_in_bucket(bucket, key)) return entry;
+                if (bucket[1].high.load(std::memory_order_relaxed) == 0) return nullptr;
+            }
+            return nullptr;
+        }
         // The entry of a key anywhere, or null.
-        const Entry* find(PieceKey key) const noexcept;
+        const Entry* find(PieceKey key) const noexcept {
+            const Entry* const home = bucket(hash(key));
+            const Entry* const entry = find_in_bucket(home, key);
+            return entry != nullptr ? entry : find_beyond(home, key);
+        }
 
        private:
         friend class PieceTable;
@@ -142,6 +158,9 @@ class PieceTable {
     std::size_t n_bytes() const;
 
    private:
+    // Buckets a key may lie in, from its home on. Beyond them it is not kept: a lost entry costs a merge, a long
+    // search would cost every miss.
+    static constexpr std::size_t kProbeBuckets = 8;
     // Number of ids of an entry whose ids stand outside it.
     static constexpr unsigned kIdsOutside = 15;
 
