@@ -28,6 +28,31 @@ constexpr std::size_t kMaxWholeSpan = 48;
 // Texts are handed to scanners in parts below 4 GiB.
 constexpr std::size_t kMaxStretch = std::size_t{1} << 31;
 
+// A span too long for the table that begins with a character of three bytes or more: a script that is mostly written
+// without spaces. Long words of other scripts are better kept whole.
+bool is_long_wide(Bytes text, std::size_t begin, std::size_t end) {
+    return end - begin > kMaxInlinePiece && (text[begin] >= 0xe0 || text[begin + 1] >= 0xe0);
+}
+
+bool has_long_wide_span(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) {
+    for (std::size_t i = 0; i < n_spans; ++i) {
+        if (is_long_wide(text, begin, ends[i])) return true;
+        begin = ends[i];
+    }
+    return false;
+}
+
+// Whether cutting a long span before it is looked up whole gives the same ids: no token that only a whole span can be,
+// no unknown bytes that fuse across a cut.
+bool may_cut_first(const Vocabulary& vocabulary) {
+    const ModelOptions& options = vocabulary.options();
+    if (options.fuse_unk && options.unk != kNoToken && !vocabulary.has_all_bytes()) return false;
+    for (TokenId id = 0; options.ignore_merges && id < vocabulary.n_vocab(); ++id) {
+        if (vocabulary.is_model(id) && !vocabulary.is_reachable(id)) return false;
+    }
+    return true;
+}
+
 std::size_t n_long_tokens(const Vocabulary& vocabulary) {
     std::size_t n = 0;
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) n += vocabulary.token_bytes(id).size() > kMaxInlinePiece;
@@ -49,6 +74,7 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
       cuts_(*vocabulary_, options.split_before_spaces),
       backtracks_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                   vocabulary_->merges_are_ordered()),
+      cuts_long_spans_(!options.cut_by_vocabulary && may_cut_first(*vocabulary_)),
       table_(vocabulary_->n_vocab(), options.max_cache_bytes / 4 * 3),
       long_pieces_(n_long_tokens(*vocabulary_), options.max_cache_bytes / 4) {
     seed_tables();
@@ -162,17 +188,47 @@ void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
         if (ws.interrupt != nullptr) ws.interrupt->check();
         const ScanResult scanned = scan_ == nullptr ? cuts_.cut(text, position, ws.span_ends, Workspace::kSpans)
                                                     : scan_(text, position, ws.span_ends, Workspace::kSpans);
-        look_up_spans(text, position, scanned.n_spans, ws, sink);
+        if (cuts_long_spans_ && has_long_wide_span(text, position, ws.span_ends, scanned.n_spans)) {
+            look_up_cut(text, position, scanned.n_spans, ws, sink);
+        } else {
+            look_up_spans(text, position, ws.span_ends, scanned.n_spans, ws, sink);
+        }
         position = scanned.position;
+    }
+}
+
+// Spans of which some are too long for the table: those of other scripts are cut first, and their pieces looked up
+// with the rest. Chinese spans are clauses that never come again, their pieces are characters and words that do.
+template <class Sink>
+void Encoder::look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const {
+    std::size_t start = begin;  // of what has not been looked up
+    std::size_t at = begin;     // of what has not been cut
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < n_spans;) {
+        const std::size_t end = ws.span_ends[i];
+        if (is_long_wide(text, at, end)) {
+            const ScanResult cut = cuts_.cut(text.first(end), at, ws.piece_ends + n, Workspace::kSpans - n);
+            n += cut.n_spans;
+            at = cut.position;
+        } else {
+            ws.piece_ends[n++] = static_cast<std::uint32_t>(end);
+            at = end;
+        }
+        i += at == end;
+        if (n == Workspace::kSpans || i == n_spans) {
+            look_up_spans(text, start, ws.piece_ends, n, ws, sink);
+            start = at;
+            n = 0;
+        }
     }
 }
 
 // The hot loop. First every span's key and bucket, so that the cache lines are on their way; then the answers.
 template <class Sink>
-void Encoder::look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const {
+void Encoder::look_up_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans,
+                            Workspace& ws, Sink& sink) const {
     const PieceTable::View view = table_.view();
     const std::uint8_t* const bytes = text.data();
-    const std::uint32_t* const ends = ws.span_ends;
     // Spans that begin this far from the end can be read 16 bytes at a time.
     const std::size_t last_wide = text.size() >= 16 ? text.size() - 16 : 0;
     std::size_t start = begin;
@@ -251,12 +307,12 @@ void Encoder::encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const
     const std::size_t first = ws.ids.size();
     std::size_t n_pieces = 0;
     for (std::size_t position = 0; position < span.size();) {
-        const ScanResult cut = cuts_.cut(span, position, ws.piece_ends, Workspace::kSpans);
+        const ScanResult cut = cuts_.cut(span, position, ws.unknown_ends, Workspace::kSpans);
         n_pieces += cut.n_spans;
         std::size_t begin = position;
         for (std::size_t i = 0; i < cut.n_spans; ++i) {
-            const Bytes piece = span.subspan(begin, ws.piece_ends[i] - begin);
-            begin = ws.piece_ends[i];
+            const Bytes piece = span.subspan(begin, ws.unknown_ends[i] - begin);
+            begin = ws.unknown_ends[i];
             const std::size_t joint = ws.ids.size();
             const PieceKey key_of_piece = piece_key(piece.data(), piece.size());
             TokenId four[kMaxInlineIds];

@@ -76,7 +76,8 @@ class Encoder {
     struct Workspace {
         static constexpr std::size_t kSpans = 256;
         std::uint32_t span_ends[kSpans];
-        std::uint32_t piece_ends[kSpans];
+        std::uint32_t piece_ends[kSpans];    // of spans cut before they are looked up
+        std::uint32_t unknown_ends[kSpans];  // of one span that was not known
         PieceKey keys[kSpans];
         const PieceTable::Entry* buckets[kSpans];
         std::vector<TokenId> ids;      // of one span
@@ -125,7 +126,10 @@ class Encoder {
     template <class Sink>
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>
-    void look_up_spans(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+    void look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+    template <class Sink>
+    void look_up_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
+                       Sink& sink) const;
 
     KnownIds find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const;
     void encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const;
@@ -144,6 +148,7 @@ class Encoder {
     ScanFunction scan_;
     ExactCuts cuts_;
     bool backtracks_;
+    bool cuts_long_spans_;
     mutable PieceTable table_;
     mutable LongPieces long_pieces_;
     mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
