@@ -112,8 +112,8 @@ class Ids {
 // A Decoder, and the Python ints of the vocabulary's ids, made when first needed.
 class PyDecoder {
    public:
-    PyDecoder(std::shared_ptr<Vocabulary> vocabulary, bool strip_leading_space)
-        : core_(std::move(vocabulary)), strip_leading_space_(strip_leading_space) {}
+    PyDecoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& leading_space)
+        : core_(std::move(vocabulary), leading_of(leading_space)) {}
 
     py::bytes decode_bytes(py::handle ids, bool skip_special) const {
         const std::vector<std::uint8_t> bytes = decode_ids(Ids(ids), skip_special);
@@ -140,7 +140,6 @@ class PyDecoder {
         py::list texts(n);
         std::vector<std::uint8_t> bytes;
         for (std::size_t i = 0; i < n; ++i) {
-            bytes.clear();
             run(all.data() + begin[i], static_cast<std::size_t>(begin[i + 1] - begin[i]), skip_special, bytes);
             texts[i] = to_str(bytes, errors);
         }
@@ -165,13 +164,19 @@ class PyDecoder {
     }
 
    private:
+    static LeadingSpace leading_of(const std::string& name) {
+        if (name == "keep") return LeadingSpace::kKeep;
+        if (name == "drop_one") return LeadingSpace::kDropOne;
+        if (name == "drop_in_first_token") return LeadingSpace::kDropInFirstToken;
+        throw py::value_error("leading_space must be 'keep', 'drop_one' or 'drop_in_first_token', not '" + name + "'");
+    }
+
     void run(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
         try {
             core_.decode(ids, n, skip_special, out);
         } catch (const UnknownId& error) {
             throw py::key_error(error.what());
         }
-        if (strip_leading_space_ && !out.empty() && out[0] == ' ') out.erase(out.begin());
     }
 
     std::vector<std::uint8_t> decode_ids(const Ids& ids, bool skip_special) const {
@@ -183,7 +188,6 @@ class PyDecoder {
             const py::gil_scoped_acquire acquire;
             throw py::key_error(error.what());
         }
-        if (strip_leading_space_ && !out.empty() && out[0] == ' ') out.erase(out.begin());
         return out;
     }
 
@@ -216,7 +220,6 @@ class PyDecoder {
     }
 
     Decoder core_;
-    bool strip_leading_space_;
     std::mutex making_ints_;
     std::vector<py::object> ints_;
 };
@@ -225,8 +228,8 @@ class PyDecoder {
 
 void bind_decode(py::module_& m) {
     py::class_<PyDecoder>(m, "Decoder", "Turns ids back into text.")
-        .def(py::init<std::shared_ptr<Vocabulary>, bool>(), py::arg("vocabulary"), py::kw_only(),
-             py::arg("strip_leading_space") = false)
+        .def(py::init<std::shared_ptr<Vocabulary>, std::string>(), py::arg("vocabulary"), py::kw_only(),
+             py::arg("leading_space") = "keep")
         .def("decode", &PyDecoder::decode, py::arg("ids"), py::arg("errors") = "replace", py::kw_only(),
              py::arg("skip_special_tokens") = false)
         .def("decode_bytes", &PyDecoder::decode_bytes, py::arg("ids"), py::kw_only(),

@@ -8,8 +8,8 @@ namespace fissile {
 UnknownId::UnknownId(std::size_t position, std::uint64_t id)
     : Error("ids[" + std::to_string(position) + "] is " + std::to_string(id) + ", which is no token's id") {}
 
-Decoder::Decoder(std::shared_ptr<const Vocabulary> vocabulary)
-    : vocabulary_(std::move(vocabulary)), slots_(vocabulary_->n_vocab()) {
+Decoder::Decoder(std::shared_ptr<const Vocabulary> vocabulary, LeadingSpace leading)
+    : vocabulary_(std::move(vocabulary)), leading_(leading), slots_(vocabulary_->n_vocab()) {
     for (TokenId id = 0; id < slots_.size(); ++id) {
         Slot& slot = slots_[id];
         const Bytes token = vocabulary_->token_bytes(id);
@@ -29,7 +29,7 @@ void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::
     constexpr std::size_t kBlock = 1024;
     const std::size_t n_slots = slots_.size();
     const bool look_for_special = skip_special && has_special_;
-    std::size_t size = out.size();
+    std::size_t size = 0;
     for (std::size_t begin = 0; begin < n; begin += kBlock) {
         const std::size_t end = std::min(n, begin + kBlock);
         if (out.size() < size + kBlock * sizeof(Slot)) {
@@ -45,7 +45,6 @@ void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::
                 continue;
             }
             if (id >= n_slots || slots_[id].size == kUnused) {
-                out.resize(static_cast<std::size_t>(to - out.data()));
                 throw UnknownId(i, id);
             }
             if (look_for_special && vocabulary_->is_special(id)) continue;
@@ -61,6 +60,19 @@ void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::
         size = static_cast<std::size_t>(to - out.data());
     }
     out.resize(size);
+    if (leading_ != LeadingSpace::kKeep) drop_leading(ids, n, skip_special, out);
+}
+
+void Decoder::drop_leading(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
+    if (leading_ == LeadingSpace::kDropOne) {
+        if (!out.empty() && out[0] == ' ') out.erase(out.begin());
+        return;
+    }
+    const TokenId* const first =
+        std::find_if(ids, ids + n, [&](TokenId id) { return !skip_special || !vocabulary_->is_special(id); });
+    if (first == ids + n) return;
+    const auto end = out.begin() + static_cast<std::ptrdiff_t>(vocabulary_->token_bytes(*first).size());
+    out.erase(std::remove(out.begin(), end, std::uint8_t{' '}), end);
 }
 
 }  // namespace fissile

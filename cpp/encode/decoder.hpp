@@ -20,13 +20,20 @@ class UnknownId : public Error {
     UnknownId(std::size_t position, std::uint64_t id);
 };
 
+// What decoding drops in front of a text, where encoding had put a space.
+enum class LeadingSpace : std::uint8_t {
+    kKeep,
+    kDropOne,           // one space, if the text begins with it
+    kDropInFirstToken,  // every space of the first token, as the Metaspace decoder of `tokenizers` does
+};
+
 class Decoder {
    public:
-    explicit Decoder(std::shared_ptr<const Vocabulary> vocabulary);
+    explicit Decoder(std::shared_ptr<const Vocabulary> vocabulary, LeadingSpace leading = LeadingSpace::kKeep);
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
 
-    // Appends the bytes of ids[0, n) to `out`. Throws UnknownId; `out` then holds what came before.
+    // Puts the bytes of ids[0, n) into `out`. Throws UnknownId.
     void decode(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const;
 
    private:
@@ -37,7 +44,10 @@ class Decoder {
     // Sizes of slots whose token is not in them.
     static constexpr std::uint8_t kLong = 254, kUnused = 255;
 
+    void drop_leading(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const;
+
     std::shared_ptr<const Vocabulary> vocabulary_;
+    LeadingSpace leading_;
     std::vector<Slot> slots_;
     bool has_special_ = false;
 };

@@ -233,7 +233,7 @@ class Tokenizer(_core.Encoder):
     @property
     def _decoder(self) -> _core.Decoder:
         if self._decoder_or_none is None:
-            self._decoder_or_none = _core.Decoder(self._vocabulary, strip_leading_space=self._spec.strip_leading_space)
+            self._decoder_or_none = _core.Decoder(self._vocabulary, leading_space=self._spec.leading_space)
         return self._decoder_or_none
 
     def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str:
@@ -394,24 +394,23 @@ class StreamDecoder:
     def __init__(self, tokenizer: Tokenizer, errors: str = "replace", skip_special_tokens: bool = False) -> None:
         import codecs
 
-        self._tokenizer = tokenizer
         self._skip = skip_special_tokens
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors)
-        self._strip = tokenizer._spec.strip_leading_space
-        self._plain = _core.Decoder(tokenizer._vocabulary)
+        self._first = tokenizer._decoder  # drops what decoding drops in front of a text
+        self._later = _core.Decoder(tokenizer._vocabulary)
+        self._begun = False
 
     def push(self, ids: int | npt.ArrayLike) -> str:
         """The text that one more id, or some, completes; KeyError for an id that is no token's."""
-        one: npt.ArrayLike = [int(ids)] if isinstance(ids, (int, np.integer)) else ids
-        data = self._plain.decode_bytes(one, skip_special_tokens=self._skip)
-        if self._strip and data:
-            data = data.removeprefix(b" ")
-            self._strip = False
+        some: npt.ArrayLike = [int(ids)] if isinstance(ids, (int, np.integer)) else ids
+        decoder = self._later if self._begun else self._first
+        data = decoder.decode_bytes(some, skip_special_tokens=self._skip)
+        self._begun = self._begun or bool(self._later.decode_bytes(some, skip_special_tokens=self._skip))
         return self._utf8.decode(data)
 
     def finish(self) -> str:
         """What is left: bytes of a character that never became whole, as `errors` says. The stream begins anew."""
         rest = self._utf8.decode(b"", True)
         self._utf8.reset()
-        self._strip = self._tokenizer._spec.strip_leading_space
+        self._begun = False
         return rest

@@ -39,7 +39,7 @@ class TokenizerSpec:
         vocabulary: the model.
         encoder: keyword arguments of _core.Encoder (pattern, nfc, prefix_space, ...).
         added_tokens: in order of id.
-        strip_leading_space: decoding drops one space in front.
+        leading_space: what decoding does with a space in front: "keep", "drop_one" or "drop_in_first_token".
         payload: what was read, enough to write the file again: a dict of JSON, or the pattern and special tokens.
     """
 
@@ -48,5 +48,5 @@ class TokenizerSpec:
     vocabulary: Vocabulary
     encoder: dict[str, Any]
     added_tokens: list[AddedToken]
-    strip_leading_space: bool = False
+    leading_space: str = "keep"
     payload: Any = field(default=None, repr=False)

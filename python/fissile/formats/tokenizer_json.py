@@ -38,9 +38,14 @@ _FLAGS = {
 }
 
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-# Published spellings of the built-in patterns, beside those of tiktoken.
+# The built-in patterns for Oniguruma, the engine of `tokenizers`. To it {1,3}+ is a repetition of groups, not possessive,
+# and $ an end of line, so cl100k is spelt without them; the file's own spelling of such a regex means something else.
+_SPELLINGS = PATTERNS | {
+    "cl100k": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]|\s+(?!\S)|\s"
+}
+# These and other published spellings.
 _REGEXES = {
-    **{regex: name for name, regex in PATTERNS.items()},
+    **{regex: name for name, regex in _SPELLINGS.items()},
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+": "llama3",
@@ -235,31 +240,31 @@ def _template(reader: _Reader, root: Json) -> tuple[list[int], list[int]]:
     return before, after
 
 
-def _strips_leading_space(reader: _Reader, root: Json, alphabet: str, options: Json) -> bool:
-    """Checks that decoding is what the core does; whether it drops one space in front."""
+def _leading_space(reader: _Reader, root: Json, alphabet: str) -> str:
+    """Checks that decoding is what the core does; what it does with a space in front."""
     steps = reader.steps(root.get("decoder"), "decoder", "decoders")
     if alphabet == "bytes":
         for step, where in steps:
             if step["type"] != "ByteLevel":
                 reader.unsupported(step, where)
-        return False
-    strips = False
+        return "keep"
+    leading = "keep"
     for step, where in steps:
         kind = step["type"]
         if kind == "Strip":
             if step.get("content") != " " or step.get("start") != 1 or step.get("stop") != 0:
                 reader.unsupported(step, where, "other than of one ' ' in front is not supported")
-            strips = True
+            leading = "drop_one"
         elif kind == "Metaspace":
-            strips = reader.get(step, "prepend_scheme", where, str, "always") != "never" and step.get(
-                "add_prefix_space", True
-            )
+            legacy = "always" if reader.get(step, "add_prefix_space", where, bool, True) else "never"
+            if reader.get(step, "prepend_scheme", where, str, legacy) != "never":
+                leading = "drop_in_first_token"
         elif kind == "Replace":
             if _pattern(reader, step, where) != ("String", _METASPACE) or step.get("content") != " ":
                 reader.unsupported(step, where, "other than of U+2581 by ' ' is not supported")
         elif kind not in ("ByteFallback", "Fuse"):
             reader.unsupported(step, where)
-    return strips
+    return leading
 
 
 def _model(reader: _Reader, root: Json) -> Json:
@@ -335,7 +340,7 @@ def _read(reader: _Reader, root: Json) -> TokenizerSpec:
         vocabulary=vocabulary,
         encoder=options,
         added_tokens=sorted(added, key=lambda token: token.id),
-        strip_leading_space=_strips_leading_space(reader, root, alphabet, options),
+        leading_space=_leading_space(reader, root, alphabet),
         payload=root,
     )
 
@@ -353,7 +358,7 @@ def _byte_chars() -> list[str]:
 def _pre_tokenizer_tree(pattern: str) -> Json:
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     regexes = {"none": (), "deepseek_v3": _DEEPSEEK, "superbpe": (_SUPERBPE,)}.get(pattern) or (
-        (PATTERNS[pattern],) if pattern in PATTERNS else ()
+        (_SPELLINGS[pattern],) if pattern in _SPELLINGS else ()
     )
     splits = [{"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated", "invert": False} for r in regexes]
     return {"type": "Sequence", "pretokenizers": [*splits, byte_level]}

@@ -1,0 +1,166 @@
+"""The ways to encode agree with each other, whatever the form of the text, the threads, or the instruction set."""
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference.texts import WORLD, adversarial, library_text, small_ranks
+
+import fissile
+from fissile import _core
+
+TOKENIZER = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k", {"<|endoftext|>": 2000})
+TEXTS = [WORLD, library_text(50_000), "", "a", "é", "日", "👍", *adversarial(3000).values()]
+
+
+def test_str_bytes_and_buffers_give_the_same_ids() -> None:
+    for text in TEXTS:
+        data = text.encode()
+        ids = TOKENIZER.encode(data, disallowed_special=()).tolist()
+        forms = [text, bytearray(data), memoryview(data), np.frombuffer(data, np.uint8)]
+        for form in forms:
+            assert TOKENIZER.encode(form, disallowed_special=()).tolist() == ids
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_batches_do_not_depend_on_threads(threads: int) -> None:
+    texts = TEXTS * 20
+    batch = TOKENIZER.encode_batch(texts, threads, disallowed_special=())
+    assert batch.tolist() == [TOKENIZER.encode(text, disallowed_special=()).tolist() for text in texts]
+    assert batch.ids.dtype == np.uint32 and batch.offsets.dtype == np.int64
+    counts = TOKENIZER.count_batch(texts, threads, disallowed_special=())
+    assert counts.tolist() == batch.lengths.tolist()
+    assert [TOKENIZER.count(text, disallowed_special=()) for text in TEXTS] == counts.tolist()[: len(TEXTS)]
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "llama3", "qwen2", "o200k", "deepseek_v3", "superbpe", "none"])
+def test_one_long_text_is_the_same_in_parts(pattern: str) -> None:
+    tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), pattern)
+    text = (library_text() + WORLD) * 8
+    alone = tokenizer.encode_batch([text, "x"], threads=1)
+    assert tokenizer.encode_batch([text, "x"], threads=3) == alone
+
+
+def test_files_are_cut_at_separators(tmp_path: Path) -> None:
+    documents = [WORLD, "", "a b c", library_text(20_000)]
+    (tmp_path / "a").write_text("<sep>".join(documents), "utf-8", newline="")
+    (tmp_path / "b").write_text("alone", "utf-8")
+    (tmp_path / "empty").write_bytes(b"")
+    names = [tmp_path / "a", tmp_path / "b", tmp_path / "empty"]
+    assert TOKENIZER.encode_files(names, "<sep>") == TOKENIZER.encode_batch([*documents, "alone", ""])
+    assert TOKENIZER.encode_files(tmp_path / "b") == TOKENIZER.encode_batch(["alone"])
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(fissile.TokenizerFileError, match=str(path.name)):
+            TOKENIZER.encode_files([path])
+
+
+def test_lone_surrogates_are_errors_that_say_where() -> None:
+    with pytest.raises(ValueError, match="lone surrogate at character 2"):
+        TOKENIZER.encode("ab\ud800")
+    with pytest.raises(ValueError, match=r"texts\[1\]: lone surrogate at character 3"):
+        TOKENIZER.encode_batch(["fine", "👍ab\udfff"])
+
+
+def test_texts_of_other_types_are_named() -> None:
+    with pytest.raises(TypeError, match="text must be str, bytes or a buffer of bytes, not int"):
+        TOKENIZER.encode(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"texts\[1\] must be .*, not NoneType"):
+        TOKENIZER.encode_batch(["a", None])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not one str"):
+        TOKENIZER.encode_batch("abc")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'special'"):
+        TOKENIZER.encode("a", special=1)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="threads"):
+        TOKENIZER.encode_batch(["a"], threads=0)
+
+
+def test_ids_of_two_bytes_where_they_fit() -> None:
+    assert TOKENIZER.encode_batch([WORLD], dtype=np.uint16).ids.dtype == np.uint16
+    with pytest.raises(ValueError, match="uint8 holds ids up to 255"):
+        TOKENIZER.encode_batch([WORLD], dtype=np.uint8)
+
+
+def test_special_tokens_in_batches() -> None:
+    with pytest.raises(ValueError, match="disallowed special token"):
+        TOKENIZER.encode_batch(["fine", "x<|endoftext|>"])
+    assert TOKENIZER.encode_batch(["x<|endoftext|>"], allowed_special="all").tolist() == [[ord("x"), 2000]]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_come_back(data: bytes) -> None:
+    assert TOKENIZER.decode_bytes(TOKENIZER.encode(data, disallowed_special=())) == data
+
+
+@given(st.text(max_size=200))
+def test_any_text_comes_back(text: str) -> None:
+    ids = TOKENIZER.encode(text, disallowed_special=())
+    assert TOKENIZER.decode(ids) == text
+    offsets = TOKENIZER.offsets(text, "byte", disallowed_special=())
+    data = text.encode()
+    assert [data[a:b] for a, b in offsets.tolist()] == [TOKENIZER.token_bytes(id) for id in ids.tolist()]
+
+
+def test_many_threads_share_a_tokenizer() -> None:
+    fresh = fissile.Tokenizer.from_ranks(small_ranks(), "o200k")
+    texts = [library_text()[i : i + 700] for i in range(0, 60_000, 300)] + [WORLD]
+    wanted = [TOKENIZER_O200K.encode(text).tolist() for text in texts]
+    start = threading.Barrier(4)
+
+    def work(turn: int) -> bool:
+        start.wait()
+        order = range(turn, turn + len(texts))
+        return all(fresh.encode(texts[i % len(texts)]).tolist() == wanted[i % len(texts)] for i in order)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, [0, 50, 100, 150]))
+
+
+TOKENIZER_O200K = fissile.Tokenizer.from_ranks(small_ranks(), "o200k")
+
+
+def test_pickled_tokenizers_are_equal() -> None:
+    again = pickle.loads(pickle.dumps(TOKENIZER))
+    assert again == TOKENIZER and hash(again) == hash(TOKENIZER)
+    assert again.encode(WORLD).tolist() == TOKENIZER.encode(WORLD).tolist()
+    assert again != TOKENIZER_O200K
+
+
+def test_forked_processes_encode() -> None:
+    if not hasattr(os, "fork") or sys.version_info >= (3, 12):
+        pytest.skip("fork is not there, or warns when threads have run")
+    ids = TOKENIZER.encode(WORLD).tolist()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if TOKENIZER.encode_batch([WORLD] * 4, threads=2).tolist() == [ids] * 4 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("isa", _core._testing.isas())
+def test_every_instruction_set_gives_the_same_ids(isa: str) -> None:
+    program = (
+        "import sys, fissile; from reference.texts import WORLD, small_ranks; "
+        "t = fissile.Tokenizer.from_ranks(small_ranks(), 'o200k'); print(t.encode(WORLD).tolist())"
+    )
+    tests = str(Path(__file__).parents[1])
+    paths = os.pathsep.join([tests, *sys.path])
+    environment = os.environ | {"FISSILE_ISA": isa, "PYTHONPATH": paths}
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert result.stdout.strip() == str(TOKENIZER_O200K.encode(WORLD).tolist()), result.stderr
+
+
+def test_an_unknown_instruction_set_is_an_error() -> None:
+    program = "import fissile; fissile.Tokenizer.from_ranks({bytes([b]): b for b in range(256)}, 'gpt2')"
+    environment = os.environ | {"FISSILE_ISA": "avx9000", "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert "FISSILE_ISA is 'avx9000'; this machine has scalar" in result.stderr

@@ -1,0 +1,121 @@
+"""Scanners of every ISA against the plain one, and that against regular expressions."""
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference.pretokenize import PATTERNS, known, pretokens
+from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora
+
+from fissile import _core
+
+testing = _core._testing
+ISAS = [isa for isa in testing.isas() if isa != "scalar"]
+# Eight characters a row: letters of both cases, quotes, white space, digits, marks, characters of every width.
+ALPHABETS = ["aA's \n1!", "aé日\u0301 'sS", "A日bあ'\u0301! ", "a/\n!\r/ b", "\u3000 \t\na1'x", "12٣ !a\n日", "'ſlLrReE"]
+
+
+def ends(pattern: str, text: bytes, isa: str, capacity: int = 256) -> list[int]:
+    return testing.scan(pattern, text, isa, capacity).tolist()
+
+
+def expected_ends(pattern: str, text: str) -> list[int]:
+    return list(itertools.accumulate(len(piece.encode()) for piece in pretokens(pattern, text)))
+
+
+def assert_definition(pattern: str, text: str) -> None:
+    assert ends(pattern, text.encode(), "scalar") == expected_ends(pattern, text), repr(text[:200])
+
+
+def assert_isas_agree(pattern: str, text: bytes) -> None:
+    wanted = ends(pattern, text, "scalar")
+    for isa in ISAS:
+        assert ends(pattern, text, isa) == wanted, (isa, text[:200])
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+def test_every_short_text_is_split_as_the_regex_does(pattern: str, alphabet: str) -> None:
+    for length in range(1, 5):
+        for text in map("".join, itertools.product(alphabet, repeat=length)):
+            assert_definition(pattern, text)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_real_text_is_split_as_the_regex_does(pattern: str) -> None:
+    assert_definition(pattern, known(WORLD * 3))
+    assert_definition(pattern, known(library_text(100_000)))
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@given(text=st.text(st.sampled_from(sorted({c for a in ALPHABETS for c in a} | set(known(WORLD)))), max_size=120))
+def test_mixed_text_is_split_as_the_regex_does(pattern: str, text: str) -> None:
+    assert_definition(pattern, text)
+    assert_isas_agree(pattern, text.encode())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_isa_splits_alike_at_every_place_of_a_block(pattern: str) -> None:
+    rng = random.Random(7)
+    for alphabet in ALPHABETS:
+        for _ in range(300):
+            filler = rng.choice(["x", " ", "日", "é"]) * rng.randrange(70)
+            text = filler + "".join(rng.choices(alphabet, k=rng.randrange(1, 150)))
+            assert_isas_agree(pattern, text.encode())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_isa_splits_any_bytes_alike(pattern: str) -> None:
+    rng = random.Random(5)
+    for _ in range(300):
+        assert_isas_agree(pattern, rng.randbytes(rng.randrange(300)))
+        assert_isas_agree(pattern, bytes(rng.choices(b"\xe4\xb8\xad\xc3\xa9 a\n'\xcc\x81", k=200)))
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_hostile_text_is_split_alike_by_every_isa(pattern: str) -> None:
+    for text in adversarial(5000).values():
+        assert_isas_agree(pattern, text.encode())
+
+
+@pytest.mark.parametrize("name", shared_corpora())
+def test_shared_text_is_split_alike_by_every_isa(name: str) -> None:
+    text = (shared("corpus", name) or b"")[:1_000_000]
+    for pattern in PATTERNS:
+        assert_isas_agree(pattern, text)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_stopping_and_going_on_changes_nothing(pattern: str) -> None:
+    text = (WORLD * 20).encode()
+    for isa in testing.isas():
+        assert ends(pattern, text, isa, 64) == ends(pattern, text, isa, 4096)
+
+
+@pytest.mark.parametrize(
+    ("expression", "probe"),
+    [
+        # A class as tiktoken's regular expressions have it, and a text whose split by a pattern of ours shows it.
+        (r"\p{L}", ("gpt2", "a{}")),  # joins a letter
+        (r"\p{N}", ("gpt2", "1{}")),  # joins a digit
+        (r"\s", ("gpt2", "\t{}")),  # joins white space
+        (r"[^\s\p{L}\p{N}]", ("gpt2", "!{}")),  # joins punctuation
+        (r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", ("o200k", "a{}")),  # goes on after a small letter
+        (r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", ("o200k", "A{}")),  # goes on after a capital, as Ll does
+    ],
+)
+def test_classes_of_every_code_point_are_tiktokens(expression: str, probe: tuple[str, str]) -> None:
+    tiktoken = pytest.importorskip("tiktoken")
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    # tiktoken leaves text out that its pattern does not match, so a pattern of one class gives the class.
+    encoding = tiktoken.Encoding("class", pat_str=expression, mergeable_ranks=ranks, special_tokens={})
+    characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    members = set(encoding.decode(encoding.encode_ordinary("".join(characters))))
+    pattern, template = probe
+    if template == "A{}":
+        small = tiktoken.Encoding("small", pat_str=r"\p{Ll}", mergeable_ranks=ranks, special_tokens={})
+        members |= set(small.decode(small.encode_ordinary("".join(characters))))
+    joined = {c for c in characters if ends(pattern, template.format(c).encode(), "scalar")[0] > 1}
+    assert joined == members

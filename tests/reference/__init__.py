@@ -1,0 +1,1 @@
+"""Plain definitions that the engine is compared with, and texts to compare them on."""

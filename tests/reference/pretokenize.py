@@ -1,0 +1,54 @@
+"""The pretokenizer patterns, as regular expressions run by the `regex` package: leftmost match, alternatives in order.
+
+`regex` follows a later Unicode version than tiktoken and tokenizers do, so texts for it are made of characters that both
+know (see `known`); classes of every code point are compared with tiktoken itself.
+"""
+
+import unicodedata
+from itertools import pairwise
+
+import regex
+
+_SUFFIX = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+REGEXES = {
+    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    "cl100k": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++\Z|\s*[\r\n]|\s+(?!\S)|\s",
+    "llama3": _SUFFIX + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "qwen2": _SUFFIX + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "o200k": r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+" + _SUFFIX + "?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + _SUFFIX + "?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "superbpe": r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)",
+}  # fmt: skip
+DEEPSEEK = (
+    r"\p{N}{1,3}",
+    "[一-龥\u3040-ゟ゠-ヿ]+",
+    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+)
+PATTERNS = (*REGEXES, "deepseek_v3", "none")
+
+
+def isolate(expression: str, text: str) -> list[str]:
+    """Matches and what lies between them, in order."""
+    cuts = {0, len(text)}
+    for match in regex.finditer(expression, text):
+        cuts.update(match.span())
+    return [text[a:b] for a, b in pairwise(sorted(cuts))]
+
+
+def pretokens(pattern: str, text: str) -> list[str]:
+    """The pretokens of a text."""
+    if not text or pattern == "none":
+        return [text] if text else []
+    if pattern != "deepseek_v3":
+        return isolate(REGEXES[pattern], text)
+    pieces = [text]
+    for expression in DEEPSEEK:
+        # What an earlier split matched is not split again by a later one's rules unless that one matches in it.
+        pieces = [part for piece in pieces for part in isolate(expression, piece)]
+    return pieces
+
+
+def known(text: str) -> str:
+    """The text without characters that Unicode 14, the oldest version around, does not assign."""
+    return "".join(c for c in text if unicodedata.category(c) not in ("Cn", "Co", "Cs"))
