@@ -42,11 +42,28 @@ bool has_long_wide_span(Bytes text, std::size_t begin, const std::uint32_t* ends
     return false;
 }
 
+// Unknown characters that fuse have to be seen side by side, so such a vocabulary gets its text whole and cuts it
+// inside (encode_unknown_span).
+bool fuses_unknown_characters(const Vocabulary& vocabulary) {
+    const ModelOptions& options = vocabulary.options();
+    if (!options.fuse_unk || options.unk == kNoToken) return false;
+    for (unsigned byte = 0; byte < 256 && options.byte_fallback; ++byte) {
+        if (vocabulary.fallback_symbol(static_cast<std::uint8_t>(byte)) == kNoToken) return true;
+    }
+    return !options.byte_fallback;
+}
+
+// nullptr: cut wherever the vocabulary allows.
+ScanFunction scanner(const EncoderOptions& options, const Vocabulary& vocabulary) {
+    if (!options.cut_by_vocabulary) return scanner_for(options.pattern);
+    return fuses_unknown_characters(vocabulary) ? scanner_for(Pattern::kNone) : nullptr;
+}
+
 // Whether cutting a long span before it is looked up whole gives the same ids: no token that only a whole span can be,
 // no unknown bytes that fuse across a cut.
 bool may_cut_first(const Vocabulary& vocabulary) {
     const ModelOptions& options = vocabulary.options();
-    if (options.fuse_unk && options.unk != kNoToken && !vocabulary.has_all_bytes()) return false;
+    if (!vocabulary.has_all_bytes() && fuses_unknown_characters(vocabulary)) return false;
     for (TokenId id = 0; options.ignore_merges && id < vocabulary.n_vocab(); ++id) {
         if (vocabulary.is_model(id) && !vocabulary.is_reachable(id)) return false;
     }
@@ -70,7 +87,7 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
       options_(options),
       specials_(std::move(added_tokens)),
       to_nfc_(std::move(to_nfc)),
-      scan_(options.cut_by_vocabulary ? nullptr : scanner_for(options.pattern)),
+      scan_(scanner(options, *vocabulary_)),
       cuts_(*vocabulary_, options.split_before_spaces),
       backtracks_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                   vocabulary_->merges_are_ordered()),
@@ -128,12 +145,13 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
         if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
     }
     if (!plan.any_raw) {
-        encode_raw(text, plan, at_start, ws, sink);
+        encode_raw(text, plan, at_start, true, ws, sink);
         return;
     }
     for (std::size_t position = 0;;) {
         const SpecialTokens::Match match = specials_.find(text, position, plan.raw);
-        encode_raw(text.subspan(position, match.begin - position), plan, at_start && position == 0, ws, sink);
+        encode_raw(text.subspan(position, match.begin - position), plan, at_start && position == 0,
+                   match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
         sink.append(&specials_.tokens()[match.token].id, 1);
         position = match.end;
@@ -142,18 +160,20 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
 
 // Text between tokens that are found in raw text: normalised, then searched for the others.
 template <class Sink>
-void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, Workspace& ws, Sink& sink) const {
+void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws,
+                         Sink& sink) const {
     if (to_nfc_ && !is_nfc_quick(text)) {
         to_nfc_(text, ws.normalized);
         text = ws.normalized;
     }
     if (!plan.any_normalized) {
-        encode_stretch(text, first, ws, sink);
+        encode_stretch(text, first, ends_text, ws, sink);
         return;
     }
     for (std::size_t position = 0;;) {
         const SpecialTokens::Match match = specials_.find(text, position, plan.normalized);
-        encode_stretch(text.subspan(position, match.begin - position), first && position == 0, ws, sink);
+        encode_stretch(text.subspan(position, match.begin - position), first && position == 0,
+                       ends_text && match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
         sink.append(&specials_.tokens()[match.token].id, 1);
         position = match.end;
@@ -162,10 +182,14 @@ void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, Worksp
 
 // A stretch of text without special tokens in it.
 template <class Sink>
-void Encoder::encode_stretch(Bytes text, bool first, Workspace& ws, Sink& sink) const {
-    if (text.empty()) return;
-    const bool starts_with_space = text[0] == ' ' || (options_.cut_by_vocabulary && text.size() >= 3 &&
-                                                      text[0] == 0xe2 && text[1] == 0x96 && text[2] == 0x81);
+void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& ws, Sink& sink) const {
+    // Where only the text's beginning gets a space, it gets it also in front of a token found there.
+    const bool lone_prefix = text.empty() && first && !ends_text && options_.prefix_first_stretch_only &&
+                             options_.prefix_space == PrefixSpace::kAlways;
+    if (text.empty() && !lone_prefix) return;
+    const bool starts_with_space =
+        !text.empty() && (text[0] == ' ' || (options_.cut_by_vocabulary && text.size() >= 3 && text[0] == 0xe2 &&
+                                             text[1] == 0x96 && text[2] == 0x81));
     const bool prefix = options_.prefix_space == PrefixSpace::kAlways ||
                         (options_.prefix_space == PrefixSpace::kUnlessSpace && !starts_with_space);
     if (!prefix || (options_.prefix_first_stretch_only && !first)) {
@@ -316,8 +340,7 @@ void Encoder::encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const
             const std::size_t joint = ws.ids.size();
             const PieceKey key_of_piece = piece_key(piece.data(), piece.size());
             TokenId four[kMaxInlineIds];
-            const KnownIds known =
-                piece.size() == span.size() ? KnownIds() : find_known(piece, key_of_piece, four);
+            const KnownIds known = piece.size() == span.size() ? KnownIds() : find_known(piece, key_of_piece, four);
             if (known.ids != nullptr) {
                 ws.ids.insert(ws.ids.end(), known.ids, known.ids + known.n_ids);
             } else {

@@ -120,9 +120,9 @@ class Encoder {
     template <class Sink>
     void encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const;
     template <class Sink>
-    void encode_raw(Bytes text, const SpecialPlan& plan, bool first, Workspace& ws, Sink& sink) const;
+    void encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
     template <class Sink>
-    void encode_stretch(Bytes text, bool first, Workspace& ws, Sink& sink) const;
+    void encode_stretch(Bytes text, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>

@@ -14,7 +14,8 @@ bool later(const Candidate& a, const Candidate& b) { return a.order > b.order; }
 
 }  // namespace
 
-void merge_queue(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeQueueScratch& scratch, std::size_t stop_at) {
+void merge_queue(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeQueueScratch& scratch,
+                 std::size_t stop_at) {
     const auto n = static_cast<std::uint32_t>(ids.size());
     if (n < 2) return;
     std::size_t n_left = n;

@@ -1,10 +1,11 @@
 // Pieces already merged: bytes -> ids, shared by all threads without locks.
 //
 // A piece of at most 15 bytes is a 16-byte key, its length in the last byte; with up to four ids an entry is 32 bytes
-// and two make a bucket of one cache line. More ids stand outside, and the entry holds their address. Entries are written once and never change or move while a reader can see
-// them: a writer claims an empty entry by compare-and-swap, fills it, and publishes it by its last word. When the table
-// grows, a copy is published and the old one kept until the table dies (at most as much memory again). At its byte
-// budget it stops taking entries; what is in it stays useful.
+// and two make a bucket of one cache line. More ids stand outside, and the entry holds their address. Entries are
+// written once and never change or move while a reader can see them: a writer claims an empty entry by
+// compare-and-swap, fills it, and publishes it by its last word. When the table grows, a copy is published and the old
+// one kept until the table dies (at most as much memory again). At its byte budget it stops taking entries; what is in
+// it stays useful.
 //
 // Reading is in two steps, so that a caller can compute many keys and prefetch before it looks at the first entry.
 #pragma once

@@ -50,7 +50,8 @@ class PairRanks {
         for (std::size_t slot = hash >> slot_shift_;; slot = (slot + 1) & slot_mask_) {
             if (slots_[slot] == 0) return kNoRank;
             const std::uint64_t entry = ~slots_[slot];
-            if (entry >> rank_bits_ == key) return static_cast<std::uint32_t>(entry & ((std::uint64_t{1} << rank_bits_) - 1));
+            if (entry >> rank_bits_ == key)
+                return static_cast<std::uint32_t>(entry & ((std::uint64_t{1} << rank_bits_) - 1));
         }
     }
 

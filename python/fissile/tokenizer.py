@@ -35,8 +35,6 @@ class Tokenizer(_core.Encoder):
     """
 
     def __init__(self, spec: TokenizerSpec) -> None:
-        from fissile.formats.spec import FLAG_SPECIAL
-
         super().__init__(
             spec.vocabulary,
             added_tokens=[(token.content.encode(), token.id, token.flags) for token in spec.added_tokens],
@@ -45,28 +43,32 @@ class Tokenizer(_core.Encoder):
         )
         self._spec = spec
         self._vocabulary = spec.vocabulary
-        self._special = {t.content: t.id for t in spec.added_tokens if t.flags & FLAG_SPECIAL}
+        self._special = spec.vocabulary.special_tokens()
         self._decoder_or_none: _core.Decoder | None = None
 
     # --- loading ------------------------------------------------------------------------------------------------------
 
     @staticmethod
     def from_file(path: PathLike) -> Tokenizer:
-        """A tokenizer from a file, told by its content: tokenizer.json, or a published .tiktoken rank file.
+        """A tokenizer from a file, told by its content.
+
+        A tokenizer.json, a SentencePiece model of type BPE, or a .tiktoken rank file that OpenAI published.
 
         Raises:
             TokenizerFileError: the file is none of these, or broken; the message says where.
             OSError: the file cannot be read.
         """
-        from fissile.formats import tiktoken, tokenizer_json
+        from fissile.formats import sentencepiece, tiktoken, tokenizer_json
 
         data = Path(path).read_bytes()
         if tokenizer_json.looks_like(data):
             return Tokenizer(tokenizer_json.from_json(data, str(path)))
         if tiktoken.looks_like(data):
             return Tokenizer.from_tiktoken(path)
+        if sentencepiece.looks_like(data):
+            return Tokenizer(sentencepiece.from_model(data, str(path)))
         raise TokenizerFileError(
-            f"{path}: expected a tokenizer.json or a .tiktoken rank file, found a file that begins with {data[:16]!r}"
+            f"{path}: expected a tokenizer.json, a SentencePiece .model or a .tiktoken rank file, found a file that begins with {data[:16]!r}"
         )
 
     @staticmethod
@@ -107,15 +109,17 @@ class Tokenizer(_core.Encoder):
     def from_pretrained(name_or_directory: PathLike) -> Tokenizer:
         """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
 
-        Looks for tokenizer.json, then a .tiktoken file. The hub needs the huggingface_hub package.
+        Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file. The hub needs the huggingface_hub package.
         """
         directory = Path(name_or_directory)
         if directory.is_dir():
-            found = [directory / "tokenizer.json", *sorted(directory.glob("*.tiktoken"))]
+            found = [directory / "tokenizer.json", directory / "tokenizer.model", *sorted(directory.glob("*.tiktoken"))]
             for path in found:
                 if path.is_file():
                     return Tokenizer.from_file(path)
-            raise TokenizerFileError(f"{directory}: expected tokenizer.json or a .tiktoken file in it, found neither")
+            raise TokenizerFileError(
+                f"{directory}: expected tokenizer.json, tokenizer.model or a .tiktoken file in it, found none"
+            )
         try:
             from huggingface_hub import hf_hub_download
         except ImportError:
@@ -298,21 +302,23 @@ class Tokenizer(_core.Encoder):
 
     # --- saving -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: PathLike, format: Literal["json", "tiktoken"] | None = None) -> None:
+    def save(self, path: PathLike, format: Literal["json", "tiktoken", "model"] | None = None) -> None:
         """Write the tokenizer to a file, which appears under its name only when it is complete.
 
         Args:
             path: the file.
-            format: "json" (tokenizer.json) or "tiktoken" (ranks; from a rank file only). None: by the file's extension.
+            format: "json" (tokenizer.json), "tiktoken" (ranks, from a rank file only) or "model" (from a SentencePiece
+                model only). None: by the file's extension.
 
         Raises:
             ValueError: the format cannot hold this tokenizer.
         """
         target = Path(path)
-        chosen = format or {".json": "json", ".tiktoken": "tiktoken"}.get(target.suffix)
-        if chosen not in ("json", "tiktoken"):
-            raise ValueError(f"{path}: expected an extension .json or .tiktoken, or a format of these names")
-        data = self._as_json() if chosen == "json" else self._as_ranks()
+        writers = {"json": self._as_json, "tiktoken": self._as_ranks, "model": self._as_model}
+        chosen = format or target.suffix.removeprefix(".")
+        if chosen not in writers:
+            raise ValueError(f"{path}: expected an extension or a format among {', '.join(writers)}, found {chosen!r}")
+        data = writers[chosen]()
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             partial.write_bytes(data)
@@ -320,15 +326,26 @@ class Tokenizer(_core.Encoder):
         finally:
             partial.unlink(missing_ok=True)
 
+    def _own_form(self) -> bytes:
+        """The file this tokenizer came from, or one that it could have come from."""
+        return bytes(self._spec.payload) if self._spec.kind == "sentencepiece" else self._as_json()
+
     def _as_json(self) -> bytes:
         from fissile.formats import tokenizer_json
 
         spec = self._spec
+        if spec.kind == "sentencepiece":
+            raise ValueError("a SentencePiece model cannot be written as tokenizer.json: save it as .model")
         if spec.kind == "tokenizers":
             return tokenizer_json.to_json(spec.payload)
         return tokenizer_json.to_json(
             tokenizer_json.tree_from_ranks(spec.vocabulary, spec.encoder["pattern"], spec.added_tokens)
         )
+
+    def _as_model(self) -> bytes:
+        if self._spec.kind != "sentencepiece":
+            raise ValueError("only a tokenizer made from a SentencePiece model can be written as one")
+        return self._own_form()
 
     def _as_ranks(self) -> bytes:
         from fissile.formats import tiktoken
@@ -347,7 +364,7 @@ class Tokenizer(_core.Encoder):
     def __reduce__(self) -> tuple[Any, ...]:
         if self._spec.kind == "tiktoken":
             return Tokenizer.from_ranks, (self._ranks(), self._spec.encoder["pattern"], self._special)
-        return _from_json_bytes, (self._as_json(), self._spec.source)
+        return _from_bytes, (self._own_form(), self._spec.source)
 
     def __copy__(self) -> Tokenizer:
         return self
@@ -362,7 +379,7 @@ class Tokenizer(_core.Encoder):
         return hash(self._digest())
 
     def _digest(self) -> bytes:
-        return hashlib.sha256(self._as_json()).digest()
+        return hashlib.sha256(self._own_form()).digest()
 
     def __repr__(self) -> str:
         spec = self._spec
@@ -378,10 +395,11 @@ class Tokenizer(_core.Encoder):
             )
 
 
-def _from_json_bytes(data: bytes, source: str) -> Tokenizer:
-    from fissile.formats import tokenizer_json
+def _from_bytes(data: bytes, source: str) -> Tokenizer:
+    from fissile.formats import sentencepiece, tokenizer_json
 
-    return Tokenizer(tokenizer_json.from_json(data, source))
+    read = tokenizer_json.from_json if tokenizer_json.looks_like(data) else sentencepiece.from_model
+    return Tokenizer(read(data, source))
 
 
 class StreamDecoder:

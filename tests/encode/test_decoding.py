@@ -5,9 +5,9 @@ import random
 
 import numpy as np
 import pytest
-from reference.texts import WORLD, small_ranks
 
 import fissile
+from reference.texts import WORLD, small_ranks
 
 TOKENIZER = fissile.Tokenizer.from_ranks(small_ranks() | {b"x" * 40: 1000}, "cl100k", {"<|endoftext|>": 2000})
 IDS = TOKENIZER.encode(WORLD + "x" * 40).tolist()

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.texts import WORLD, adversarial, library_text, small_ranks
 
 import fissile
 from fissile import _core
+from reference.texts import WORLD, adversarial, library_text, small_ranks
 
 TOKENIZER = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k", {"<|endoftext|>": 2000})
 TEXTS = [WORLD, library_text(50_000), "", "a", "é", "日", "👍", *adversarial(3000).values()]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.texts import small_ranks
 
 import fissile
 from fissile import Ragged
+from reference.texts import small_ranks
 
 lists = st.lists(st.lists(st.integers(0, 1000), max_size=9), max_size=9)
 
@@ -45,7 +45,13 @@ def test_lists_come_from_the_tokenizer_alike() -> None:
     assert batch[1:].tolist() == batch.tolist()[1:]
 
 
-@given(lists, st.integers(0, 10) | st.none(), st.integers(1, 4), st.sampled_from(["left", "right"]), st.sampled_from(["left", "right"]))
+@given(
+    lists,
+    st.integers(0, 10) | st.none(),
+    st.integers(1, 4),
+    st.sampled_from(["left", "right"]),
+    st.sampled_from(["left", "right"]),
+)
 def test_padding(documents: list[list[int]], length: "int | None", multiple: int, side: str, truncation: str) -> None:
     limit = max(map(len, documents), default=0) if length is None else length
     width = -(-limit // multiple) * multiple
@@ -54,7 +60,9 @@ def test_padding(documents: list[list[int]], length: "int | None", multiple: int
         kept = document[:limit] if truncation == "right" else document[len(document) - min(limit, len(document)) :]
         fill = [7] * (width - len(kept))
         rows.append(kept + fill if side == "right" else fill + kept)
-        masks.append([True] * len(kept) + [False] * len(fill) if side == "right" else [False] * len(fill) + [True] * len(kept))
+        masks.append(
+            [True] * len(kept) + [False] * len(fill) if side == "right" else [False] * len(fill) + [True] * len(kept)
+        )
     padded = ragged(documents).pad(7, length=length, multiple_of=multiple, side=side, truncation_side=truncation)
     assert padded.ids.tolist() == rows and padded.mask.tolist() == masks
     assert padded.ids.shape == (len(documents), width)

@@ -6,12 +6,12 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.merge import by_ranks
-from reference.pretokenize import known, pretokens
-from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora, small_ranks
 
 import fissile
 from fissile.formats.tiktoken import PATTERNS
+from reference.merge import by_ranks
+from reference.pretokenize import known, pretokens
+from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora, small_ranks
 
 PUBLISHED = {"gpt2": "gpt2", "cl100k_base": "cl100k", "o200k_base": "o200k"}
 
@@ -21,7 +21,9 @@ def pair(pattern: str) -> tuple[fissile.Tokenizer, "object"]:
     """The small vocabulary with one pattern, here and in tiktoken."""
     tiktoken = pytest.importorskip("tiktoken")
     ranks = small_ranks()
-    theirs = tiktoken.Encoding("small", pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 5000})
+    theirs = tiktoken.Encoding(
+        "small", pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 5000}
+    )
     return fissile.Tokenizer.from_ranks(ranks, pattern, {"<|endoftext|>": 5000}), theirs
 
 
@@ -80,7 +82,7 @@ def test_text_of_the_vocabularys_own_tokens(name: str) -> None:
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_small_vocabulary_on_real_and_hostile_text(pattern: str) -> None:
     ours, theirs = pair(pattern)
-    assert_equal(ours, theirs, documents(library_text()) + [WORLD * 5, *adversarial(5000).values()])
+    assert_equal(ours, theirs, [*documents(library_text()), WORLD * 5, *adversarial(5000).values()])
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -7,12 +7,21 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora
 
 import fissile
+from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora
 
 tokenizers = pytest.importorskip("tokenizers")
-from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
+from tokenizers import (  # noqa: E402
+    AddedToken,
+    Regex,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from fissile.formats.tokenizer_json import _SPELLINGS, from_json  # noqa: E402
 
@@ -91,7 +100,9 @@ def gemma(theirs: "tokenizers.Tokenizer") -> None:
 def metaspace(scheme: str, split: bool) -> Callable[["tokenizers.Tokenizer"], None]:
     def build(theirs: "tokenizers.Tokenizer") -> None:
         theirs.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=split)
-        theirs.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme=scheme, split=split)])
+        theirs.decoder = decoders.Sequence(
+            [decoders.ByteFallback(), decoders.Metaspace(prepend_scheme=scheme, split=split)]
+        )
 
     return build
 
@@ -105,7 +116,9 @@ KINDS: dict[str, Callable[[], "tokenizers.Tokenizer"]] = {
     "llama": functools.partial(byte_fallback, llama),
     "gemma": functools.partial(byte_fallback, gemma),
     **{
-        f"Metaspace {scheme} {'split' if split else 'whole'}": functools.partial(byte_fallback, metaspace(scheme, split))
+        f"Metaspace {scheme} {'split' if split else 'whole'}": functools.partial(
+            byte_fallback, metaspace(scheme, split)
+        )
         for scheme in ("always", "first", "never")
         for split in (True, False)
     },
@@ -129,7 +142,9 @@ def assert_equal(ours: fissile.Tokenizer, theirs: "tokenizers.Tokenizer", texts:
     wanted = [encoding.ids for encoding in theirs.encode_batch_fast(texts, add_special_tokens=False)]
     got = ours.encode_batch(texts).tolist()
     wrong = [i for i, (a, b) in enumerate(zip(got, wanted, strict=True)) if a != b]
-    assert not wrong, f"{len(wrong)} texts differ, first {texts[wrong[0]][:100]!r}: {got[wrong[0]][:20]} {wanted[wrong[0]][:20]}"
+    assert not wrong, (
+        f"{len(wrong)} texts differ, first {texts[wrong[0]][:100]!r}: {got[wrong[0]][:20]} {wanted[wrong[0]][:20]}"
+    )
 
 
 def documents(text: str) -> list[str]:
@@ -159,7 +174,16 @@ def test_shared_tokenizers_on_any_text(name: str, texts: list[str]) -> None:
 def test_trained_tokenizers(kind: str) -> None:
     ours, theirs = pair(kind)
     assert_equal(ours, theirs, [WORLD, *documents(library_text(60_000)), *adversarial(2000).values()])
-    specials = ["<s>", " word", "sword", " <left> ", " <right> a", "HTTPS <|im_start|><|im_end|><|im", "x日本y", "a<s>b</s> <unk>"]
+    specials = [
+        "<s>",
+        " word",
+        "sword",
+        " <left> ",
+        " <right> a",
+        "HTTPS <|im_start|><|im_end|><|im",
+        "x日本y",
+        "a<s>b</s> <unk>",
+    ]
     assert_equal(ours, theirs, specials)
 
 
@@ -202,7 +226,7 @@ def test_offsets_in_characters(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_saved_tokenizer_loads_there_and_here(kind: str, tmp_path: "object") -> None:
-    ours, theirs = pair(kind)
+    ours, _theirs = pair(kind)
     path = f"{tmp_path}/tokenizer.json"
     ours.save(path)
     again = tokenizers.Tokenizer.from_file(path)

@@ -6,15 +6,23 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.pretokenize import PATTERNS, known, pretokens
-from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora
 
 from fissile import _core
+from reference.pretokenize import PATTERNS, known, pretokens
+from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora
 
 testing = _core._testing
 ISAS = [isa for isa in testing.isas() if isa != "scalar"]
 # Eight characters a row: letters of both cases, quotes, white space, digits, marks, characters of every width.
-ALPHABETS = ["aA's \n1!", "aé日\u0301 'sS", "A日bあ'\u0301! ", "a/\n!\r/ b", "\u3000 \t\na1'x", "12٣ !a\n日", "'ſlLrReE"]
+ALPHABETS = [
+    "aA's \n1!",
+    "aé日\u0301 'sS",
+    "A日bあ'\u0301! ",
+    "a/\n!\r/ b",
+    "\u3000 \t\na1'x",
+    "12٣ !a\n日",
+    "'ſlLrReE",
+]
 
 
 def ends(pattern: str, text: bytes, isa: str, capacity: int = 256) -> list[int]:

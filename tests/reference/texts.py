@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import itertools
 import lzma
 import random
 import sysconfig
@@ -91,7 +92,7 @@ def small_ranks(n_tokens: int = 1000) -> dict[bytes, int]:
     while len(ranks) < n_tokens:
         pairs: dict[tuple[bytes, bytes], int] = {}
         for parts, count in split:
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in itertools.pairwise(parts):
                 pairs[pair] = pairs.get(pair, 0) + count
         left, right = min(pairs, key=lambda pair: (-pairs[pair], pair))
         ranks[left + right] = len(ranks)

@@ -320,8 +320,8 @@ def _read(reader: _Reader, root: Json) -> TokenizerSpec:
     fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
     has_bytes = byte_fallback and all(f"<0x{byte:02X}>" in vocab for byte in range(256))
     unk = reader.get(model, "unk_token", "model", (str, type(None)), None)
-    if alphabet == "chars" and unk is not None and fuse_unk and not has_bytes:
-        reader.fail("model.fuse_unk", "is supported with a token for every byte only")
+    if options.get("split_spaces") and unk is not None and fuse_unk and not has_bytes:
+        reader.fail("model.fuse_unk", "with a Metaspace that splits is supported with a token for every byte only")
     vocabulary = Vocabulary.from_merges(
         vocab,
         merges,

@@ -1,0 +1,169 @@
+"""SentencePiece models (.model) of type BPE.
+
+The file is a protocol buffer (sentencepiece_model.proto); the few fields that matter are read straight from its wire
+format. What a model asks for and the core does not do is named in a TokenizerFileError.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from fissile._core import Vocabulary
+from fissile.errors import TokenizerFileError
+from fissile.formats.spec import AddedToken, TokenizerSpec
+
+__all__ = ["from_model", "looks_like"]
+
+_METASPACE = "\u2581"
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = range(1, 7)
+_MODEL_TYPES = {1: "UNIGRAM", 2: "BPE", 3: "WORD", 4: "CHAR"}
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether a file begins as such a model does: its first piece, a message of at most 127 bytes with a string."""
+    return len(data) > 4 and data[0] == 0x0A and data[1] >= 2 and data[2] == 0x0A
+
+
+class _Broken(ValueError):
+    """The bytes are no protocol buffer."""
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 70:
+        if at >= len(data):
+            raise _Broken(f"ends inside a number at byte {at}")
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+    raise _Broken(f"has a number of more than ten bytes at byte {at}")
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    """(number, value) of a message's fields: int, float, or bytes."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        number, wire = key >> 3, key & 7
+        value: Any
+        if wire == 0:
+            value, at = _varint(data, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+            if at + size > len(data):
+                raise _Broken(f"ends inside field {number} at byte {at}")
+            value = struct.unpack("<d" if wire == 1 else "<f", data[at : at + size])[0]
+            at += size
+        elif wire == 2:
+            size, at = _varint(data, at)
+            if at + size > len(data):
+                raise _Broken(f"ends inside field {number}, which has {size} bytes, at byte {at}")
+            value = data[at : at + size]
+            at += size
+        else:
+            raise _Broken(f"has field {number} of unknown wire type {wire} at byte {at}")
+        yield number, value
+
+
+def _message(data: bytes, source: str) -> dict[int, Any]:
+    if not isinstance(data, bytes):
+        raise _Broken(f"{source} is no message")
+    return dict(_fields(data))
+
+
+def from_model(data: bytes, source: str) -> TokenizerSpec:
+    """A .model file as a tokenizer.
+
+    Raises:
+        TokenizerFileError: the file is broken, of another type than BPE, or needs what is not supported.
+    """
+    try:
+        return _read(data, source)
+    except _Broken as error:
+        raise TokenizerFileError(f"{source}: a SentencePiece model that {error}") from None
+    except UnicodeDecodeError:
+        raise TokenizerFileError(f"{source}: a piece is not UTF-8") from None
+
+
+def _read(data: bytes, source: str) -> TokenizerSpec:
+    def refuse(what: str) -> NoReturn:
+        raise TokenizerFileError(f"{source}: {what}")
+
+    pieces: list[bytes] = []
+    scores: list[float] = []
+    types: list[int] = []
+    trainer: dict[int, Any] = {}
+    normalizer: dict[int, Any] = {}
+    for number, value in _fields(data):
+        if number == 1:
+            piece = _message(value, "a piece")
+            text, score, kind = piece.get(1, b""), piece.get(2, 0.0), piece.get(3, _NORMAL)
+            if not isinstance(text, bytes) or not isinstance(score, float) or not isinstance(kind, int):
+                raise _Broken(f"has a piece {len(pieces)} of wrong types")
+            text.decode()
+            pieces.append(text)
+            scores.append(score)
+            types.append(min(kind, 255))
+        elif number == 2:
+            trainer = _message(value, "trainer_spec")
+        elif number == 3:
+            normalizer = _message(value, "normalizer_spec")
+    if not pieces:
+        refuse("no pieces, expected a SentencePiece model")
+    model_type = trainer.get(3, 1)
+    if model_type != 2:
+        refuse(f"a model of type {_MODEL_TYPES.get(model_type, model_type)}, expected BPE")
+    if normalizer.get(2):
+        refuse(
+            f"normalizer {normalizer.get(1, b'').decode('utf-8', 'replace')!r} with a table of characters is not supported, only identity"
+        )
+    if normalizer.get(4, 1):
+        refuse("normalizer_spec.remove_extra_whitespaces is not supported")
+    if not normalizer.get(5, 1):
+        refuse("normalizer_spec.escape_whitespaces = false is not supported")
+    if trainer.get(24, 0):
+        refuse("trainer_spec.treat_whitespace_as_suffix is not supported")
+    dummy_prefix = bool(normalizer.get(3, 1))
+    user_defined = [
+        (text.decode(), id) for id, (text, kind) in enumerate(zip(pieces, types, strict=True)) if kind == _USER_DEFINED
+    ]
+    for text, _ in user_defined:
+        if _METASPACE in text:
+            refuse(f"the user-defined piece {text!r} holds a space, which is not supported")
+    unknown = [id for id, kind in enumerate(types) if kind == _UNKNOWN]
+    if len(unknown) != 1:
+        refuse(f"{len(unknown)} pieces of type UNKNOWN, expected one")
+    vocabulary = Vocabulary.from_scores(
+        pieces,
+        np.array(scores, np.float32),
+        np.array(types, np.uint8),
+        byte_fallback=bool(trainer.get(35, 0)),
+        unk_id=unknown[0],
+        source=source,
+    )
+    bos = next(
+        (id for id, (text, kind) in enumerate(zip(pieces, types, strict=True)) if text == b"<s>" and kind == _CONTROL),
+        None,
+    )
+    encoder: dict[str, Any] = {
+        "pattern": "metaspace",
+        "prefix_space": "always" if dummy_prefix else "never",
+        "prefix_first_segment_only": True,
+        "template_before": [] if bos is None else [bos],
+    }
+    return TokenizerSpec(
+        kind="sentencepiece",
+        source=source,
+        vocabulary=vocabulary,
+        encoder=encoder,
+        added_tokens=[AddedToken(text, id, 0) for text, id in user_defined],
+        leading_space="drop_one" if dummy_prefix else "keep",
+        payload=data,
+    )

@@ -1,0 +1,220 @@
+"""Broken and foreign files: one TokenizerFileError that says where, never a crash, never a wrong tokenizer."""
+
+import base64
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fissile
+from fissile.errors import TokenizerFileError
+from reference.texts import WORLD, small_ranks
+
+RANKS = fissile.Tokenizer.from_ranks(
+    {bytes([b]): b for b in range(256)} | {b"ab": 256, b"abc": 257}, "llama3", {"<s>": 258}
+)
+
+
+def rank_file(lines: list[bytes]) -> bytes:
+    return b"\n".join(lines) + b"\n"
+
+
+GOOD_LINES = [base64.b64encode(bytes([b])) + b" %d" % b for b in range(256)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: [*lines[:5], b"!!!! 5", *lines[6:]], "line 6: expected a token in base64, found '!!!!'"),
+        (lambda lines: [*lines, b"YWI"], "line 257: expected a token in base64, a space and a rank, found 'YWI'"),
+        (lambda lines: [*lines, b"YWI= x"], "line 257: expected a rank from 0 to 268435455, found 'x'"),
+        (lambda lines: [*lines, b"YWI= 99999999999999999999"], "expected a rank from 0 to 268435455"),
+        (lambda lines: [*lines, b"YWI= 4294967296"], "expected a rank from 0 to 268435455"),
+        (lambda lines: [*lines, b"YWI= -1"], "expected a rank from 0 to 268435455"),
+        (lambda lines: [*lines, b"YWI= 7"], "id 7 is given twice"),
+        (lambda lines: [*lines, b"QQ== 256"], r"token b'A' is given twice, with ids 65 and 256"),
+        (lambda lines: [*lines, b"YWI= 260"], "no token has id 256; ids must have no holes"),
+        (lambda lines: [], "no lines"),
+    ],
+)
+def test_rank_files(change: Any, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file(change(GOOD_LINES)))
+    with pytest.raises(TokenizerFileError, match=message) as caught:
+        fissile.Tokenizer.from_tiktoken(path, "gpt2")
+    assert str(path) in str(caught.value)
+
+
+def test_a_special_token_may_fill_a_hole(tmp_path: Path) -> None:
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file([*GOOD_LINES, b"YWI= 257"]))
+    tokenizer = fissile.Tokenizer.from_tiktoken(path, "gpt2", {"<s>": 256})
+    assert tokenizer.encode("ab").tolist() == [257]
+
+
+def test_a_rank_file_needs_a_pattern(tmp_path: Path) -> None:
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file(GOOD_LINES))
+    with pytest.raises(TokenizerFileError, match="pass pattern="):
+        fissile.Tokenizer.from_file(path)
+    with pytest.raises(ValueError, match="pattern 'nope' is not built in"):
+        fissile.Tokenizer.from_tiktoken(path, "nope")
+
+
+def tree() -> dict[str, Any]:
+    return json.loads(RANKS._as_json())
+
+
+def set_at(path: str, value: object) -> Any:
+    def change(root: dict[str, Any]) -> None:
+        *parents, last = path.split("/")
+        node: Any = root
+        for key in parents:
+            node = node[int(key)] if isinstance(node, list) else node[key]
+        if isinstance(node, list):
+            node[int(last)] = value
+        elif value is ...:
+            del node[last]
+        else:
+            node[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_at("model", ...), "model: is missing"),
+        (set_at("model", 5), "model: expected dict, found int"),
+        (set_at("model/type", "Unigram"), "model.type: expected BPE, found 'Unigram'"),
+        (set_at("model/type", "WordPiece"), "model.type: expected BPE, found 'WordPiece'"),
+        (set_at("model/vocab", []), "model.vocab: expected dict, found list"),
+        (set_at("model/vocab/ab", "x"), "id of token 'ab' must be an integer, found str"),
+        (set_at("model/vocab/ab", True), "id of token 'ab' must be an integer, found bool"),
+        (set_at("model/vocab/ab", 2**32), "id of token 'ab' is 4294967296, outside 0 to"),
+        (set_at("model/vocab/ab", -1), "id of token 'ab' is -1, outside"),
+        (set_at("model/vocab/ab", 7), "id 7 is given twice"),
+        (set_at("model/vocab/ab", 300), "no token has id 256"),
+        (set_at("model/vocab/ab", 100_000_000), "largest id is 100000000, but there are only"),
+        (set_at("model/merges/0", ["a", "q"]), r"merges\[0\] .* needs the token 'aq'"),
+        (set_at("model/merges/0", "a"), r"merges\[0\] is 'a', expected two tokens"),
+        (set_at("model/merges/0", 5), r"merges\[0\] must be a string or a pair of strings, found int"),
+        (set_at("model/merges/0", ["a", 5]), "must be a string, found int"),
+        (set_at("model/dropout", 0.1), "model.dropout: is not supported"),
+        (set_at("model/end_of_word_suffix", "</w>"), "model.end_of_word_suffix: is not supported"),
+        (set_at("model/unk_token", "<nope>"), "'<nope>' is not in model.vocab"),
+        (set_at("normalizer", {"type": "Lowercase"}), "normalizer: Lowercase is not supported"),
+        (
+            set_at("normalizer", {"type": "Sequence", "normalizers": [{"type": "NFKC"}]}),
+            r"normalizer.normalizers\[0\]: NFKC",
+        ),
+        (set_at("normalizer", 5), "normalizer: expected an object or null, found int"),
+        (set_at("pre_tokenizer", None), "pre_tokenizer: expected ByteLevel, Metaspace"),
+        (set_at("pre_tokenizer", {"type": "Whitespace"}), "pre_tokenizer: Whitespace is not supported"),
+        (set_at("pre_tokenizer/pretokenizers/0/pattern", {"Regex": "x+"}), "none of the built-in patterns: 'x\\+'"),
+        (set_at("pre_tokenizer/pretokenizers/0/behavior", "Removed"), r"pretokenizers\[0\]: Split"),
+        (set_at("post_processor", {"type": "BertProcessing"}), "post_processor: BertProcessing is not supported"),
+        (set_at("decoder", {"type": "WordPiece"}), "decoder: WordPiece is not supported"),
+        (set_at("added_tokens/0/id", "x"), r"added_tokens\[0\].id: expected int, found str"),
+        (set_at("added_tokens/0/content", ""), r"added_tokens\[0\].content: is empty"),
+        (set_at("added_tokens", {}), "added_tokens: expected list, found dict"),
+    ],
+)
+def test_trees(change: Any, message: str, tmp_path: Path) -> None:
+    root = tree()
+    change(root)
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(root))
+    with pytest.raises(TokenizerFileError, match=message) as caught:
+        fissile.Tokenizer.from_file(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"model": ', "line 1, column 11: Expecting value"),
+        (b"{" + b'"a":{' * 100_000, "nested too deeply|Expecting"),
+        (b'{"model": "\xff"}', "byte 11: not UTF-8"),
+        (b'{"version": ' + b"9" * 5000 + b"}", "model: is missing|digits"),
+        (b"", "expected a tokenizer.json"),
+        (b"\x89PNG\r\n", "expected a tokenizer.json"),
+    ],
+)
+def test_what_is_no_json(data: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(data)
+    with pytest.raises(TokenizerFileError, match=message):
+        fissile.Tokenizer.from_file(path)
+
+
+def test_nodes_nested_too_deeply() -> None:
+    from fissile.formats.tokenizer_json import from_json
+
+    deep = '{"type":"Sequence","normalizers":[' * 400 + "]}" * 400
+    with pytest.raises(TokenizerFileError):
+        from_json(
+            json.dumps(tree() | {"normalizer": None})
+            .replace('"normalizer": null', f'"normalizer": {deep[:-1]}')
+            .encode(),
+            "deep",
+        )
+
+
+def test_missing_files_and_directories(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        fissile.Tokenizer.from_file(tmp_path / "missing")
+    with pytest.raises(TokenizerFileError, match="found none"):
+        fissile.Tokenizer.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_changed_bytes_give_an_error_or_a_tokenizer(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    for name, original in (("a.tiktoken", rank_file(GOOD_LINES)), ("a.json", json.dumps(tree()).encode())):
+        for _ in range(20):
+            data = bytearray(original)
+            for _ in range(rng.randrange(1, 4)):
+                at = rng.randrange(len(data))
+                data[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+            path = tmp_path / name
+            path.write_bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])
+            try:
+                tokenizer = (
+                    fissile.Tokenizer.from_tiktoken(path, "gpt2")
+                    if name == "a.tiktoken"
+                    else fissile.Tokenizer.from_file(path)
+                )
+                tokenizer.decode(tokenizer.encode(WORLD, disallowed_special=()))
+            except TokenizerFileError as error:
+                assert str(path) in str(error)
+            except ValueError as error:
+                # A rank file may lose a byte; text that needs it then has no encoding.
+                assert "is no token of the vocabulary" in str(error)
+
+
+def test_writing_and_reading_gives_an_equal_tokenizer(tmp_path: Path) -> None:
+    for pattern in ("gpt2", "cl100k", "llama3", "qwen2", "o200k", "deepseek_v3", "superbpe", "none"):
+        tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), pattern, {"<|endoftext|>": 3000})
+        tokenizer.save(tmp_path / "t.json")
+        again = fissile.Tokenizer.from_file(tmp_path / "t.json")
+        assert again.encode(WORLD).tolist() == tokenizer.encode(WORLD).tolist()
+        tokenizer.save(tmp_path / "t.tiktoken")
+        assert fissile.Tokenizer.from_tiktoken(tmp_path / "t.tiktoken", pattern, {"<|endoftext|>": 3000}) == tokenizer
+    assert not list(tmp_path.glob(".*"))
+    with pytest.raises(ValueError, match="expected an extension or a format"):
+        tokenizer.save(tmp_path / "t.bin")
+    with pytest.raises(ValueError, match="only a tokenizer made from ranks"):
+        again.save(tmp_path / "u.tiktoken")
+
+
+def test_trees_are_not_changed_by_reading() -> None:
+    from fissile.formats.tokenizer_json import _read, _Reader
+
+    root = tree()
+    before = copy.deepcopy(root)
+    _read(_Reader("x"), root)
+    assert root == before
