@@ -70,10 +70,9 @@ def nfc_classes() -> bytes:
 
 
 def in_stages(values: bytes, block_size: int) -> tuple[list[int], bytes]:
-    """The number of each block of values, and the distinct blocks; zeros at the end are left out."""
-    n_used = len(values.rstrip(b"\0"))
+    """The number of each block of values, and the distinct blocks in the order of their numbers."""
     blocks: dict[bytes, int] = {}
-    starts = range(0, n_used, block_size)
+    starts = range(0, len(values), block_size)
     block_of = [blocks.setdefault(values[i : i + block_size], len(blocks)) for i in starts]
     assert len(blocks) <= 256, "block numbers are bytes"
     return block_of, b"".join(blocks)

@@ -1,4 +1,4 @@
-// The bytes of a file, mapped read-only; files that cannot be mapped are read.
+// The bytes of a file, mapped read-only for as long as the object lives; what cannot be mapped (a pipe) is read.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace fissile {
 
 class MappedFile {
    public:
-    // Throws FileError naming the path if the file cannot be opened or read, or is a directory.
+    // `path` is UTF-8. Throws FileError naming it if it cannot be opened or read, or is a directory.
     explicit MappedFile(const std::string& path);
     ~MappedFile();
     MappedFile(MappedFile&& other) noexcept;

@@ -5,7 +5,7 @@
 
 namespace fissile {
 
-// True: NFC leaves the text as it is. False: it may change it.
+// True: NFC leaves the text as it is. False: it may change it. Bytes that are not UTF-8 are starters that never change.
 bool is_nfc_quick(Bytes text) noexcept;
 
 }  // namespace fissile

@@ -58,7 +58,8 @@ Transcoded transcode(const Unit* units, std::size_t n, std::uint8_t* out) noexce
     for (std::size_t i = 0; i < n;) {
         if (n - i >= kGroup && all_ascii<kGroup>(units + i)) {
             const std::size_t n_long = narrow_groups<4 * kGroup>(units + i, n - i, out);
-            const std::size_t n_ascii = n_long + narrow_groups<kGroup>(units + i + n_long, n - i - n_long, out + n_long);
+            const std::size_t n_ascii =
+                n_long + narrow_groups<kGroup>(units + i + n_long, n - i - n_long, out + n_long);
             i += n_ascii;
             out += n_ascii;
         }
