@@ -15,6 +15,7 @@
 #include "encode/batch.hpp"
 #include "encode/encoder.hpp"
 #include "encode/token_ranges.hpp"
+#include "text/char_offsets.hpp"
 
 namespace fissile::bindings {
 
@@ -410,7 +411,8 @@ py::array encode_spans(const PyEncoder& encoder, const py::bytes& text,
     return to_numpy(std::move(ids));
 }
 
-py::tuple py_token_ranges(const PyEncoder& encoder, py::handle text, py::handle allowed, py::handle disallowed) {
+py::tuple py_token_ranges(const PyEncoder& encoder, py::handle text, bool in_chars, py::handle allowed,
+                          py::handle disallowed) {
     std::vector<py::buffer_info> buffers;
     const TextView view = view_of(text.ptr(), "text", buffers);
     SpecialPlan storage;
@@ -418,7 +420,13 @@ py::tuple py_token_ranges(const PyEncoder& encoder, py::handle text, py::handle 
     TokenRanges ranges = guarded([&] {
         const py::gil_scoped_release release;
         std::vector<std::uint8_t> utf8;
-        return fissile::token_ranges(encoder.core, utf8_of(view, utf8), plan);
+        const Bytes bytes = utf8_of(view, utf8);
+        TokenRanges found = fissile::token_ranges(encoder.core, bytes, plan);
+        if (in_chars) {
+            char_offsets(bytes, found.begins, InsideChar::kBefore);
+            char_offsets(bytes, found.ends, InsideChar::kAfter);
+        }
+        return found;
     });
     py::array ids = to_numpy(std::move(ranges.ids));
     return py::make_tuple(std::move(ids), to_numpy(std::move(ranges.begins)), to_numpy(std::move(ranges.ends)));
@@ -443,8 +451,8 @@ void bind_encode(py::module_& m) {
              py::arg("add_special_tokens") = false,
              "Number of tokens of each text: int64 (n,). Arguments and errors as of encode_batch.")
         .def("_encode_spans", &encode_spans, py::arg("text"), py::arg("ends"))
-        .def("_token_ranges", &py_token_ranges, py::arg("text"), py::kw_only(), py::arg("allowed_special") = py::none(),
-             py::arg("disallowed_special") = py::none())
+        .def("_token_ranges", &py_token_ranges, py::arg("text"), py::kw_only(), py::arg("in_chars"),
+             py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none())
         .def_property_readonly("_cache_bytes", [](const PyEncoder& encoder) { return encoder.core.cache_bytes(); });
     add_method(type, kEncode);
     add_method(type, kCount);

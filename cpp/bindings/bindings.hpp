@@ -12,5 +12,6 @@ void bind_encode(py::module_& m);
 void bind_decode(py::module_& m);
 void bind_arrow(py::module_& m);
 void bind_testing(py::module_& m);
+void bind_testing_text(py::module_& m);
 
 }  // namespace fissile::bindings

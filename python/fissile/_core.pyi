@@ -111,10 +111,10 @@ class Encoder:
         self, text: bytes, ends: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.uint32]: ...  # ends (k,); ids (n,)
     def _token_ranges(
-        self, text: Text, *, allowed_special: Special = None, disallowed_special: Special = None
+        self, text: Text, *, in_chars: bool, allowed_special: Special = None, disallowed_special: Special = None
     ) -> tuple[
         npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]
-    ]: ...  # ids, begins, ends in bytes: (n,) each
+    ]: ...  # ids, begins, ends in bytes or characters: (n,) each
     @property
     def _cache_bytes(self) -> int: ...
 

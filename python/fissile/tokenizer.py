@@ -212,8 +212,8 @@ class Tokenizer(_core.Encoder):
 
         Args:
             text: as of encode.
-            unit: "char" counts code points, as slicing a str does; "byte" counts bytes of UTF-8. A token that ends
-                inside a character ends, in "char", after it.
+            unit: "char" counts code points, as slicing a str does, and a byte that is not UTF-8 as one; "byte" counts
+                bytes of UTF-8. A token that begins or ends inside a character takes, in "char", all of it.
 
         Returns:
             (n, 2) int64: begin and end of each token.
@@ -221,15 +221,8 @@ class Tokenizer(_core.Encoder):
         if unit not in ("char", "byte"):
             raise ValueError(f"unit must be 'char' or 'byte', not {unit!r}")
         _, begins, ends = self._token_ranges(
-            text, allowed_special=allowed_special, disallowed_special=disallowed_special
+            text, in_chars=unit == "char", allowed_special=allowed_special, disallowed_special=disallowed_special
         )
-        if unit == "char":
-            data = text.encode() if isinstance(text, str) else bytes(text)
-            # Characters that have begun before each byte offset.
-            is_start = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
-            begun = np.concatenate([[0], np.cumsum(is_start, dtype=np.int64)])
-            in_character = np.append(~is_start, False)
-            begins, ends = begun[begins] - in_character[begins], begun[ends]
         return np.stack([begins, ends], axis=1)
 
     # --- decoding -----------------------------------------------------------------------------------------------------

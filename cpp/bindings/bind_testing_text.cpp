@@ -1,0 +1,31 @@
+// _core._testing: the Unicode tables and the check for NFC, for the tests.
+#include <pybind11/pybind11.h>
+
+#include "bindings/bindings.hpp"
+#include "bindings/numpy_out.hpp"
+#include "text/nfc_check.hpp"
+#include "text/unicode_class.hpp"
+
+namespace fissile::bindings {
+
+namespace {
+
+template <std::uint8_t (*value_of)(std::uint32_t)>
+py::array of_every_code_point() {
+    std::vector<std::uint8_t> values(kCodePointEnd);
+    for (std::uint32_t c = 0; c < kCodePointEnd; ++c) values[c] = value_of(c);
+    return copy_to_numpy(values.data(), values.size());
+}
+
+bool is_nfc(const py::bytes& text) { return is_nfc_quick(as_bytes(std::string_view(text))); }
+
+}  // namespace
+
+void bind_testing_text(py::module_& m) {
+    py::module_ testing = m.def_submodule("_testing");
+    testing.def("char_flags", &of_every_code_point<char_flags>);
+    testing.def("nfc_classes", &of_every_code_point<nfc_class>);
+    testing.def("is_nfc_quick", &is_nfc, py::arg("text"));
+}
+
+}  // namespace fissile::bindings
