@@ -67,7 +67,9 @@ void PieceTable::insert(PieceKey key, const TokenId* ids, std::size_t n_ids) {
     }
     Generation& generation = *newest_.load(std::memory_order_acquire);
     const std::size_t n_entries = generation.view.n_buckets_ * 2;
-    if (generation.n_used.load(std::memory_order_relaxed) * 8 > n_entries * 5) {
+    // Pieces come about in order of frequency, so those that a full table moves from their home are the rarest, and
+    // memory touched for the first time costs more than a longer search for them.
+    if (generation.n_used.load(std::memory_order_relaxed) * 8 > n_entries * 7) {
         if (n_entries * 2 * sizeof(Entry) > max_bytes_) return;
         grow(generation.view.n_buckets_);
         put(*newest_.load(std::memory_order_acquire), key, pairs, n_ids);
