@@ -85,7 +85,10 @@ void lone_surrogates_are_reported_where_they_are() {
 }  // namespace
 
 int main() {
+    every_length_and_place_of_one_other_unit<std::uint8_t>(0x80);  // the first that is not ASCII
     every_length_and_place_of_one_other_unit<std::uint8_t>(0xe9);
+    every_length_and_place_of_one_other_unit<std::uint16_t>(0x80);
+    every_length_and_place_of_one_other_unit<std::uint16_t>(0x100);  // ASCII in its low byte
     every_length_and_place_of_one_other_unit<std::uint16_t>(0x4e00);
     every_length_and_place_of_one_other_unit<std::uint16_t>(0x43f);
     every_length_and_place_of_one_other_unit<std::uint32_t>(0x1f600);
