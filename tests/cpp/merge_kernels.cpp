@@ -1,0 +1,80 @@
+// The three merge kernels give the same ids, on vocabularies of random strings over few letters, where everything
+// overlaps.
+#include <random>
+#include <set>
+#include <string>
+
+#include "check.hpp"
+#include "merge/merge_backtrack.hpp"
+#include "merge/merge_queue.hpp"
+#include "merge/merge_short.hpp"
+#include "vocab/rank_file.hpp"
+
+using namespace fissile;
+
+namespace {
+
+std::shared_ptr<const Vocabulary> random_vocabulary(std::mt19937& random, int n_tokens) {
+    RankTokens tokens;
+    TokenId rank = 0;
+    for (int byte = 0; byte < 256; ++byte) {
+        const auto b = static_cast<std::uint8_t>(byte);
+        tokens.add({&b, 1}, rank++);
+    }
+    // Each token joins two that are there, so that ranks are in order and most tokens are reachable.
+    std::vector<std::string> strings{"a", "b", "c", "d"};
+    std::set<std::string> known(strings.begin(), strings.end());
+    for (int i = 0; i < n_tokens * 4 && static_cast<int>(strings.size()) < n_tokens; ++i) {
+        const std::string joined = strings[random() % strings.size()] + strings[random() % strings.size()];
+        if (joined.size() > 24 || !known.insert(joined).second) continue;
+        strings.push_back(joined);
+        tokens.add(as_bytes(joined), rank++);
+    }
+    return vocabulary_from_ranks(tokens, {}, "random");
+}
+
+std::vector<TokenId> by_short(const Vocabulary& v, Bytes piece) {
+    std::vector<TokenId> ids;
+    std::vector<std::uint32_t> ranks;
+    for (const std::uint8_t byte : piece) ids.push_back(v.byte_symbol(byte));
+    for (std::size_t i = 0; i + 1 < piece.size(); ++i) ranks.push_back(v.byte_pair_rank(piece[i], piece[i + 1]));
+    ids.resize(merge_short(v.pairs(), v.results(), ids.data(), ranks.data(), ids.size()));
+    return ids;
+}
+
+std::vector<TokenId> by_queue(const Vocabulary& v, Bytes piece) {
+    std::vector<TokenId> ids;
+    for (const std::uint8_t byte : piece) ids.push_back(v.byte_symbol(byte));
+    MergeQueueScratch scratch;
+    merge_queue(v.pairs(), v.results(), ids, scratch);
+    return ids;
+}
+
+std::vector<TokenId> by_backtracking(const Vocabulary& v, const TokenTrie& trie, Bytes piece) {
+    std::vector<TokenId> ids;
+    BacktrackScratch scratch;
+    merge_backtrack(v, trie, piece, ids, scratch);
+    return ids;
+}
+
+}  // namespace
+
+int main() {
+    std::mt19937 random(4);
+    for (int round = 0; round < 40; ++round) {
+        const auto v = random_vocabulary(random, 20 + round * 5);
+        const TokenTrie trie(*v);
+        for (int i = 0; i < 100; ++i) {
+            std::string piece;
+            const std::size_t size = 1 + random() % (i % 10 == 0 ? 600 : 40);
+            for (std::size_t k = 0; k < size; ++k) piece += static_cast<char>('a' + random() % (1 + random() % 4));
+            const std::vector<TokenId> expected = by_short(*v, as_bytes(piece));
+            CHECK(by_queue(*v, as_bytes(piece)) == expected);
+            if (v->merges_are_ordered()) CHECK(by_backtracking(*v, trie, as_bytes(piece)) == expected);
+        }
+        for (TokenId id = 0; id < v->n_vocab(); ++id) {
+            CHECK_EQUAL(v->is_reachable(id), (by_short(*v, v->token_bytes(id)) == std::vector<TokenId>{id}));
+        }
+    }
+    return check::result();
+}
