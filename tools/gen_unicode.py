@@ -8,6 +8,10 @@ tokenizers 0.23.3 (Oniguruma) give every one of the 1,112,064 code points the sa
 `\\s` as White_Space. tests/text/test_unicode_tables.py asks them again. The `regex` package is ahead of them: its
 version 2026.11.15 has 17,144 letters, 79 marks, 336 numbers and 251 punctuation marks and symbols that they do not
 know, and calls U+0295 a lowercase letter where they say Lo. Where one of the two owners moves on, VERSION follows.
+
+Normalisation is another matter: the NFC of tokenizers 0.23.3 is that of Unicode 9.0. What later versions added is to it a
+character like any other that neither composes nor is reordered: NEWER_THAN_NFC lists what would be. As normal forms
+are stable, NFC of text without these is the same in every version since.
 """
 
 import sys
@@ -40,6 +44,26 @@ WHITE_SPACE = {
 }
 
 NFC_MAY_CHANGE = 255  # kNfcMayChange
+NFC_NEWER = 254  # kNfcNewer
+# First and last of ranges of characters after Unicode 9.0 with a combining class, or that compose or are composed.
+NEWER_THAN_NFC = {
+    c
+    for first, last in [
+        (0x07FD, 0x07FD), (0x0897, 0x089F), (0x08CA, 0x08D3), (0x09FE, 0x09FE), (0x0C3C, 0x0C3C), (0x0D3B, 0x0D3C),
+        (0x0EBA, 0x0EBA), (0x1715, 0x1715), (0x1ABF, 0x1ACE), (0x1DF6, 0x1DFA), (0xA82C, 0xA82C), (0x105C9, 0x105C9),
+        (0x105D2, 0x105D2), (0x105DA, 0x105DA), (0x105E4, 0x105E4), (0x10D24, 0x10D27), (0x10D69, 0x10D6D),
+        (0x10EAB, 0x10EAC), (0x10EFD, 0x10EFF), (0x10F46, 0x10F50), (0x10F82, 0x10F85), (0x11070, 0x11070),
+        (0x1133B, 0x1133B), (0x11382, 0x11385), (0x1138B, 0x1138B), (0x1138E, 0x1138E), (0x11390, 0x11391),
+        (0x113B8, 0x113B8), (0x113BB, 0x113BB), (0x113C2, 0x113C2), (0x113C5, 0x113C5), (0x113C7, 0x113C9),
+        (0x113CE, 0x113D0), (0x1145E, 0x1145E), (0x11839, 0x1183A), (0x11930, 0x11930), (0x11935, 0x11935),
+        (0x11938, 0x11938), (0x1193D, 0x1193E), (0x11943, 0x11943), (0x119E0, 0x119E0), (0x11A34, 0x11A34),
+        (0x11A47, 0x11A47), (0x11A99, 0x11A99), (0x11D42, 0x11D42), (0x11D44, 0x11D45), (0x11D97, 0x11D97),
+        (0x11F41, 0x11F42), (0x1611E, 0x16129), (0x1612F, 0x1612F), (0x16D63, 0x16D63), (0x16D67, 0x16D6A),
+        (0x16FF0, 0x16FF1), (0x1E08F, 0x1E08F), (0x1E130, 0x1E136), (0x1E2AE, 0x1E2AE), (0x1E2EC, 0x1E2EF),
+        (0x1E4EC, 0x1E4EF), (0x1E5EE, 0x1E5EF),
+    ]
+    for c in range(first, last + 1)
+}  # fmt: skip
 
 
 def flags_of(c: int) -> int:
@@ -61,12 +85,16 @@ def composing_second() -> set[int]:
 
 
 def nfc_classes() -> bytes:
-    """Of every code point: NFC_MAY_CHANGE where NFC_Quick_Check is not Yes, else the canonical combining class."""
-    may_compose = composing_second()
-    return bytes(
-        NFC_MAY_CHANGE if c in may_compose or ud.normalize("NFC", chr(c)) != chr(c) else ud.combining(chr(c))
-        for c in range(N_CODE_POINTS)
-    )
+    """Of every code point: NFC_NEWER, NFC_MAY_CHANGE where NFC_Quick_Check is not Yes, or the combining class."""
+    may_change = composing_second()
+    may_change.update(c for c in range(N_CODE_POINTS) if ud.normalize("NFC", chr(c)) != chr(c))
+
+    def class_of(c: int) -> int:
+        if c in NEWER_THAN_NFC:
+            return NFC_NEWER
+        return NFC_MAY_CHANGE if c in may_change else ud.combining(chr(c))
+
+    return bytes(map(class_of, range(N_CODE_POINTS)))
 
 
 def in_stages(values: bytes, block_size: int) -> tuple[list[int], bytes]:

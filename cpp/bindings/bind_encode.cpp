@@ -11,6 +11,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/numpy_out.hpp"
+#include "bindings/python_nfc.hpp"
 #include "bindings/text_in.hpp"
 #include "encode/batch.hpp"
 #include "encode/encoder.hpp"
@@ -41,24 +42,6 @@ struct PyEncoder {
           before(std::move(template_before)),
           after(std::move(template_after)) {}
 };
-
-// unicodedata.normalize("NFC", text), for stretches that the quick check could not pass. Bytes that are not UTF-8
-// have no normal form and stay as they are.
-void python_nfc(Bytes text, std::vector<std::uint8_t>& normalized) {
-    const py::gil_scoped_acquire gil;
-    const auto decoded = py::reinterpret_steal<py::object>(
-        PyUnicode_DecodeUTF8(as_chars(text).data(), static_cast<Py_ssize_t>(text.size()), nullptr));
-    if (!decoded) {
-        PyErr_Clear();
-        normalized.assign(text.begin(), text.end());
-        return;
-    }
-    const py::object result = py::module_::import("unicodedata").attr("normalize")("NFC", decoded);
-    Py_ssize_t size = 0;
-    const char* const data = PyUnicode_AsUTF8AndSize(result.ptr(), &size);
-    if (data == nullptr) throw py::error_already_set();
-    normalized.assign(data, data + size);
-}
 
 std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& pattern, bool nfc,
                                         const std::string& prefix_space, bool prefix_first_segment_only,

@@ -3,6 +3,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/numpy_out.hpp"
+#include "bindings/python_nfc.hpp"
 #include "text/nfc_check.hpp"
 #include "text/unicode_class.hpp"
 
@@ -19,6 +20,13 @@ py::array of_every_code_point() {
 
 bool is_nfc(const py::bytes& text) { return is_nfc_quick(as_bytes(std::string_view(text))); }
 
+py::bytes nfc(const py::bytes& text) {
+    std::vector<std::uint8_t> normalized;
+    python_nfc(as_bytes(std::string_view(text)), normalized);
+    const std::string_view chars = as_chars(normalized);
+    return py::bytes(chars.data(), chars.size());
+}
+
 }  // namespace
 
 void bind_testing_text(py::module_& m) {
@@ -26,6 +34,7 @@ void bind_testing_text(py::module_& m) {
     testing.def("char_flags", &of_every_code_point<char_flags>);
     testing.def("nfc_classes", &of_every_code_point<nfc_class>);
     testing.def("is_nfc_quick", &is_nfc, py::arg("text"));
+    testing.def("nfc", &nfc, py::arg("text"));
 }
 
 }  // namespace fissile::bindings

@@ -53,6 +53,36 @@ inline CharNfc char_at(const std::uint8_t* p, std::ptrdiff_t n_left) noexcept {
     return {nfc_class(c.code_point), static_cast<std::uint8_t>(c.n_bytes)};
 }
 
+constexpr bool is_starter(std::uint8_t nfc_class) noexcept { return nfc_class == 0 || nfc_class == kNfcNewer; }
+
+// Whether a character that is no starter may change after one of class `last`.
+constexpr bool may_change_after(std::uint8_t last, std::uint8_t nfc_class) noexcept {
+    return nfc_class == kNfcMayChange || nfc_class < last;
+}
+
+struct Segment {
+    std::size_t end;
+    bool may_change;
+};
+
+// A starter and what follows it up to the next; NFC is local to these. One that composes with nothing stands alone.
+Segment segment_at(Bytes text, std::size_t position) noexcept {
+    const auto char_from = [&](std::size_t at) { return decode_char(text.data() + at, text.size() - at); };
+    const Char first = char_from(position);
+    std::uint8_t last_class = nfc_class(first.code_point);
+    Segment segment{position + first.n_bytes, last_class == kNfcMayChange};
+    if (last_class == kNfcNewer || first.code_point == kInvalid) return segment;
+    while (segment.end < text.size()) {
+        const Char c = char_from(segment.end);
+        const std::uint8_t next_class = nfc_class(c.code_point);
+        if (is_starter(next_class)) break;
+        segment.may_change |= may_change_after(last_class, next_class);
+        last_class = next_class;
+        segment.end += c.n_bytes;
+    }
+    return segment;
+}
+
 }  // namespace
 
 bool is_nfc_quick(Bytes text) noexcept {
@@ -67,11 +97,25 @@ bool is_nfc_quick(Bytes text) noexcept {
             continue;
         }
         const CharNfc c = char_at(p, end - p);
-        if (c.nfc_class != 0 && (c.nfc_class == kNfcMayChange || c.nfc_class < last_class)) return false;
-        last_class = c.nfc_class;
+        const bool starter = is_starter(c.nfc_class);
+        if (!starter && may_change_after(last_class, c.nfc_class)) return false;
+        last_class = starter ? 0 : c.nfc_class;
         p += c.n_bytes;
     }
     return true;
+}
+
+NfcStretch next_nfc_stretch(Bytes text, std::size_t position) noexcept {
+    const auto skip_while = [&](bool may_change) {
+        while (position < text.size()) {
+            const Segment segment = segment_at(text, position);
+            if (segment.may_change != may_change) break;
+            position = segment.end;
+        }
+        return position;
+    };
+    const std::size_t begin = skip_while(false);
+    return {begin, skip_while(true)};
 }
 
 }  // namespace fissile

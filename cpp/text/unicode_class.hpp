@@ -39,8 +39,10 @@ inline std::uint8_t char_flags(std::uint32_t code_point) {
 
 // Class of a character that composes with one before it, or that NFC replaces (NFC_Quick_Check is Maybe or No).
 inline constexpr std::uint8_t kNfcMayChange = 255;
+// Class of a character that newer versions of Unicode compose or reorder, and the one that NFC follows does not.
+inline constexpr std::uint8_t kNfcNewer = 254;
 
-// kNfcMayChange, or the canonical combining class (0 to 240); 0 above U+10FFFF.
+// One of these two, or the canonical combining class (0 to 240); 0 above U+10FFFF.
 inline std::uint8_t nfc_class(std::uint32_t code_point) {
     using namespace unicode_tables;
     if (code_point >= kCodePointEnd) return 0;
