@@ -169,7 +169,19 @@ def machine() -> dict[str, Any]:
     with open("/proc/cpuinfo") as info:
         cpu = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "?")
     packages = {}
-    for name in ("fissile", "gigatoken", "fastokens", "snaptokens", "quicktok-v1", "toktok-rs", "splintr-rs", "tokie", "tuetoken", "tiktoken", "tokenizers"):
+    for name in (
+        "fissile",
+        "gigatoken",
+        "fastokens",
+        "snaptokens",
+        "quicktok-v1",
+        "toktok-rs",
+        "splintr-rs",
+        "tokie",
+        "tuetoken",
+        "tiktoken",
+        "tokenizers",
+    ):
         try:
             packages[name] = version(name)
         except PackageNotFoundError:
@@ -181,9 +193,15 @@ def table(results: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
     """Markdown: a section a row, medians with the spread of the runs, and our ratio to the best right peer."""
     lines = []
     for row, peers in results.items():
-        figures = sorted({key for runs in peers.values() for run in runs for key in run if key not in ("error", "parity")})
+        figures = sorted(
+            {key for runs in peers.values() for run in runs for key in run if key not in ("error", "parity")}
+        )
         wanted = next((run["parity"] for run in peers.get("fissile", []) if "parity" in run), None)
-        lines += [f"\n## {row}\n", "| peer | " + " | ".join(figures) + " | |", "|---|" + "---:|" * len(figures) + "---|"]
+        lines += [
+            f"\n## {row}\n",
+            "| peer | " + " | ".join(figures) + " | |",
+            "|---|" + "---:|" * len(figures) + "---|",
+        ]
         medians: dict[str, dict[str, float]] = {}
         for peer, runs in peers.items():
             good = [run for run in runs if "error" not in run]
@@ -238,7 +256,9 @@ def main() -> None:
     results: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for row in rows:
         what, vocabulary, corpus, threads = row
-        cells: dict[str, list[dict[str, Any]]] = results.setdefault(f"{what}, {vocabulary}, {corpus}, {threads} threads", {})
+        cells: dict[str, list[dict[str, Any]]] = results.setdefault(
+            f"{what}, {vocabulary}, {corpus}, {threads} threads", {}
+        )
         # In turn, so that a slow minute of the machine hits all alike.
         for _ in range(options.runs):
             for peer in peers:

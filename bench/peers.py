@@ -8,6 +8,7 @@ Packages are imported when a peer is loaded, in a process of its own.
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +56,7 @@ class Peer:
 
 def cut(ids: Any, offsets: Any) -> list[list[int]]:
     flat, bounds = np.asarray(ids).tolist(), np.asarray(offsets).tolist()
-    return [flat[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [flat[a:b] for a, b in itertools.pairwise(bounds)]
 
 
 class Fissile(Peer):
