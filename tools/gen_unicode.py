@@ -24,6 +24,7 @@ except ImportError:
 
 VERSION = "16.0.0"
 N_CODE_POINTS = sys.maxunicode + 1
+BLOCK = 256
 
 # Bits of CharFlag.
 UPPER, LOWER, OTHER, MARK, NUMBER, SPACE, PUNCT_SYMBOL = (1 << i for i in range(7))
@@ -90,18 +91,18 @@ def nfc_classes() -> bytes:
     may_change.update(c for c in range(N_CODE_POINTS) if ud.normalize("NFC", chr(c)) != chr(c))
 
     def class_of(c: int) -> int:
-        if c in NEWER_THAN_NFC:
+        # What is not assigned yet may be by the time of the unicodedata that runs.
+        if c in NEWER_THAN_NFC or ud.category(chr(c)) == "Cn":
             return NFC_NEWER
         return NFC_MAY_CHANGE if c in may_change else ud.combining(chr(c))
 
     return bytes(map(class_of, range(N_CODE_POINTS)))
 
 
-def in_stages(values: bytes, block_size: int) -> tuple[list[int], bytes]:
+def in_stages(values: bytes) -> tuple[list[int], bytes]:
     """The number of each block of values, and the distinct blocks in the order of their numbers."""
     blocks: dict[bytes, int] = {}
-    starts = range(0, len(values), block_size)
-    block_of = [blocks.setdefault(values[i : i + block_size], len(blocks)) for i in starts]
+    block_of = [blocks.setdefault(values[i : i + BLOCK], len(blocks)) for i in range(0, len(values), BLOCK)]
     assert len(blocks) <= 256, "block numbers are bytes"
     return block_of, b"".join(blocks)
 
@@ -117,10 +118,10 @@ def main() -> None:
     if ud.unidata_version != VERSION:
         sys.exit(f"{ud.__name__} has Unicode {ud.unidata_version}, expected {VERSION}")
     print(f"// Unicode {VERSION}, by tools/gen_unicode.py: python tools/gen_unicode.py > cpp/text/unicode_tables.inc")
-    block_of, flags = in_stages(bytes(map(flags_of, range(N_CODE_POINTS))), 256)
+    block_of, flags = in_stages(bytes(map(flags_of, range(N_CODE_POINTS))))
     print(definition("kBlockOf", block_of))
     print(definition("kFlags", flags))
-    block_of, classes = in_stages(nfc_classes(), 64)
+    block_of, classes = in_stages(nfc_classes())
     print(definition("kNfcBlockOf", block_of))
     print(definition("kNfcClasses", classes))
 

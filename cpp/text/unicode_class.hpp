@@ -22,11 +22,11 @@ inline constexpr std::uint32_t kCodePointEnd = 0x110000;
 
 namespace unicode_tables {
 inline constexpr int kBlockShift = 8;
+inline constexpr std::uint32_t kInBlock = (1u << kBlockShift) - 1;
 extern const std::uint8_t kBlockOf[kCodePointEnd >> kBlockShift];
-extern const std::uint8_t kFlags[];  // blocks of 256
-inline constexpr int kNfcBlockShift = 6;
-extern const std::uint8_t kNfcBlockOf[kCodePointEnd >> kNfcBlockShift];  // block 0 is all zeros
-extern const std::uint8_t kNfcClasses[];                                 // blocks of 64
+extern const std::uint8_t kFlags[];
+extern const std::uint8_t kNfcBlockOf[kCodePointEnd >> kBlockShift];
+extern const std::uint8_t kNfcClasses[];
 }  // namespace unicode_tables
 
 // Flags of any 32-bit value; values above U+10FFFF and surrogates have none.
@@ -34,20 +34,21 @@ inline std::uint8_t char_flags(std::uint32_t code_point) {
     using namespace unicode_tables;
     if (code_point >= kCodePointEnd) return 0;
     const unsigned block = kBlockOf[code_point >> kBlockShift];
-    return kFlags[(block << kBlockShift) | (code_point & ((1u << kBlockShift) - 1))];
+    return kFlags[(block << kBlockShift) | (code_point & kInBlock)];
 }
 
 // Class of a character that composes with one before it, or that NFC replaces (NFC_Quick_Check is Maybe or No).
 inline constexpr std::uint8_t kNfcMayChange = 255;
-// Class of a character that newer versions of Unicode compose or reorder, and the one that NFC follows does not.
+// Class of a character that newer versions of Unicode compose or reorder (or may, if it is not assigned in this one),
+// and the version that NFC follows does not.
 inline constexpr std::uint8_t kNfcNewer = 254;
 
 // One of these two, or the canonical combining class (0 to 240); 0 above U+10FFFF.
 inline std::uint8_t nfc_class(std::uint32_t code_point) {
     using namespace unicode_tables;
     if (code_point >= kCodePointEnd) return 0;
-    const unsigned block = kNfcBlockOf[code_point >> kNfcBlockShift];
-    return kNfcClasses[(block << kNfcBlockShift) | (code_point & ((1u << kNfcBlockShift) - 1))];
+    const unsigned block = kNfcBlockOf[code_point >> kBlockShift];
+    return kNfcClasses[(block << kBlockShift) | (code_point & kInBlock)];
 }
 
 }  // namespace fissile

@@ -79,6 +79,33 @@ void bad_bytes_are_starters() {
     CHECK(!passes("\xd6\xbc\xd6\xb0"));
 }
 
+// What next_nfc_stretch finds, each stretch in brackets.
+std::string marked(std::u32string_view text) {
+    const std::string bytes = utf8(text);
+    std::string out;
+    for (std::size_t position = 0; position < bytes.size();) {
+        const fissile::NfcStretch stretch = fissile::next_nfc_stretch(fissile::as_bytes(bytes), position);
+        out += bytes.substr(position, stretch.begin - position);
+        if (stretch.begin == stretch.end) return out;
+        out.append("[").append(bytes, stretch.begin, stretch.end - stretch.begin).append("]");
+        position = stretch.end;
+    }
+    return out;
+}
+
+void stretches_are_no_longer_than_need_be() {
+    CHECK_EQUAL(marked(U""), "");
+    CHECK_EQUAL(marked(U"abc"), "abc");
+    CHECK_EQUAL(marked(U"abe\u0301cd"), utf8(U"ab[e\u0301]cd"));
+    CHECK_EQUAL(marked(U"\u0301ab"), utf8(U"[\u0301]ab"));
+    CHECK_EQUAL(marked(U"e\u0301e\u0301be\u0301"), utf8(U"[e\u0301e\u0301]b[e\u0301]"));
+    CHECK_EQUAL(marked(U"\u05d0\u05b0\u05bc\u05d0\u05bc\u05b0."), utf8(U"\u05d0\u05b0\u05bc[\u05d0\u05bc\u05b0]."));
+    // U+089D and U+105D2 are newer: no mark is reordered around the one or composes with the other.
+    CHECK_EQUAL(marked(U"e\u089d\u0301\u0301"), utf8(U"e\u089d[\u0301\u0301]"));
+    CHECK_EQUAL(marked(U"e\u0301\u089d\u05b0"), utf8(U"[e\u0301]\u089d\u05b0"));
+    CHECK_EQUAL(marked(U"\U000105d2\u0307a"), utf8(U"\U000105d2[\u0307]a"));
+}
+
 }  // namespace
 
 int main() {
@@ -86,5 +113,6 @@ int main() {
     marks_must_be_in_order();
     a_mark_is_seen_wherever_it_stands();
     bad_bytes_are_starters();
+    stretches_are_no_longer_than_need_be();
     return check::result();
 }
