@@ -34,7 +34,7 @@ def loaded(theirs: "tokenizers.Tokenizer") -> Pair:
 
 def trained(theirs: "tokenizers.Tokenizer", **options: object) -> "tokenizers.Tokenizer":
     arguments = {"vocab_size": 900, "show_progress": False, "special_tokens": ["<unk>", "<s>", "</s>"], **options}
-    theirs.train_from_iterator([library_text(100_000), WORLD * 5], trainers.BpeTrainer(**arguments))
+    theirs.train_from_iterator([*documents(library_text(100_000)), WORLD * 5], trainers.BpeTrainer(**arguments))
     return theirs
 
 
