@@ -154,7 +154,7 @@ auto guarded(const Call& call) {
 struct Scratch {
     Encoder::Workspace workspace;
     IdArray ids;
-    std::vector<std::uint8_t> text;
+    Utf8Buffer text;
     bool in_use = false;
 };
 
@@ -239,7 +239,7 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
         const py::gil_scoped_release release;
         Interrupt interrupt(check_signals);
         scratch.workspace.interrupt = &interrupt;
-        encoder.core.encode(utf8_of(view, scratch.text), plan, scratch.workspace, sink);
+        encoder.core.encode(utf8_of(view, scratch.text, 0, &interrupt), plan, scratch.workspace, sink);
     });
     if (in_template) sink.append(encoder.after.data(), encoder.after.size());
 }
@@ -402,7 +402,7 @@ py::tuple py_token_ranges(const PyEncoder& encoder, py::handle text, bool in_cha
     const SpecialPlan& plan = plan_for(encoder, allowed, disallowed, storage);
     TokenRanges ranges = guarded([&] {
         const py::gil_scoped_release release;
-        std::vector<std::uint8_t> utf8;
+        Utf8Buffer utf8;
         const Bytes bytes = utf8_of(view, utf8);
         TokenRanges found = fissile::token_ranges(encoder.core, bytes, plan);
         if (in_chars) {

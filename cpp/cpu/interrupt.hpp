@@ -18,8 +18,14 @@ class Interrupt {
     // Called often by every worker, at least every few microseconds; throws Cancelled once the work is to stop.
     void check() {
         if (stopped_.load(std::memory_order_relaxed)) throw Cancelled();
+        if (std::this_thread::get_id() != owner_) return;
+        if (++n_checks_ % 64 == 0) check_now();  // reading the clock costs more than a check should
+    }
+
+    // The same, for work that takes milliseconds between two checks.
+    void check_now() {
+        if (stopped_.load(std::memory_order_relaxed)) throw Cancelled();
         if (std::this_thread::get_id() != owner_ || !keep_going_) return;
-        if (++n_checks_ % 64 != 0) return;  // reading the clock costs more than a check should
         const auto now = std::chrono::steady_clock::now();
         if (now < next_question_) return;
         next_question_ = now + std::chrono::milliseconds(20);

@@ -8,7 +8,6 @@
 
 #include "cpu/interrupt.hpp"
 #include "text/mapped_file.hpp"
-#include "text/transcode.hpp"
 
 namespace fissile {
 
@@ -23,13 +22,7 @@ constexpr std::size_t kDivisionSearch = std::size_t{64} << 10;
 // Consecutive whole texts, or a part of one.
 struct Portion {
     std::size_t first_text, n_texts;  // n_texts == 0: the part [begin, end) of first_text
-    std::size_t begin = 0, end = 0;
-};
-
-// Texts that are long enough to divide, as UTF-8; a part of a text cannot be converted by itself.
-struct Divided {
-    Bytes text;
-    std::vector<std::uint8_t> storage;
+    std::size_t begin = 0, end = 0;   // in units of the text
 };
 
 class Work {
@@ -63,20 +56,21 @@ class Work {
     const std::vector<Portion>& portions() const { return portions_; }
 
     template <class Sink>
-    void run(const Portion& portion, const BatchOptions& options, Encoder::Workspace& ws,
-             std::vector<std::uint8_t>& storage, Sink& sink, std::int64_t* n_ids_of_text) const {
+    void run(const Portion& portion, const BatchOptions& options, Encoder::Workspace& ws, Utf8Buffer& buffer,
+             Sink& sink, std::int64_t* n_ids_of_text) const {
         if (portion.n_texts == 0) {
-            const Bytes text = divided_[part_of(portion)].text;
+            const TextView& text = texts_[portion.first_text];
             const bool first = portion.begin == 0;
             if (first) sink.append(options.before.data(), options.before.size());
-            encoder_.encode(text.subspan(portion.begin, portion.end - portion.begin), options.plan, ws, sink, first);
-            if (portion.end == text.size()) sink.append(options.after.data(), options.after.size());
+            const TextView part = text.part(portion.begin, portion.end);
+            encoder_.encode(utf8(portion.first_text, part, portion.begin, buffer, ws), options.plan, ws, sink, first);
+            if (portion.end == text.length) sink.append(options.after.data(), options.after.size());
             return;
         }
         for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
             const std::size_t before = sink.size();
             sink.append(options.before.data(), options.before.size());
-            encoder_.encode(named(i, storage), options.plan, ws, sink);
+            encoder_.encode(utf8(i, texts_[i], 0, buffer, ws), options.plan, ws, sink);
             sink.append(options.after.data(), options.after.size());
             n_ids_of_text[i] = static_cast<std::int64_t>(sink.size() - before);
         }
@@ -87,41 +81,35 @@ class Work {
         if (begin < end) portions_.push_back({begin, end - begin});
     }
 
-    Bytes named(std::size_t i, std::vector<std::uint8_t>& storage) const {
+    // texts_[i], or a part of it that begins at unit `begin`, as UTF-8; errors name the text.
+    Bytes utf8(std::size_t i, const TextView& text, std::size_t begin, Utf8Buffer& buffer,
+               Encoder::Workspace& ws) const {
         try {
-            return utf8_of(texts_[i], storage);
+            return utf8_of(text, buffer, begin, ws.interrupt);
+        } catch (const Cancelled&) {
+            throw;
         } catch (const Error& error) {
             throw Error("texts[" + std::to_string(i) + "]: " + error.what());
         }
     }
 
     void divide(std::size_t i) {
-        Divided divided;
-        divided.text = named(i, divided.storage);
-        const Bytes text = divided.text;
-        divided_index_.push_back(i);
-        divided_.push_back(std::move(divided));
+        const TextView& text = texts_[i];
+        const std::size_t size = 2 * kPortionBytes * text.length / text.max_utf8_bytes();
         std::size_t begin = 0;
-        while (begin < text.size()) {
-            std::size_t end = std::min(text.size(), begin + 2 * kPortionBytes);
-            const std::size_t limit = std::min(text.size(), end + kDivisionSearch);
-            while (end < limit && !encoder_.can_divide_before(text, end)) ++end;
-            if (end == limit) end = text.size();  // no place nearby: rather one long part than a slow search
+        while (begin < text.length) {
+            std::size_t end = std::min(text.length, begin + size);
+            const std::size_t limit = std::min(text.length, end + kDivisionSearch);
+            while (end < limit && !encoder_.can_divide_between(text.unit(end - 1), text.unit(end))) ++end;
+            if (end == limit) end = text.length;  // no place nearby: rather one long part than a slow search
             portions_.push_back({i, 0, begin, end});
             begin = end;
         }
     }
 
-    std::size_t part_of(const Portion& portion) const {
-        const auto at = std::lower_bound(divided_index_.begin(), divided_index_.end(), portion.first_text);
-        return static_cast<std::size_t>(at - divided_index_.begin());
-    }
-
     const Encoder& encoder_;
     const std::vector<TextView>& texts_;
     std::vector<Portion> portions_;
-    std::vector<std::size_t> divided_index_;  // ascending
-    std::vector<Divided> divided_;
 };
 
 // What a worker made of its portions: its own sink, and where each portion's ids lie in it.
@@ -154,13 +142,13 @@ std::vector<Output<Sink>> run_portions(const Work& work, const BatchOptions& opt
         try {
             Encoder::Workspace ws;
             ws.interrupt = &interrupt;
-            std::vector<std::uint8_t> storage;
+            Utf8Buffer buffer;
             Output<Sink>& out = outputs[index];
             out.sink.reserve_more(ids_expected / n_threads);
             while ((taken = next.fetch_add(1, std::memory_order_relaxed)) < portions.size()) {
                 interrupt.check();
                 const std::size_t before = out.sink.size();
-                work.run(portions[taken], options, ws, storage, out.sink, n_ids_of_text);
+                work.run(portions[taken], options, ws, buffer, out.sink, n_ids_of_text);
                 out.pieces.push_back({taken, before, out.sink.size()});
             }
         } catch (...) {
@@ -228,28 +216,6 @@ IdArray join(std::vector<Output<IdArray>>& outputs, std::size_t n_portions) {
 }
 
 }  // namespace
-
-Bytes utf8_of(const TextView& text, std::vector<std::uint8_t>& storage) {
-    if (text.kind == TextKind::kUtf8) return {static_cast<const std::uint8_t*>(text.data), text.length};
-    const std::size_t needed = text.max_utf8_bytes() + kTranscodeSlack;
-    if (storage.size() < needed) storage.resize(needed);
-    Transcoded result{};
-    switch (text.kind) {
-        case TextKind::kLatin1:
-            result = utf8_from_latin1(static_cast<const std::uint8_t*>(text.data), text.length, storage.data());
-            break;
-        case TextKind::kUcs2:
-            result = utf8_from_ucs2(static_cast<const std::uint16_t*>(text.data), text.length, storage.data());
-            break;
-        default:
-            result = utf8_from_ucs4(static_cast<const std::uint32_t*>(text.data), text.length, storage.data());
-    }
-    if (result.bad_index != Transcoded::npos) {
-        throw Error("lone surrogate at character " + std::to_string(result.bad_index) +
-                    "; text must be encodable as UTF-8 (pass bytes to encode it as it is)");
-    }
-    return {storage.data(), result.n_written};
-}
 
 BatchIds encode_batch(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options) {
     const Work work(encoder, texts, options.n_threads);

@@ -7,30 +7,9 @@
 
 #include "base.hpp"
 #include "encode/encoder.hpp"
+#include "encode/text_view.hpp"
 
 namespace fissile {
-
-enum class TextKind : std::uint8_t {
-    kUtf8,    // bytes, valid UTF-8 or not
-    kLatin1,  // the three forms of a Python str
-    kUcs2,
-    kUcs4,
-};
-
-// A view of a text; its owner outlives the call.
-struct TextView {
-    const void* data = nullptr;
-    std::size_t length = 0;  // in units of the kind
-    TextKind kind = TextKind::kUtf8;
-
-    std::size_t max_utf8_bytes() const {
-        static constexpr std::size_t kPerUnit[] = {1, 2, 3, 4};
-        return length * kPerUnit[static_cast<std::size_t>(kind)];
-    }
-};
-
-// The text as UTF-8: itself, or converted into `storage`. Throws Error at a lone surrogate, naming its index.
-Bytes utf8_of(const TextView& text, std::vector<std::uint8_t>& storage);
 
 struct BatchOptions {
     unsigned n_threads = 1;

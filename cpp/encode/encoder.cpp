@@ -469,13 +469,12 @@ void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_s
     }
 }
 
-bool Encoder::can_divide_before(Bytes text, std::size_t at) const {
-    const std::uint8_t left = text[at - 1], right = text[at];
+bool Encoder::can_divide_between(std::uint32_t left, std::uint32_t right) const {
+    if (left >= 0x80 || right >= 0x80) return false;
     if (options_.cut_by_vocabulary) {
-        // Decided on two ASCII characters; a space in front of a word, practically.
-        if (left >= 0x80 || right >= 0x80) return false;
-        std::uint32_t ends[64];
-        return cuts_.cut(text.subspan(at - 1, 2), 0, ends, 64).n_spans == 2;
+        const std::uint8_t pair[2] = {static_cast<std::uint8_t>(left), static_cast<std::uint8_t>(right)};
+        std::uint32_t ends[2];
+        return scan_ == nullptr && cuts_.cut(pair, 0, ends, 2).n_spans == 2;
     }
     const bool word =
         (right >= 'a' && right <= 'z') || (right >= 'A' && right <= 'Z') || (right >= '0' && right <= '9');

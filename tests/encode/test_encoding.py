@@ -164,3 +164,18 @@ def test_an_unknown_instruction_set_is_an_error() -> None:
     environment = os.environ | {"FISSILE_ISA": "avx9000", "PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert "FISSILE_ISA is 'avx9000'; this machine has scalar" in result.stderr
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_stops_long_work(threads: int) -> None:
+    """No timing: the work would take minutes, and the test ends."""
+    program = (
+        "import os, signal, threading, fissile; from reference.texts import library_text, small_ranks; "
+        "t = fissile.Tokenizer.from_ranks(small_ranks(), 'cl100k'); text = library_text() * 40; "
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start(); "
+        f"t.encode_batch([text] * 2000, threads={threads})"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    environment = os.environ | {"PYTHONPATH": paths}
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert "KeyboardInterrupt" in result.stderr
