@@ -68,14 +68,12 @@ void PieceTable::insert(PieceKey key, const TokenId* ids, std::size_t n_ids) {
     Generation& generation = *newest_.load(std::memory_order_acquire);
     const std::size_t n_entries = generation.view.n_buckets_ * 2;
     // Pieces come about in order of frequency, so those that a full table moves from their home are the rarest, and
-    // memory touched for the first time costs more than a longer search for them.
-    if (generation.n_used.load(std::memory_order_relaxed) * 8 > n_entries * 7) {
-        if (n_entries * 2 * sizeof(Entry) > max_bytes_) return;
-        grow(generation.view.n_buckets_);
-        put(*newest_.load(std::memory_order_acquire), key, pairs, n_ids);
-    } else {
-        put(generation, key, pairs, n_ids);
-    }
+    // memory touched for the first time costs more than a longer search for them: three quarters full is not too full.
+    const bool full = generation.n_used.load(std::memory_order_relaxed) * 4 > n_entries * 3;
+    if (!full && put(generation, key, pairs, n_ids)) return;
+    if (n_entries * 2 * sizeof(Entry) > max_bytes_) return;
+    grow(generation.view.n_buckets_);
+    put(*newest_.load(std::memory_order_acquire), key, pairs, n_ids);
 }
 
 // Another thread may insert into the old generation meanwhile; such an entry is lost and merged again when needed.
