@@ -159,9 +159,9 @@ class PieceTable {
     std::size_t n_bytes() const;
 
    private:
-    // Buckets a key may lie in, from its home on. Beyond them it is not kept: a lost entry costs a merge, a long
-    // search would cost every miss.
-    static constexpr std::size_t kProbeBuckets = 8;
+    // Buckets a key may lie in, from its home on. A search ends at the first that is not full, so only keys of a full
+    // stretch go far; with eight, some stretch of a table half full has no place left.
+    static constexpr std::size_t kProbeBuckets = 32;
     // Number of ids of an entry whose ids stand outside it.
     static constexpr unsigned kIdsOutside = 15;
 
