@@ -5,7 +5,9 @@
 #include <mutex>
 
 #include "bindings/bindings.hpp"
+#include "cpu/prefetch.hpp"
 #include "encode/decoder.hpp"
+#include "text/units_from_utf8.hpp"
 
 namespace fissile::bindings {
 
@@ -56,7 +58,10 @@ class Ids {
         PyObject* const fast = sequence.ptr();
         size_ = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(fast));
         own_.resize(size_);
+        // The ints lie wherever they were made: without a hint, each would be waited for.
+        constexpr std::size_t kAhead = 16;
         for (std::size_t i = 0; i < size_; ++i) {
+            if (i + kAhead < size_) prefetch(PySequence_Fast_GET_ITEM(fast, static_cast<Py_ssize_t>(i + kAhead)));
             PyObject* const item = PySequence_Fast_GET_ITEM(fast, static_cast<Py_ssize_t>(i));
             std::int64_t value = 0;
             if (PyLong_CheckExact(item)) [[likely]] {
@@ -192,10 +197,33 @@ class PyDecoder {
     }
 
     static py::str to_str(const std::vector<std::uint8_t>& bytes, const std::string& errors) {
-        PyObject* const text = PyUnicode_DecodeUTF8(reinterpret_cast<const char*>(bytes.data()),
-                                                    static_cast<Py_ssize_t>(bytes.size()), errors.c_str());
-        if (text == nullptr) throw py::error_already_set();
-        return py::reinterpret_steal<py::str>(text);
+        if (bytes.empty()) return {};  // no new str: CPython shares the empty one
+        const Utf8Shape shape = utf8_shape(bytes);
+        const auto text =
+            py::reinterpret_steal<py::object>(PyUnicode_New(static_cast<Py_ssize_t>(shape.n_chars), shape.max_char));
+        if (text && fill(text.ptr(), shape, bytes)) return py::reinterpret_borrow<py::str>(text);
+        // Out of memory, or not UTF-8: CPython knows what `errors` asks for.
+        PyErr_Clear();
+        PyObject* const repaired = PyUnicode_DecodeUTF8(reinterpret_cast<const char*>(bytes.data()),
+                                                        static_cast<Py_ssize_t>(bytes.size()), errors.c_str());
+        if (repaired == nullptr) throw py::error_already_set();
+        return py::reinterpret_steal<py::str>(repaired);
+    }
+
+    // False if the bytes are not UTF-8.
+    static bool fill(PyObject* text, Utf8Shape shape, Bytes bytes) {
+        void* const units = PyUnicode_DATA(text);
+        switch (shape.max_char) {
+            case 0x7f:
+                std::copy(bytes.begin(), bytes.end(), static_cast<std::uint8_t*>(units));
+                return true;
+            case 0xff:
+                return units_from_utf8(bytes, static_cast<std::uint8_t*>(units));
+            case 0xffff:
+                return units_from_utf8(bytes, static_cast<std::uint16_t*>(units));
+            default:
+                return units_from_utf8(bytes, static_cast<std::uint32_t*>(units));
+        }
     }
 
     void make_ints() {

@@ -30,11 +30,13 @@ void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::
     const std::size_t n_slots = slots_.size();
     const bool look_for_special = skip_special && has_special_;
     std::size_t size = 0;
+    // Room for the usual text at once; what is short of it grows below.
+    constexpr std::size_t kUsualTokenBytes = 5;
+    out.resize(std::max(out.size(), n * kUsualTokenBytes + std::min(n, kBlock) * sizeof(Slot)));
     for (std::size_t begin = 0; begin < n; begin += kBlock) {
         const std::size_t end = std::min(n, begin + kBlock);
-        if (out.size() < size + kBlock * sizeof(Slot)) {
-            out.resize(std::max(out.size() + out.size() / 2, size + kBlock * sizeof(Slot) * 2));
-        }
+        const std::size_t needed = size + (end - begin) * sizeof(Slot);
+        if (out.size() < needed) out.resize(needed + needed / 2);
         std::uint8_t* to = out.data() + size;
         for (std::size_t i = begin; i < end; ++i) {
             const TokenId id = ids[i];
@@ -51,8 +53,8 @@ void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::
             // A long token: make room for it beside what the rest of the block may need.
             const Bytes token = vocabulary_->token_bytes(id);
             const auto at = static_cast<std::size_t>(to - out.data());
-            const std::size_t needed = at + token.size() + (end - i) * sizeof(Slot);
-            if (out.size() < needed) out.resize(needed + needed / 2);
+            const std::size_t needed_now = at + token.size() + (end - i) * sizeof(Slot);
+            if (out.size() < needed_now) out.resize(needed_now + needed_now / 2);
             to = out.data() + at;
             std::memcpy(to, token.data(), token.size());
             to += token.size();

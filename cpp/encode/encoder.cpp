@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cpu/prefetch.hpp"
 #include "merge/merge_short.hpp"
 #include "text/nfc_check.hpp"
 #include "text/utf8.hpp"
@@ -10,14 +11,6 @@
 namespace fissile {
 
 namespace {
-
-inline void prefetch(const void* address) {
-#if defined(__GNUC__)
-    __builtin_prefetch(address);
-#else
-    static_cast<void>(address);
-#endif
-}
 
 // From this length on, laying tokens and taking them back beats a queue, also counting the trie it needs.
 constexpr std::size_t kBacktrackBytes = 4096;
