@@ -168,12 +168,14 @@ def test_an_unknown_instruction_set_is_an_error() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_stops_long_work(threads: int) -> None:
-    """No timing: the work would take minutes, and the test ends."""
+    """No timing: it is enough that the work does not come to its end."""
     program = (
         "import os, signal, threading, fissile; from reference.texts import library_text, small_ranks; "
-        "t = fissile.Tokenizer.from_ranks(small_ranks(), 'cl100k'); text = library_text() * 40; "
+        # A process started in the background ignores SIGINT, and Python then leaves it so.
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "t = fissile.Tokenizer.from_ranks(small_ranks(), 'cl100k'); text = library_text() * 10; "
         "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start(); "
-        f"t.encode_batch([text] * 2000, threads={threads})"
+        f"t.encode_batch([text] * 300, threads={threads})"
     )
     paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     environment = os.environ | {"PYTHONPATH": paths}
