@@ -319,6 +319,11 @@ bool Encoder::seen_before(Bytes span) const {
     return false;
 }
 
+// Whether a token comes from a whole span only: merging the same bytes inside a longer span gives others.
+bool Encoder::only_whole_span(TokenId id) const {
+    return vocabulary_->options().ignore_merges && !vocabulary_->is_reachable(id);
+}
+
 // Appends the ids of a span that is not known: cut where that is exact, each piece known or merged.
 void Encoder::encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const {
     const std::size_t first = ws.ids.size();
@@ -334,7 +339,9 @@ void Encoder::encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const
             const PieceKey key_of_piece = piece_key(piece.data(), piece.size());
             TokenId four[kMaxInlineIds];
             const KnownIds known = piece.size() == span.size() ? KnownIds() : find_known(piece, key_of_piece, four);
-            if (known.ids != nullptr) {
+            if (known.ids != nullptr && known.n_ids == 1 && only_whole_span(known.ids[0])) {
+                merge_piece(piece, ws);  // not remembered: the table's entry is for spans
+            } else if (known.ids != nullptr) {
                 ws.ids.insert(ws.ids.end(), known.ids, known.ids + known.n_ids);
             } else {
                 merge_piece(piece, ws);

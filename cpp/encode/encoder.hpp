@@ -134,6 +134,7 @@ class Encoder {
 
     KnownIds find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const;
     void encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const;
+    bool only_whole_span(TokenId id) const;
     bool seen_before(Bytes span) const;
     void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
     void merge_piece(Bytes piece, Workspace& ws) const;

@@ -147,3 +147,14 @@ def test_random_ranks_merge_as_tiktoken_merges_them(seed: int) -> None:
     ours = fissile.Tokenizer.from_ranks(ranks, "gpt2")
     texts = ["".join(rng.choices("abc", k=rng.choice([3, 10, 30, 100, 300]))) for _ in range(100)]
     assert_equal(ours, theirs, [*texts, "".join(rng.choices("abc", k=20_000)), "ab" * 5000, "c" * 5000])
+
+
+def test_tokens_that_only_a_whole_span_can_be() -> None:
+    """No merge leads to "日" here, nor to "xyz": alone they are tokens, cut out of a longer span they are not."""
+    tiktoken = pytest.importorskip("tiktoken")
+    ranks = {bytes([b]): b for b in range(256)} | {"日".encode(): 256, b"xyz": 257, "日本".encode(): 258}
+    theirs = tiktoken.Encoding("odd", pat_str=PATTERNS["gpt2"], mergeable_ranks=ranks, special_tokens={})
+    ours = fissile.Tokenizer.from_ranks(ranks, "gpt2")
+    texts = ["日", "a日", "日日", " 日", "日a", "日本", "a日本日", "xyz", "axyz", "日xyz日", "日" * 40, "日", "a日"]
+    assert_equal(ours, theirs, texts)
+    assert [ours.encode(text).tolist() for text in texts] == theirs.encode_ordinary_batch(texts)
