@@ -16,7 +16,9 @@ TELLING += [b"\xe2\x80", b"\xf0\x90\x80", b"\xc3"]
 def assert_decodes(data: bytes) -> None:
     text = BYTES.decode(np.frombuffer(data, np.uint8))
     wanted = data.decode("utf-8", "replace")
-    assert text == wanted and hash(text) == hash(wanted) and text.__sizeof__() == wanted.__sizeof__()
+    assert text == wanted and hash(text) == hash(wanted)
+    # As compact as CPython's own. One character is shared by the process, and may keep its UTF-8 beside it.
+    assert len(text) < 2 or text.__sizeof__() == wanted.__sizeof__()
 
 
 @pytest.mark.parametrize("part", TELLING)
