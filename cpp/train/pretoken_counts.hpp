@@ -1,0 +1,29 @@
+// What counting hands to training: the distinct pretokens of a corpus and how often each occurs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base.hpp"
+
+namespace fissile {
+
+struct PretokenCounts {
+    std::vector<std::uint8_t> bytes;    // the pretokens, one after another
+    std::vector<std::uint64_t> ends;    // where each ends in `bytes`
+    std::vector<std::uint64_t> counts;  // occurrences of each, at least 1
+
+    std::size_t size() const { return ends.size(); }
+    Bytes operator[](std::size_t i) const {
+        const std::uint64_t begin = i == 0 ? 0 : ends[i - 1];
+        return {bytes.data() + begin, static_cast<std::size_t>(ends[i] - begin)};
+    }
+    void append(Bytes pretoken, std::uint64_t count) {
+        bytes.insert(bytes.end(), pretoken.begin(), pretoken.end());
+        ends.push_back(bytes.size());
+        counts.push_back(count);
+    }
+};
+
+}  // namespace fissile
