@@ -1,31 +1,22 @@
 // One text -> its ids.
 //
-//   text --special tokens--> plain stretches --pretokenizer or exact cuts--> spans --piece table--> ids
-//                                                                    miss --exact cuts, merge kernels--> ids,
-//                                                                    remembered
+//   text --special tokens--> plain stretches --pretokenizer or exact cuts--> spans --SpanEncoder--> ids
 //
 // An Encoder is shared by any number of threads; each brings its own Workspace.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base.hpp"
 #include "cpu/interrupt.hpp"
 #include "encode/id_sink.hpp"
+#include "encode/span_encoder.hpp"
 #include "encode/special_tokens.hpp"
-#include "merge/long_pieces.hpp"
-#include "merge/merge_backtrack.hpp"
-#include "merge/merge_queue.hpp"
-#include "merge/piece_table.hpp"
 #include "pretokenize/pretokenizer.hpp"
-#include "vocab/exact_cuts.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -74,18 +65,11 @@ class Encoder {
    public:
     // Scratch of one thread.
     struct Workspace {
-        static constexpr std::size_t kSpans = 256;
-        std::uint32_t span_ends[kSpans];
-        std::uint32_t piece_ends[kSpans];    // of spans cut before they are looked up
-        std::uint32_t unknown_ends[kSpans];  // of one span that was not known
-        PieceKey keys[kSpans];
-        const PieceTable::Entry* buckets[kSpans];
-        std::vector<TokenId> ids;      // of one span
-        std::vector<TokenId> symbols;  // of one long piece
+        std::uint32_t span_ends[SpanEncoder::kSpans];
+        std::uint32_t piece_ends[SpanEncoder::kSpans];  // of spans cut before they are looked up
+        SpanEncoder::Workspace spans;
         std::vector<std::uint8_t> prefixed;
         std::vector<std::uint8_t> normalized;
-        MergeQueueScratch queue;
-        BacktrackScratch backtrack;
         Interrupt* interrupt = nullptr;  // looked at between spans, if there is one
     };
 
@@ -115,7 +99,7 @@ class Encoder {
     // holds the two.
     bool can_divide_between(std::uint32_t left, std::uint32_t right) const;
 
-    std::size_t cache_bytes() const { return table_.n_bytes() + long_pieces_.n_bytes(); }
+    std::size_t cache_bytes() const { return spans_.cache_bytes(); }
 
    private:
     template <class Sink>
@@ -128,34 +112,13 @@ class Encoder {
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
-    template <class Sink>
-    void look_up_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
-                       Sink& sink) const;
-
-    KnownIds find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const;
-    void encode_unknown_span(Bytes span, PieceKey key, Workspace& ws) const;
-    bool only_whole_span(TokenId id) const;
-    bool seen_before(Bytes span) const;
-    void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
-    void merge_piece(Bytes piece, Workspace& ws) const;
-    std::size_t byte_symbols(Bytes piece, TokenId* symbols, std::uint32_t* ranks) const;
-    void char_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
-    void seed_tables();
-    const TokenTrie& trie() const;
-
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;
     SpecialTokens specials_;
     Normalizer to_nfc_;
     ScanFunction scan_;
-    ExactCuts cuts_;
-    bool backtracks_;
     bool cuts_long_spans_;
-    mutable PieceTable table_;
-    mutable LongPieces long_pieces_;
-    mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
-    mutable std::once_flag trie_built_;
-    mutable std::unique_ptr<const TokenTrie> trie_;
+    SpanEncoder spans_;
 };
 
 }  // namespace fissile

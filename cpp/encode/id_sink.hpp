@@ -11,7 +11,7 @@
 
 #include "base.hpp"
 #include "cpu/huge_buffer.hpp"
-#include "merge/piece_table.hpp"
+#include "merge/front_table.hpp"
 
 namespace fissile {
 
@@ -33,9 +33,9 @@ class IdArray {
     const TokenId* data() const { return data_; }
     void clear() { size_ = 0; }
 
-    // Makes room for `n` more ids, and four to spare for copy_ids.
+    // Makes room for `n` more ids, and four to spare for append_pieces.
     void reserve_more(std::size_t n) {
-        if (size_ + n + kMaxInlineIds > capacity_) grow(size_ + n + kMaxInlineIds);
+        if (size_ + n + 4 > capacity_) grow(size_ + n + 4);
     }
     void append(const TokenId* ids, std::size_t n) {
         reserve_more(n);
@@ -47,9 +47,21 @@ class IdArray {
         size_ += n;
         return data_ + size_ - n;
     }
-    void append_entry(const PieceTable::Entry& entry) noexcept {
-        PieceTable::copy_ids(entry, data_ + size_);
-        size_ += PieceTable::n_ids(entry);
+    // Appends pieces until one has its ids elsewhere; returns how many. Its own loop, so that the place written to
+    // stays in a register.
+    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) noexcept {
+        TokenId* out = data_ + size_;
+        std::size_t i = 0;
+        for (; i < n_pieces; ++i) {
+            const FoundPiece& piece = *pieces[i];
+            const std::size_t n_ids = piece.count();
+            if (n_ids == 0) [[unlikely]]
+                break;
+            piece.copy_ids(out);
+            out += n_ids;
+        }
+        size_ = static_cast<std::size_t>(out - data_);
+        return i;
     }
 
     // Hands the block over (to be freed with std::free), without its spare end.
@@ -84,7 +96,12 @@ class IdCounter {
     void clear() { size_ = 0; }
     void reserve_more(std::size_t) {}
     void append(const TokenId*, std::size_t n) { size_ += n; }
-    void append_entry(const PieceTable::Entry& entry) noexcept { size_ += PieceTable::n_ids(entry); }
+    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) noexcept {
+        std::size_t n_ids = 0, i = 0;
+        for (; i < n_pieces && pieces[i]->count() != 0; ++i) n_ids += pieces[i]->count();
+        size_ += n_ids;
+        return i;
+    }
 
    private:
     std::size_t size_ = 0;

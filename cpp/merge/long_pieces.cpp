@@ -31,8 +31,7 @@ LongPieces::~LongPieces() {
     for (std::size_t i = 0; i <= mask_; ++i) ::operator delete(const_cast<Record*>(slots_[i].load()));
 }
 
-KnownIds LongPieces::find(Bytes piece) const noexcept {
-    const std::uint64_t hash = hash_bytes(piece.data(), piece.size());
+KnownIds LongPieces::find(Bytes piece, std::uint64_t hash) const noexcept {
     for (std::size_t slot = hash & mask_;; slot = (slot + 1) & mask_) {
         const Record* const record = slots_[slot].load(std::memory_order_acquire);
         if (record == nullptr) return {};
@@ -47,7 +46,7 @@ void LongPieces::insert(Bytes piece, const TokenId* ids, std::size_t n_ids) {
         n_bytes_.load(std::memory_order_relaxed) + n_bytes > max_bytes_) {
         return;
     }
-    const std::uint64_t hash = hash_bytes(piece.data(), piece.size());
+    const std::uint64_t hash = LongPieces::hash(piece);
     auto* record = static_cast<Record*>(::operator new(n_bytes));
     *record = {hash, static_cast<std::uint32_t>(n_ids), static_cast<std::uint32_t>(piece.size())};
     if (n_ids != 0) std::memcpy(record + 1, ids, n_ids * sizeof(TokenId));

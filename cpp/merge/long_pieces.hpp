@@ -10,6 +10,8 @@
 #include <memory>
 
 #include "base.hpp"
+#include "cpu/hash.hpp"
+#include "cpu/prefetch.hpp"
 #include "merge/piece_table.hpp"
 
 namespace fissile {
@@ -25,7 +27,15 @@ class LongPieces {
     static constexpr std::size_t kMaxPiece = 1023;
 
     // The ids of a piece, if it is there; they stay valid as long as the LongPieces.
-    KnownIds find(Bytes piece) const noexcept;
+    KnownIds find(Bytes piece) const noexcept { return find(piece, hash(piece)); }
+    // The same in steps, for a caller that looks up several: near_* have what the next step
+    // reads brought near.
+    static std::uint64_t hash(Bytes piece) noexcept { return hash_bytes(piece.data(), piece.size()); }
+    void near_slot(std::uint64_t hash) const noexcept { prefetch(&slots_[hash & mask_]); }
+    void near_record(std::uint64_t hash) const noexcept {
+        prefetch(slots_[hash & mask_].load(std::memory_order_relaxed));
+    }
+    KnownIds find(Bytes piece, std::uint64_t hash) const noexcept;
     void insert(Bytes piece, const TokenId* ids, std::size_t n_ids);
 
     std::size_t n_bytes() const { return n_bytes_.load(std::memory_order_relaxed); }

@@ -37,6 +37,10 @@ struct PieceKey {
     std::uint64_t high;  // bytes 8 to 14, and the length in the last byte
 };
 
+// The key of every piece of more than kMaxInlinePiece bytes. No entry matches it: its length is 0 in the lower half of
+// the last byte, where its other bytes are not, and more than any piece has in the whole of that byte.
+inline constexpr PieceKey kTooLong{0, std::uint64_t{0xf0} << 56 | ~std::uint64_t{0} >> 8};
+
 namespace piece_key_detail {
 struct Masks {
     std::uint64_t low, high, or_high;
@@ -50,8 +54,7 @@ constexpr MaskTable make_masks() {
         const auto ones = [](unsigned n) { return n >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1; };
         table.by_length[length] = {ones(length), length > 8 ? ones(length - 8) : 0, std::uint64_t{length} << 56};
     }
-    // Bytes, yet length 0: no entry has that.
-    table.by_length[16] = {0, 0, ~std::uint64_t{0} >> 8};
+    table.by_length[16] = {0, 0, kTooLong.high};
     return table;
 }
 inline constexpr MaskTable kMasks = make_masks();
@@ -69,7 +72,7 @@ inline PieceKey piece_key_from_16(const std::uint8_t* text, std::size_t n_bytes)
 
 // Key of text[0, n_bytes); reads nothing else.
 inline PieceKey piece_key(const std::uint8_t* text, std::size_t n_bytes) noexcept {
-    if (n_bytes > kMaxInlinePiece) return {0, ~std::uint64_t{0} >> 8};
+    if (n_bytes > kMaxInlinePiece) return kTooLong;
     const std::size_t n_low = n_bytes < 8 ? n_bytes : 8;
     return {load_word(text, n_low), load_word(text + n_low, n_bytes - n_low) | std::uint64_t{n_bytes} << 56};
 }
@@ -135,12 +138,13 @@ class PieceTable {
     static unsigned n_ids(const Entry& entry) noexcept {
         return static_cast<unsigned>(entry.high.load(std::memory_order_relaxed) >> 60);
     }
-    // Writes four ids, of which n_ids(entry) count, if that is at most four.
-    static void copy_ids(const Entry& entry, TokenId* out) noexcept {
-        const std::uint64_t pair[2] = {entry.ids[0].load(std::memory_order_relaxed),
-                                       entry.ids[1].load(std::memory_order_relaxed)};
-        std::memcpy(out, pair, 16);
+    // Four ids in two words, if n_ids(entry) is at most four; those beyond are zero.
+    static void copy_ids(const Entry& entry, std::uint64_t words[2]) noexcept {
+        words[0] = entry.ids[0].load(std::memory_order_relaxed);
+        words[1] = entry.ids[1].load(std::memory_order_relaxed);
     }
+
+    static bool ids_are_outside(const Entry& entry) noexcept { return n_ids(entry) == kIdsOutside; }
 
     // All ids of an entry: copied to `four`, or where they stand outside.
     static KnownIds ids_of(const Entry& entry, TokenId four[kMaxInlineIds]) noexcept {
@@ -149,7 +153,9 @@ class PieceTable {
             return {reinterpret_cast<const TokenId*>(entry.ids[0].load(std::memory_order_relaxed)),
                     entry.ids[1].load(std::memory_order_relaxed)};
         }
-        copy_ids(entry, four);
+        std::uint64_t words[2];
+        copy_ids(entry, words);
+        std::memcpy(four, words, sizeof words);
         return {four, n};
     }
 

@@ -1,19 +1,25 @@
 // (left id, right id) -> rank of the merge that joins them.
 //
-// Merging asks mostly for pairs that are not there, and the table of a large vocabulary does not fit a core's cache.
-// So a filter of 16 bits a merge, which does fit, answers most of those first; what passes it is looked up in an open
-// addressed table of one word a merge, ids and rank packed together. Few absent pairs reach it, so it may be four
-// fifths full.
+// Merging asks a few times for every byte of a piece, mostly for pairs that are not there, and whether one is cannot be
+// foreseen. So looking up takes the same steps whatever the answer, without a jump: a pair lies in one of two buckets
+// of four entries, half a cache line each (cuckoo hashing: Pagh and Rodler 2001; with buckets: Dietzfelbinger and
+// Weidling 2007), ids and rank packed in one word, and the rank is the smallest of the eight words once the ids looked
+// for are taken out of them.
 #pragma once
 
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base.hpp"
 #include "cpu/hash.hpp"
 #include "cpu/huge_buffer.hpp"
+#include "cpu/prefetch.hpp"
 
 namespace fissile {
 
@@ -23,63 +29,113 @@ class PairRanks {
    public:
     PairRanks() : PairRanks(1, 1) {}
 
-    // For ids below n_vocab and at most n_merges merges, with ranks below n_merges' bound `max_rank`.
+    // For ids below n_vocab and at most n_merges merges, with ranks below `max_rank`, or else below n_merges.
     PairRanks(std::size_t n_vocab, std::size_t n_merges, std::size_t max_rank = 0)
         : id_bits_(static_cast<unsigned>(std::bit_width(n_vocab))), rank_bits_(64 - 2 * id_bits_) {
-        if (id_bits_ > 24 || (std::max(n_merges, max_rank) >> rank_bits_) != 0) {
+        const std::size_t most = std::max(n_merges, max_rank);
+        if (id_bits_ > 24 || (most >> rank_bits_) != 0 || most > kMaxRank) {
             throw Error("a vocabulary of " + std::to_string(n_vocab) + " tokens and " + std::to_string(n_merges) +
                         " merges is larger than supported");
         }
-        const std::size_t n_slots = std::bit_ceil(n_merges + n_merges / 4 + 16);
-        const std::size_t n_words = std::bit_ceil(n_merges / 4 + 16);
-        // One buffer, so that a large table and its filter share huge pages.
-        memory_ = HugeBuffer((n_slots + n_words) * sizeof(std::uint64_t));
-        slots_ = static_cast<std::uint64_t*>(memory_.data());
-        filter_ = slots_ + n_slots;
-        slot_shift_ = static_cast<unsigned>(64 - std::countr_zero(n_slots));
-        slot_mask_ = n_slots - 1;
-        filter_mask_ = n_words - 1;
+        // At most eight tenths full: then a place is found at once or after a few moves.
+        allocate(std::bit_ceil((n_merges + n_merges / 4) / kBucket + 2));
     }
 
-    // Rank of the merge of two ids, or kNoRank.
+    // Ranks are smaller; their upper four bits are free.
+    static constexpr std::uint32_t kMaxRank = (1u << 28) - 1;
+
+    // Rank of the merge of two ids, or kNoRank. One of them may be kNoToken, which is in no merge.
     std::uint32_t find(TokenId left, TokenId right) const noexcept {
-        const std::uint64_t hash = hash_of(left, right);
-        const std::uint64_t wanted = filter_bits(hash);
-        if ((filter_[hash & filter_mask_] & wanted) != wanted) return kNoRank;
         const std::uint64_t key = key_of(left, right);
-        for (std::size_t slot = hash >> slot_shift_;; slot = (slot + 1) & slot_mask_) {
-            if (slots_[slot] == 0) return kNoRank;
-            const std::uint64_t entry = ~slots_[slot];
-            if (entry >> rank_bits_ == key)
-                return static_cast<std::uint32_t>(entry & ((std::uint64_t{1} << rank_bits_) - 1));
-        }
+        const std::uint64_t hash = hash_of(key);
+        const std::uint64_t* const a = words_ + first_bucket(hash) * kBucket;
+        const std::uint64_t* const b = words_ + second_bucket(hash) * kBucket;
+        const std::uint64_t in_a = std::min(std::min(a[0] ^ key, a[1] ^ key), std::min(a[2] ^ key, a[3] ^ key));
+        const std::uint64_t in_b = std::min(std::min(b[0] ^ key, b[1] ^ key), std::min(b[2] ^ key, b[3] ^ key));
+        const std::uint64_t rank = std::min(in_a, in_b);
+        return rank >> rank_bits_ == 0 ? static_cast<std::uint32_t>(rank) : kNoRank;
+    }
+    // Has what `find` will read brought near.
+    void ask(TokenId left, TokenId right) const noexcept {
+        const std::uint64_t hash = hash_of(key_of(left, right));
+        prefetch(words_ + first_bucket(hash) * kBucket);
+        prefetch(words_ + second_bucket(hash) * kBucket);
     }
 
     // A pair given twice keeps the later rank, as `tokenizers` does. At most the n_merges of the constructor.
     void insert(TokenId left, TokenId right, std::uint32_t rank) {
-        const std::uint64_t hash = hash_of(left, right), key = key_of(left, right);
-        std::size_t slot = hash >> slot_shift_;
-        while (slots_[slot] != 0 && ~slots_[slot] >> rank_bits_ != key) slot = (slot + 1) & slot_mask_;
-        slots_[slot] = ~(key << rank_bits_ | rank);
-        filter_[hash & filter_mask_] |= filter_bits(hash);
+        const std::uint64_t key = key_of(left, right), hash = hash_of(key);
+        for (const std::size_t bucket : {first_bucket(hash), second_bucket(hash)}) {
+            for (std::size_t i = 0; i < kBucket; ++i) {
+                std::uint64_t& word = words_[bucket * kBucket + i];
+                if ((word ^ key) >> rank_bits_ == 0) {
+                    word = key | rank;
+                    return;
+                }
+            }
+        }
+        if (!place(key | rank)) grow();
     }
 
    private:
-    static std::uint64_t hash_of(TokenId left, TokenId right) noexcept {
-        return fold_multiply(std::uint64_t{left} << 32 | right, kHashSeed1);
+    static constexpr std::size_t kBucket = 4;
+    static constexpr unsigned kMaxMoves = 200;
+    // An entry of two ids that no vocabulary uses: all ones.
+    static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
+
+    void allocate(std::size_t n_buckets) {
+        memory_ = HugeBuffer(n_buckets * kBucket * sizeof(std::uint64_t));
+        words_ = static_cast<std::uint64_t*>(memory_.data());
+        std::fill_n(words_, n_buckets * kBucket, kEmpty);
+        mask_ = n_buckets - 1;
     }
-    static std::uint64_t filter_bits(std::uint64_t hash) noexcept {
-        return std::uint64_t{1} << (hash >> 26 & 63) | std::uint64_t{1} << (hash >> 32 & 63);
+
+    // The ids above zeros in the place of the rank.
+    std::uint64_t key_of(TokenId left, TokenId right) const noexcept {
+        return (std::uint64_t{left} << id_bits_ | (right & ((1u << id_bits_) - 1))) << rank_bits_;
     }
-    std::uint64_t key_of(TokenId left, TokenId right) const noexcept { return std::uint64_t{left} << id_bits_ | right; }
+    static std::uint64_t hash_of(std::uint64_t key) noexcept { return fold_multiply(key, kHashSeed1); }
+    std::size_t first_bucket(std::uint64_t hash) const noexcept { return hash & mask_; }
+    std::size_t second_bucket(std::uint64_t hash) const noexcept { return hash >> 32 & mask_; }
+
+    // Puts an entry into one of its buckets, moving others on if both are full. False: gave up, with one entry, this
+    // or another, left over in `homeless_`.
+    bool place(std::uint64_t entry) {
+        std::size_t came_from = kEmpty;
+        for (unsigned moves = 0; moves < kMaxMoves; ++moves) {
+            const std::uint64_t hash = hash_of(entry >> rank_bits_ << rank_bits_);
+            const std::size_t buckets[2] = {first_bucket(hash), second_bucket(hash)};
+            for (const std::size_t bucket : buckets) {
+                for (std::size_t i = 0; i < kBucket; ++i) {
+                    if (words_[bucket * kBucket + i] == kEmpty) {
+                        words_[bucket * kBucket + i] = entry;
+                        return true;
+                    }
+                }
+            }
+            const std::size_t bucket = buckets[0] == came_from ? buckets[1] : buckets[0];
+            std::swap(entry, words_[bucket * kBucket + moves % kBucket]);
+            came_from = bucket;
+        }
+        homeless_ = entry;
+        return false;
+    }
+
+    // Twice the buckets, or as many as it takes.
+    void grow() {
+        std::vector<std::uint64_t> entries{homeless_};
+        std::copy_if(words_, words_ + (mask_ + 1) * kBucket, std::back_inserter(entries),
+                     [](std::uint64_t word) { return word != kEmpty; });
+        do {
+            allocate((mask_ + 1) * 2);
+        } while (!std::all_of(entries.begin(), entries.end(), [this](std::uint64_t entry) { return place(entry); }));
+    }
 
     unsigned id_bits_, rank_bits_;
     HugeBuffer memory_;
-    // Entries are kept inverted, so that a word of zeros is an empty slot: no vocabulary uses the id of all ones.
-    std::uint64_t* slots_;
-    std::uint64_t* filter_;
-    unsigned slot_shift_;
-    std::size_t slot_mask_, filter_mask_;
+    std::uint64_t* words_ = nullptr;
+    std::size_t mask_ = 0;
+    std::uint64_t homeless_ = 0;
 };
 
 }  // namespace fissile

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "merge/merge_short.hpp"
 #include "text/utf8.hpp"
 
 namespace fissile {
@@ -197,25 +196,34 @@ bool VocabularyBuilder::merge_to_two(TokenId id) {
     const Vocabulary& v = *v_;
     const Bytes token = v.token_bytes(id);
     symbols_.clear();
-    ranks_.clear();
     if (v.options_.alphabet == Alphabet::kBytes) {
         for (const std::uint8_t byte : token) symbols_.push_back(v.byte_symbols_[byte]);
-        for (std::size_t i = 0; i + 1 < token.size(); ++i) ranks_.push_back(v.byte_pair_rank(token[i], token[i + 1]));
     } else {
         for (std::size_t i = 0; i < token.size();) {
             const Char c = decode_char(token.data() + i, token.size() - i);
             symbols_.push_back(c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point));
             i += c.n_bytes;
         }
-        for (std::size_t i = 0; i + 1 < symbols_.size(); ++i)
-            ranks_.push_back(v.pairs_.find(symbols_[i], symbols_[i + 1]));
     }
     if (symbols_.size() < 2 || std::find(symbols_.begin(), symbols_.end(), kNoToken) != symbols_.end()) return false;
-    if (symbols_.size() > kShortSymbols) {
-        merge_queue(v.pairs_, v.results(), symbols_, queue_, 2);
-        return symbols_.size() == 2;
+    if (symbols_.size() <= MergeLane<16>::kMaxSymbols) return merge_to_two(narrow_);
+    if (symbols_.size() <= MergeLane<64>::kMaxSymbols) return merge_to_two(wide_);
+    merge_queue(v.pairs_, v.results(), symbols_, queue_, 2);
+    return symbols_.size() == 2;
+}
+
+template <unsigned kWidth>
+bool VocabularyBuilder::merge_to_two(MergeLane<kWidth>& lane) {
+    const Vocabulary& v = *v_;
+    lane.begin(symbols_.size());
+    for (std::size_t i = 0; i < symbols_.size(); ++i) lane.set_symbol(i, symbols_[i]);
+    for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) {
+        lane.set_rank(i, v.pairs_.find(symbols_[i], symbols_[i + 1]));
     }
-    return merge_short(v.pairs_, v.results(), symbols_.data(), ranks_.data(), symbols_.size(), 2) == 2;
+    while (lane.n_symbols() > 2 && lane.step(v.pairs_, v.results())) lane.answer(v.pairs_);
+    if (lane.n_symbols() > 2) return false;
+    symbols_.resize(lane.copy_ids(symbols_.data()));
+    return true;
 }
 
 void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right) {
@@ -333,6 +341,10 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
             if (v.kinds_[id] == Vocabulary::Kind::kModel) rank_of[id] = id;
         }
         insert_all_splits(rank_of);
+        // With every pair listed, some token that the derived pairs reached may be out of reach.
+        for (TokenId id = 0; id < v.n_vocab(); ++id) {
+            if (v.splits_[id].first != kNoToken) v.reachable_[id] = false;
+        }
         std::fill(v.splits_.begin(), v.splits_.end(), std::pair{kNoToken, kNoToken});
         find_splits();
     }

@@ -21,6 +21,7 @@
 
 #include "base.hpp"
 #include "merge/merge_queue.hpp"
+#include "merge/merge_short.hpp"
 #include "vocab/pair_ranks.hpp"
 #include "vocab/token_index.hpp"
 
@@ -150,6 +151,8 @@ class VocabularyBuilder {
     void find_splits();
     void note_split(TokenId id, TokenId left, TokenId right);
     bool merge_to_two(TokenId id);
+    template <unsigned kWidth>
+    bool merge_to_two(MergeLane<kWidth>& lane);
     void check_order();
 
     std::string source_;
@@ -157,7 +160,8 @@ class VocabularyBuilder {
     std::vector<Entry> entries_;
     std::shared_ptr<Vocabulary> v_;
     std::vector<TokenId> symbols_;  // scratch of merge_to_two, and what it leaves
-    std::vector<std::uint32_t> ranks_;
+    MergeLane<16> narrow_;
+    MergeLane<64> wide_;
     MergeQueueScratch queue_;
 };
 

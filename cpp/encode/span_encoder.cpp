@@ -1,0 +1,439 @@
+#include "encode/span_encoder.hpp"
+
+#include <algorithm>
+
+#include "cpu/prefetch.hpp"
+#include "text/utf8.hpp"
+
+namespace fissile {
+
+namespace {
+
+// From this length on, laying tokens and taking them back beats a queue, also counting the trie it needs.
+constexpr std::size_t kBacktrackBytes = 4096;
+
+// Longer spans of several pieces are not remembered whole.
+constexpr std::size_t kMaxWholeSpan = 48;
+
+std::size_t n_long_tokens(const Vocabulary& vocabulary) {
+    std::size_t n = 0;
+    for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) n += vocabulary.token_bytes(id).size() > kMaxInlinePiece;
+    return n;
+}
+
+// At most. A space that is no symbol becomes the three bytes of U+2581.
+std::size_t symbols_per_byte(const Vocabulary& vocabulary) {
+    return vocabulary.options().alphabet == Alphabet::kChars && vocabulary.char_symbol(' ') == kNoToken ? 3 : 1;
+}
+
+}  // namespace
+
+SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool before_spaces, std::size_t max_cache_bytes)
+    : vocabulary_(std::move(vocabulary)),
+      cuts_(*vocabulary_, before_spaces),
+      backtracks_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
+                  vocabulary_->merges_are_ordered()),
+      max_narrow_bytes_(MergeLane<16>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
+      max_lane_bytes_(MergeLane<64>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
+      table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
+      long_pieces_(n_long_tokens(*vocabulary_), max_cache_bytes / 4) {
+    seed_tables();
+}
+
+// Tokens that encode to themselves are known before the first text is seen.
+void SpanEncoder::seed_tables() {
+    const Vocabulary& v = *vocabulary_;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const Bytes token = v.token_bytes(id);
+        if (token.empty() || !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id))) continue;
+        if (token.size() <= kMaxInlinePiece) {
+            table_.insert(piece_key(token.data(), token.size()), &id, 1);
+        } else {
+            long_pieces_.insert(token, &id, 1);
+        }
+    }
+}
+
+const TokenTrie& SpanEncoder::trie() const {
+    std::call_once(trie_built_, [this] { trie_ = std::make_unique<const TokenTrie>(*vocabulary_); });
+    return *trie_;
+}
+
+// The hot loop: the first pass answers most spans, the second writes them down.
+template <class Sink>
+void SpanEncoder::encode_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans,
+                               Workspace& ws, Sink& sink) const {
+    FrontTable& front = ws.front.of(front_tables_);
+    const std::uint8_t* const bytes = text.data();
+    const FoundPiece** const pieces = ws.pieces;
+    std::size_t n_missed = 0;
+    std::size_t start = begin;
+    std::size_t i = 0;
+    const auto look = [&](PieceEnds piece, std::size_t n_bytes) {
+        const FoundPiece& entry = front.at(piece);
+        pieces[i] = &entry;
+        ws.missed_index[n_missed] = static_cast<std::uint32_t>(i);
+        n_missed += !FrontTable::holds(entry, piece, n_bytes);
+    };
+    const auto look_at_edge = [&] {
+        const std::size_t n_bytes = ends[i] - start;
+        look(n_bytes <= kMaxInlinePiece ? piece_ends_at_edge(bytes + start, n_bytes) : PieceEnds{}, n_bytes);
+        start = ends[i++];
+    };
+    // Near the text's ends, eight bytes beside a piece may not be there to read.
+    while (i < n_spans && ends[i] < 8) look_at_edge();
+    for (; i < n_spans && start + 8 <= text.size(); ++i) {
+        const std::size_t n_bytes = ends[i] - start;
+        look(piece_ends(bytes + start, n_bytes), n_bytes);
+        start = ends[i];
+    }
+    while (i < n_spans) look_at_edge();
+
+    ws.n_to_front = 0;
+    if (n_missed != 0) look_up_missed(text, begin, ends, n_missed, ws);
+
+    for (i = 0; i < n_spans;) {
+        sink.reserve_more((n_spans - i) * kMaxInlineIds);
+        i += sink.append_pieces(pieces + i, n_spans - i);
+        if (i == n_spans) break;
+        const KnownIds ids = ws.elsewhere[pieces[i++]->high];
+        sink.append(ids.ids, ids.n_ids);
+    }
+    // Not before: what was found in the front table had to stay there.
+    for (std::size_t k = 0; k < ws.n_to_front; ++k) front.put(ws.found[ws.to_front[k]]);
+}
+
+template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
+                                        IdArray&) const;
+template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
+                                        IdCounter&) const;
+
+// Ids that are more than an entry holds; they stay where they are.
+FoundPiece SpanEncoder::found_elsewhere(KnownIds ids, Workspace& ws) {
+    ws.elsewhere[ws.n_elsewhere] = ids;
+    return FoundPiece::elsewhere(ws.n_elsewhere++);
+}
+
+// The spans that the front table does not hold: each asks for the cache line it will look at, then all look. Which of
+// them are long or unknown follows no rule, so lists are made of them without jumps.
+void SpanEncoder::look_up_missed(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_missed,
+                                 Workspace& ws) const {
+    const PieceTable::View view = table_.view();
+    const std::uint8_t* const bytes = text.data();
+    std::size_t n_long = 0;
+    for (std::size_t k = 0; k < n_missed; ++k) {
+        Workspace::Missed& missed = ws.missed[k];
+        const std::uint32_t index = ws.missed_index[k];
+        const std::size_t from = index == 0 ? begin : ends[index - 1];
+        const std::size_t n_bytes = ends[index] - from;
+        ws.pieces[index] = &ws.found[k];
+        missed.begin = static_cast<std::uint32_t>(from);
+        missed.n_bytes = static_cast<std::uint32_t>(n_bytes);
+        missed.key =
+            from + 16 <= text.size() ? piece_key_from_16(bytes + from, n_bytes) : piece_key(bytes + from, n_bytes);
+        missed.bucket = view.bucket(PieceTable::View::hash(missed.key));
+        prefetch(missed.bucket);
+        ws.long_missed[n_long] = static_cast<std::uint32_t>(k);
+        n_long += n_bytes > kMaxInlinePiece;
+    }
+    for (std::size_t k = 0; k < n_long; ++k) {
+        Workspace::Missed& missed = ws.missed[ws.long_missed[k]];
+        missed.hash = LongPieces::hash(text.subspan(missed.begin, missed.n_bytes));
+        long_pieces_.near_slot(missed.hash);
+    }
+    for (std::size_t k = 0; k < n_long; ++k) long_pieces_.near_record(ws.missed[ws.long_missed[k]].hash);
+
+    ws.n_elsewhere = 0;
+    std::size_t n_unknown = 0, n_long_seen = 0;
+    ws.long_missed[n_long] = static_cast<std::uint32_t>(n_missed);
+    for (std::size_t k = 0; k < n_missed; ++k) {
+        const Workspace::Missed& missed = ws.missed[k];
+        KnownIds known;
+        if (k == ws.long_missed[n_long_seen]) {
+            ++n_long_seen;
+            known = long_pieces_.find(text.subspan(missed.begin, missed.n_bytes), missed.hash);
+        } else {
+            const PieceTable::Entry* entry = PieceTable::View::find_in_bucket(missed.bucket, missed.key);
+            if (entry == nullptr) entry = view.find_beyond(missed.bucket, missed.key);
+            if (entry != nullptr && !PieceTable::ids_are_outside(*entry)) [[likely]] {
+                std::uint64_t ids[2];
+                PieceTable::copy_ids(*entry, ids);
+                const std::uint8_t* const piece = bytes + missed.begin;
+                const bool inside = missed.begin + missed.n_bytes >= 8 && missed.begin + 8 <= text.size();
+                const PieceEnds piece_has =
+                    inside ? piece_ends(piece, missed.n_bytes) : piece_ends_at_edge(piece, missed.n_bytes);
+                ws.found[k] = FoundPiece::of_words(piece_has, missed.n_bytes, ids, PieceTable::n_ids(*entry));
+                ws.to_front[ws.n_to_front++] = static_cast<std::uint32_t>(k);
+                continue;
+            }
+            TokenId four[kMaxInlineIds];
+            if (entry != nullptr) known = PieceTable::ids_of(*entry, four);
+        }
+        if (known.ids != nullptr) {
+            ws.found[k] = found_elsewhere(known, ws);
+        } else {
+            ws.unknown[n_unknown++] = static_cast<std::uint32_t>(k);
+        }
+    }
+    if (n_unknown != 0) encode_unknown(text, n_unknown, ws);
+}
+
+// Spans that are in no table: cut where that is exact, and what is not known of their pieces merged, several at a time.
+void SpanEncoder::encode_unknown(Bytes text, std::size_t n_unknown, Workspace& ws) const {
+    const std::size_t first_unknown = ws.n_elsewhere;
+    ws.ids.clear();
+    ws.n_parts = ws.n_lanes = ws.n_wide_lanes = 0;
+    std::size_t planned = 0;  // spans before this one are done
+    for (std::size_t u = 0; u < n_unknown; ++u) {
+        const Workspace::Missed& missed = ws.missed[ws.unknown[u]];
+        const Bytes span = text.subspan(missed.begin, missed.n_bytes);
+        if (span.size() > max_lane_bytes_) {
+            merge_parts(text, ws.unknown + planned, ws);
+            planned = u + 1;
+            encode_long_unknown(text, ws.unknown[u], ws);
+            continue;
+        }
+        const std::size_t n_pieces = cuts_.cut(span, 0, ws.piece_ends, kSpans).n_spans;
+        // A span of this size has at most three pieces that are longer than a lane.
+        if (ws.n_parts + n_pieces > Workspace::kParts || ws.n_wide_lanes + 3 > Workspace::kWideLanes) {
+            merge_parts(text, ws.unknown + planned, ws);
+            planned = u;
+        }
+        std::size_t begin = 0;
+        for (std::size_t i = 0; i < n_pieces; ++i) {
+            plan_part(span.subspan(begin, ws.piece_ends[i] - begin), n_pieces == 1, ws);
+            begin = ws.piece_ends[i];
+        }
+        ws.parts[ws.n_parts - 1].ends_span = true;
+    }
+    merge_parts(text, ws.unknown + planned, ws);
+    for (std::size_t i = first_unknown; i < ws.n_elsewhere; ++i) ws.elsewhere[i].ids = ws.ids.data() + ws.id_offset[i];
+}
+
+void SpanEncoder::plan_part(Bytes piece, bool whole_span, Workspace& ws) const {
+    Workspace::Part& part = ws.parts[ws.n_parts++];
+    part.key = piece_key(piece.data(), piece.size());
+    part.piece = piece;
+    part.source = Workspace::Part::Source::kKnown;
+    part.ends_span = false;
+    part.known = whole_span ? KnownIds() : find_known(piece, part.key, part.four);
+    part.remembered = part.known.ids == nullptr;
+    // The table's entry of a token that only a whole span can be is not for a piece.
+    if (!part.remembered && !(part.known.n_ids == 1 && only_whole_span(part.known.ids[0]))) return;
+    if (piece.size() <= max_narrow_bytes_) {
+        part.source = Workspace::Part::Source::kLane;
+        part.lane = static_cast<std::uint32_t>(ws.n_lanes++);
+        fill_lane(piece, ws.lanes[part.lane], ws);
+    } else {
+        part.source = Workspace::Part::Source::kWideLane;
+        part.lane = static_cast<std::uint32_t>(ws.n_wide_lanes++);
+        fill_lane(piece, ws.wide_lanes[part.lane], ws);
+    }
+}
+
+// Merges what is in the lanes and makes the ids of the planned spans from their parts.
+void SpanEncoder::merge_parts(Bytes text, const std::uint32_t* unknown, Workspace& ws) const {
+    const Vocabulary& v = *vocabulary_;
+    merge_many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
+    merge_many(v.pairs(), v.results(), ws.wide_lanes, ws.n_wide_lanes);
+    const Workspace::Part* part = ws.parts;
+    const Workspace::Part* const end = ws.parts + ws.n_parts;
+    while (part != end) {
+        const std::uint32_t k = *unknown++;
+        const std::size_t first_id = ws.ids.size();
+        std::size_t n_pieces = 0;
+        do {
+            TokenId merged[MergeLane<64>::kMaxSymbols];
+            KnownIds ids = part->known;
+            if (part->source == Workspace::Part::Source::kLane) {
+                ids = {merged, ws.lanes[part->lane].copy_ids(merged)};
+            } else if (part->source == Workspace::Part::Source::kWideLane) {
+                ids = {merged, ws.wide_lanes[part->lane].copy_ids(merged)};
+            }
+            if (part->remembered) remember(part->piece, part->key, ids.ids, ids.n_ids);
+            append_part(ids.ids, ids.n_ids, first_id, ws);
+            ++n_pieces;
+        } while (!part++->ends_span);
+        finish_unknown(text.subspan(ws.missed[k].begin, ws.missed[k].n_bytes), k, n_pieces, first_id, ws);
+    }
+    ws.n_parts = ws.n_lanes = ws.n_wide_lanes = 0;
+}
+
+// The same for one span of any length, a piece after the other.
+void SpanEncoder::encode_long_unknown(Bytes text, std::uint32_t missed, Workspace& ws) const {
+    const Bytes span = text.subspan(ws.missed[missed].begin, ws.missed[missed].n_bytes);
+    const std::size_t first_id = ws.ids.size();
+    std::size_t n_pieces = 0;
+    for (std::size_t position = 0; position < span.size();) {
+        const ScanResult cut = cuts_.cut(span, position, ws.piece_ends, kSpans);
+        for (std::size_t i = 0; i < cut.n_spans; ++i) {
+            const Bytes piece = span.subspan(position, ws.piece_ends[i] - position);
+            position = ws.piece_ends[i];
+            const PieceKey key = piece_key(piece.data(), piece.size());
+            TokenId four[kMaxInlineIds];
+            const KnownIds known = piece.size() == span.size() ? KnownIds() : find_known(piece, key, four);
+            if (known.ids != nullptr && !(known.n_ids == 1 && only_whole_span(known.ids[0]))) {
+                append_part(known.ids, known.n_ids, first_id, ws);
+            } else {
+                merge_piece(piece, ws);
+                // The table's entry of a piece that is known all the same is for spans.
+                if (known.ids == nullptr) remember(piece, key, ws.symbols.data(), ws.symbols.size());
+                append_part(ws.symbols.data(), ws.symbols.size(), first_id, ws);
+            }
+            ++n_pieces;
+        }
+    }
+    finish_unknown(span, missed, n_pieces, first_id, ws);
+}
+
+// Appends the ids of a piece of the span whose ids begin at first_id. Unknown characters that merge with nothing may
+// stand on both sides of a cut, and are fused all the same.
+void SpanEncoder::append_part(const TokenId* ids, std::size_t n_ids, std::size_t first_id, Workspace& ws) const {
+    const ModelOptions& options = vocabulary_->options();
+    const bool fused = options.fuse_unk && n_ids != 0 && ws.ids.size() > first_id && ws.ids.back() == options.unk &&
+                       ids[0] == options.unk;
+    ws.ids.insert(ws.ids.end(), ids + fused, ids + n_ids);
+}
+
+// A span's ids are all in ws.ids, from first_id on.
+void SpanEncoder::finish_unknown(Bytes span, std::uint32_t missed, std::size_t n_pieces, std::size_t first_id,
+                                 Workspace& ws) const {
+    const TokenId* const ids = ws.ids.data() + first_id;
+    const std::size_t n_ids = ws.ids.size() - first_id;
+    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not.
+    if (n_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(span)) {
+        remember(span, ws.missed[missed].key, ids, n_ids);
+    }
+    if (n_ids >= 1 && n_ids <= kMaxInlineIds) {
+        ws.found[missed] = FoundPiece::of_ids(ids, n_ids);
+        ws.ids.resize(first_id);
+        return;
+    }
+    ws.id_offset[ws.n_elsewhere] = first_id;
+    ws.found[missed] = found_elsewhere({nullptr, n_ids}, ws);
+}
+
+// The ids of a piece if it is known already; `four` may hold them.
+KnownIds SpanEncoder::find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const {
+    if (piece.size() > kMaxInlinePiece) return long_pieces_.find(piece);
+    const PieceTable::Entry* const entry = table_.view().find(key);
+    return entry == nullptr ? KnownIds() : PieceTable::ids_of(*entry, four);
+}
+
+// Remembers the ids of a piece, in the table that it fits.
+void SpanEncoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const {
+    if (piece.size() > kMaxInlinePiece) {
+        long_pieces_.insert(piece, ids, n_ids);
+    } else if (n_ids >= 1) {
+        table_.insert(key, ids, n_ids);
+    }
+}
+
+// Whether a span was asked about lately; forgets some, and takes some for others.
+bool SpanEncoder::seen_before(Bytes span) const {
+    const std::uint64_t hash = hash_bytes(span.data(), span.size());
+    std::atomic<std::uint16_t>& mark = seen_[hash % seen_.size()];
+    const auto tag = static_cast<std::uint16_t>(hash >> 48 | 1);
+    if (mark.load(std::memory_order_relaxed) == tag) return true;
+    mark.store(tag, std::memory_order_relaxed);
+    return false;
+}
+
+// Whether a token comes from a whole span only: merging the same bytes inside a longer span gives others.
+bool SpanEncoder::only_whole_span(TokenId id) const {
+    return vocabulary_->options().ignore_merges && !vocabulary_->is_reachable(id);
+}
+
+// Symbols of a piece of bytes; unknown bytes are left out or become `unk`.
+void SpanEncoder::byte_symbols(Bytes piece, std::vector<TokenId>& symbols) const {
+    const Vocabulary& v = *vocabulary_;
+    const ModelOptions& options = v.options();
+    for (const std::uint8_t byte : piece) {
+        TokenId symbol = v.byte_symbol(byte);
+        if (symbol == kNoToken && options.byte_fallback) symbol = v.fallback_symbol(byte);
+        if (symbol == kNoToken && options.unknown_is_error) {
+            throw Error("byte " + std::to_string(byte) + " of the text is no token of the vocabulary");
+        }
+        if (symbol == kNoToken) symbol = options.unk;
+        if (symbol == kNoToken) continue;
+        if (symbol == options.unk && options.fuse_unk && !symbols.empty() && symbols.back() == symbol) continue;
+        symbols.push_back(symbol);
+    }
+}
+
+// Symbols of a piece of characters: the character, else its bytes, else `unk`, else nothing.
+void SpanEncoder::char_symbols(Bytes piece, std::vector<TokenId>& symbols) const {
+    const Vocabulary& v = *vocabulary_;
+    const ModelOptions& options = v.options();
+    for (std::size_t i = 0; i < piece.size();) {
+        const Char c = decode_char(piece.data() + i, piece.size() - i);
+        const TokenId symbol = c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point);
+        // U+2581 stands for a space whichever of the two the text has; its bytes are those of U+2581.
+        static constexpr std::array<std::uint8_t, 3> kMetaspace{0xe2, 0x96, 0x81};
+        const Bytes bytes = c.code_point == ' ' ? Bytes(kMetaspace) : piece.subspan(i, c.n_bytes);
+        i += c.n_bytes;
+        if (symbol != kNoToken) {
+            symbols.push_back(symbol);
+            continue;
+        }
+        if (options.byte_fallback && std::all_of(bytes.begin(), bytes.end(), [&](std::uint8_t byte) {
+                return v.fallback_symbol(byte) != kNoToken;
+            })) {
+            for (const std::uint8_t byte : bytes) symbols.push_back(v.fallback_symbol(byte));
+            continue;
+        }
+        if (options.unk == kNoToken || (options.fuse_unk && !symbols.empty() && symbols.back() == options.unk))
+            continue;
+        symbols.push_back(options.unk);
+    }
+}
+
+void SpanEncoder::find_symbols(Bytes piece, std::vector<TokenId>& symbols) const {
+    symbols.clear();
+    if (vocabulary_->options().alphabet == Alphabet::kBytes) {
+        byte_symbols(piece, symbols);
+    } else {
+        char_symbols(piece, symbols);
+    }
+}
+
+// The symbols of a short piece and the ranks of its neighbours.
+template <unsigned kWidth>
+void SpanEncoder::fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws) const {
+    const Vocabulary& v = *vocabulary_;
+    if (v.has_all_bytes()) {
+        lane.begin(piece.size());
+        for (std::size_t i = 0; i < piece.size(); ++i) lane.set_symbol(i, v.byte_symbol(piece[i]));
+        for (std::size_t i = 0; i + 1 < piece.size(); ++i) lane.set_rank(i, v.byte_pair_rank(piece[i], piece[i + 1]));
+        return;
+    }
+    find_symbols(piece, ws.symbols);
+    const std::vector<TokenId>& symbols = ws.symbols;
+    lane.begin(symbols.size());
+    for (std::size_t i = 0; i + 1 < symbols.size(); ++i) v.pairs().ask(symbols[i], symbols[i + 1]);
+    for (std::size_t i = 0; i < symbols.size(); ++i) lane.set_symbol(i, symbols[i]);
+    for (std::size_t i = 0; i + 1 < symbols.size(); ++i) {
+        lane.set_rank(i, v.pairs().find(symbols[i], symbols[i + 1]));
+    }
+}
+
+// ws.symbols: the ids of a piece of any length, merged anew.
+void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
+    const Vocabulary& v = *vocabulary_;
+    if (backtracks_ && piece.size() >= kBacktrackBytes) {
+        ws.symbols.clear();
+        merge_backtrack(v, trie(), piece, ws.symbols, ws.backtrack);
+        return;
+    }
+    if (piece.size() <= max_lane_bytes_) {
+        fill_lane(piece, ws.wide_lanes[0], ws);
+        merge_many(v.pairs(), v.results(), ws.wide_lanes, 1);
+        ws.symbols.resize(piece.size());
+        ws.symbols.resize(ws.wide_lanes[0].copy_ids(ws.symbols.data()));
+        return;
+    }
+    find_symbols(piece, ws.symbols);
+    merge_queue(v.pairs(), v.results(), ws.symbols, ws.queue);
+}
+
+}  // namespace fissile
