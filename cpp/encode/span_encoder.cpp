@@ -9,7 +9,7 @@ namespace fissile {
 
 namespace {
 
-// From this length on, laying tokens and taking them back beats a queue, also counting the trie it needs.
+// From this length on, laying tokens and taking them back beats the tree, also counting the trie it needs.
 constexpr std::size_t kBacktrackBytes = 4096;
 
 // Longer spans of several pieces are not remembered whole.
@@ -30,6 +30,7 @@ std::size_t symbols_per_byte(const Vocabulary& vocabulary) {
 
 SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool before_spaces, std::size_t max_cache_bytes)
     : vocabulary_(std::move(vocabulary)),
+      kernels_(merge_kernels_for(chosen_isa())),
       cuts_(*vocabulary_, before_spaces),
       backtracks_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                   vocabulary_->merges_are_ordered()),
@@ -234,8 +235,8 @@ void SpanEncoder::plan_part(Bytes piece, bool whole_span, Workspace& ws) const {
 // Merges what is in the lanes and makes the ids of the planned spans from their parts.
 void SpanEncoder::merge_parts(Bytes text, const std::uint32_t* unknown, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
-    merge_many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
-    merge_many(v.pairs(), v.results(), ws.wide_lanes, ws.n_wide_lanes);
+    kernels_.many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
+    kernels_.many(v.pairs(), v.results(), ws.wide_lanes, ws.n_wide_lanes);
     const Workspace::Part* part = ws.parts;
     const Workspace::Part* const end = ws.parts + ws.n_parts;
     while (part != end) {
@@ -427,13 +428,13 @@ void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
     }
     if (piece.size() <= max_lane_bytes_) {
         fill_lane(piece, ws.wide_lanes[0], ws);
-        merge_many(v.pairs(), v.results(), ws.wide_lanes, 1);
+        kernels_.many(v.pairs(), v.results(), ws.wide_lanes, 1);
         ws.symbols.resize(piece.size());
         ws.symbols.resize(ws.wide_lanes[0].copy_ids(ws.symbols.data()));
         return;
     }
     find_symbols(piece, ws.symbols);
-    merge_queue(v.pairs(), v.results(), ws.symbols, ws.queue);
+    merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree);
 }
 
 }  // namespace fissile

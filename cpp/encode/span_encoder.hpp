@@ -18,8 +18,8 @@
 #include "merge/front_table.hpp"
 #include "merge/long_pieces.hpp"
 #include "merge/merge_backtrack.hpp"
-#include "merge/merge_queue.hpp"
 #include "merge/merge_short.hpp"
+#include "merge/merge_tree.hpp"
 #include "merge/piece_table.hpp"
 #include "vocab/exact_cuts.hpp"
 #include "vocab/vocabulary.hpp"
@@ -75,7 +75,7 @@ class SpanEncoder {
         MergeLane<64> wide_lanes[kWideLanes];
         std::vector<TokenId> ids;      // of unknown spans
         std::vector<TokenId> symbols;  // of one piece
-        MergeQueueScratch queue;
+        MergeTreeScratch tree;
         BacktrackScratch backtrack;
         std::size_t n_elsewhere, n_to_front, n_parts, n_lanes, n_wide_lanes;
     };
@@ -118,6 +118,7 @@ class SpanEncoder {
     const TokenTrie& trie() const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
+    const MergeKernels& kernels_;
     ExactCuts cuts_;
     bool backtracks_;
     // Longer pieces may have more symbols than a lane, or a wide lane.

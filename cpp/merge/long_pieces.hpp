@@ -31,8 +31,8 @@ class LongPieces {
     // The same in steps, for a caller that looks up several: near_* have what the next step
     // reads brought near.
     static std::uint64_t hash(Bytes piece) noexcept { return hash_bytes(piece.data(), piece.size()); }
-    void near_slot(std::uint64_t hash) const noexcept { prefetch(&slots_[hash & mask_]); }
-    void near_record(std::uint64_t hash) const noexcept {
+    FISSILE_PREFETCHES void near_slot(std::uint64_t hash) const noexcept { prefetch(&slots_[hash & mask_]); }
+    FISSILE_PREFETCHES void near_record(std::uint64_t hash) const noexcept {
         prefetch(slots_[hash & mask_].load(std::memory_order_relaxed));
     }
     KnownIds find(Bytes piece, std::uint64_t hash) const noexcept;

@@ -48,26 +48,26 @@ class PairRanks {
     std::uint32_t find(TokenId left, TokenId right) const noexcept {
         const std::uint64_t key = key_of(left, right);
         const std::uint64_t hash = hash_of(key);
-        const std::uint64_t* const a = words_ + first_bucket(hash) * kBucket;
-        const std::uint64_t* const b = words_ + second_bucket(hash) * kBucket;
+        const std::uint64_t* const a = first_bucket(hash);
+        const std::uint64_t* const b = second_bucket(hash);
         const std::uint64_t in_a = std::min(std::min(a[0] ^ key, a[1] ^ key), std::min(a[2] ^ key, a[3] ^ key));
         const std::uint64_t in_b = std::min(std::min(b[0] ^ key, b[1] ^ key), std::min(b[2] ^ key, b[3] ^ key));
         const std::uint64_t rank = std::min(in_a, in_b);
         return rank >> rank_bits_ == 0 ? static_cast<std::uint32_t>(rank) : kNoRank;
     }
     // Has what `find` will read brought near.
-    void ask(TokenId left, TokenId right) const noexcept {
+    FISSILE_PREFETCHES void ask(TokenId left, TokenId right) const noexcept {
         const std::uint64_t hash = hash_of(key_of(left, right));
-        prefetch(words_ + first_bucket(hash) * kBucket);
-        prefetch(words_ + second_bucket(hash) * kBucket);
+        prefetch(first_bucket(hash));
+        prefetch(second_bucket(hash));
     }
 
     // A pair given twice keeps the later rank, as `tokenizers` does. At most the n_merges of the constructor.
     void insert(TokenId left, TokenId right, std::uint32_t rank) {
         const std::uint64_t key = key_of(left, right), hash = hash_of(key);
-        for (const std::size_t bucket : {first_bucket(hash), second_bucket(hash)}) {
+        for (std::uint64_t* const bucket : {first_bucket(hash), second_bucket(hash)}) {
             for (std::size_t i = 0; i < kBucket; ++i) {
-                std::uint64_t& word = words_[bucket * kBucket + i];
+                std::uint64_t& word = bucket[i];
                 if ((word ^ key) >> rank_bits_ == 0) {
                     word = key | rank;
                     return;
@@ -76,6 +76,16 @@ class PairRanks {
         }
         if (!place(key | rank)) grow();
     }
+
+    // For the merge kernels, which do what `find` does by other instructions: the ids above zeros in the place of the
+    // rank, and the two buckets of four words where a pair may lie.
+    std::uint64_t key_of(TokenId left, TokenId right) const noexcept {
+        return (std::uint64_t{left} << id_bits_ | (right & ((1u << id_bits_) - 1))) << rank_bits_;
+    }
+    static std::uint64_t hash_of(std::uint64_t key) noexcept { return fold_multiply(key, kHashSeed1); }
+    std::uint64_t* first_bucket(std::uint64_t hash) const noexcept { return words_ + (hash & mask_) * kBucket; }
+    std::uint64_t* second_bucket(std::uint64_t hash) const noexcept { return words_ + (hash >> 32 & mask_) * kBucket; }
+    unsigned rank_bits() const noexcept { return rank_bits_; }
 
    private:
     static constexpr std::size_t kBucket = 4;
@@ -90,31 +100,23 @@ class PairRanks {
         mask_ = n_buckets - 1;
     }
 
-    // The ids above zeros in the place of the rank.
-    std::uint64_t key_of(TokenId left, TokenId right) const noexcept {
-        return (std::uint64_t{left} << id_bits_ | (right & ((1u << id_bits_) - 1))) << rank_bits_;
-    }
-    static std::uint64_t hash_of(std::uint64_t key) noexcept { return fold_multiply(key, kHashSeed1); }
-    std::size_t first_bucket(std::uint64_t hash) const noexcept { return hash & mask_; }
-    std::size_t second_bucket(std::uint64_t hash) const noexcept { return hash >> 32 & mask_; }
-
     // Puts an entry into one of its buckets, moving others on if both are full. False: gave up, with one entry, this
     // or another, left over in `homeless_`.
     bool place(std::uint64_t entry) {
-        std::size_t came_from = kEmpty;
+        const std::uint64_t* came_from = nullptr;
         for (unsigned moves = 0; moves < kMaxMoves; ++moves) {
             const std::uint64_t hash = hash_of(entry >> rank_bits_ << rank_bits_);
-            const std::size_t buckets[2] = {first_bucket(hash), second_bucket(hash)};
-            for (const std::size_t bucket : buckets) {
+            std::uint64_t* const buckets[2] = {first_bucket(hash), second_bucket(hash)};
+            for (std::uint64_t* const bucket : buckets) {
                 for (std::size_t i = 0; i < kBucket; ++i) {
-                    if (words_[bucket * kBucket + i] == kEmpty) {
-                        words_[bucket * kBucket + i] = entry;
+                    if (bucket[i] == kEmpty) {
+                        bucket[i] = entry;
                         return true;
                     }
                 }
             }
-            const std::size_t bucket = buckets[0] == came_from ? buckets[1] : buckets[0];
-            std::swap(entry, words_[bucket * kBucket + moves % kBucket]);
+            std::uint64_t* const bucket = buckets[0] == came_from ? buckets[1] : buckets[0];
+            std::swap(entry, bucket[moves % kBucket]);
             came_from = bucket;
         }
         homeless_ = entry;

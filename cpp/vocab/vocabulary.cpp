@@ -47,7 +47,7 @@ TokenId Vocabulary::char_symbol(std::uint32_t code_point) const {
 }
 
 VocabularyBuilder::VocabularyBuilder(std::string source, ModelOptions options)
-    : source_(std::move(source)), v_(std::make_shared<Vocabulary>()) {
+    : source_(std::move(source)), kernels_(merge_kernels_for(chosen_isa())), v_(std::make_shared<Vocabulary>()) {
     v_->options_ = options;
 }
 
@@ -190,9 +190,8 @@ void VocabularyBuilder::insert_pair(TokenId left, TokenId right, std::uint32_t r
     }
 }
 
-// Merges the token's own symbols until two are left, which then are symbols_[0] and [1]; false if more are left,
-// or the token is one symbol, or some symbol is not in the vocabulary.
-bool VocabularyBuilder::merge_to_two(TokenId id) {
+// symbols_: the token's, of its own bytes. False if there are fewer than two, or some are not in the vocabulary.
+bool VocabularyBuilder::find_symbols(TokenId id) {
     const Vocabulary& v = *v_;
     const Bytes token = v.token_bytes(id);
     symbols_.clear();
@@ -205,25 +204,53 @@ bool VocabularyBuilder::merge_to_two(TokenId id) {
             i += c.n_bytes;
         }
     }
-    if (symbols_.size() < 2 || std::find(symbols_.begin(), symbols_.end(), kNoToken) != symbols_.end()) return false;
-    if (symbols_.size() <= MergeLane<16>::kMaxSymbols) return merge_to_two(narrow_);
-    if (symbols_.size() <= MergeLane<64>::kMaxSymbols) return merge_to_two(wide_);
-    merge_queue(v.pairs_, v.results(), symbols_, queue_, 2);
-    return symbols_.size() == 2;
+    return symbols_.size() >= 2 && std::find(symbols_.begin(), symbols_.end(), kNoToken) == symbols_.end();
 }
 
 template <unsigned kWidth>
-bool VocabularyBuilder::merge_to_two(MergeLane<kWidth>& lane) {
-    const Vocabulary& v = *v_;
+void VocabularyBuilder::fill_lane(MergeLane<kWidth>& lane) const {
+    const PairRanks& pairs = v_->pairs_;
+    for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) pairs.ask(symbols_[i], symbols_[i + 1]);
     lane.begin(symbols_.size());
     for (std::size_t i = 0; i < symbols_.size(); ++i) lane.set_symbol(i, symbols_[i]);
-    for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) {
-        lane.set_rank(i, v.pairs_.find(symbols_[i], symbols_[i + 1]));
-    }
-    while (lane.n_symbols() > 2 && lane.step(v.pairs_, v.results())) lane.answer(v.pairs_);
-    if (lane.n_symbols() > 2) return false;
+    for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) lane.set_rank(i, pairs.find(symbols_[i], symbols_[i + 1]));
+}
+
+// symbols_: what the lane has left; or, if it merged all into one, the two that its last merge joined.
+template <unsigned kWidth>
+void VocabularyBuilder::take_symbols(const MergeLane<kWidth>& lane) {
+    symbols_.resize(MergeLane<kWidth>::kMaxSymbols);
     symbols_.resize(lane.copy_ids(symbols_.data()));
-    return true;
+    if (symbols_.size() == 1) symbols_ = {lane.left, lane.right};
+}
+
+// Merges symbols_, at least two, until nothing is left to merge, but for the merge that would leave one.
+void VocabularyBuilder::merge_symbols() {
+    const Vocabulary& v = *v_;
+    if (symbols_.size() == 2) return;
+    if (symbols_.size() > MergeLane<64>::kMaxSymbols) {
+        merge_tree(v.pairs_, v.results(), symbols_, tree_, 2);
+        return;
+    }
+    fill_lane(wide_);
+    kernels_.many(v.pairs_, v.results(), &wide_, 1);
+    take_symbols(wide_);
+}
+
+// Merges the tokens of a block that fit a lane, together.
+void VocabularyBuilder::merge_narrow(TokenId begin, TokenId end) {
+    const Vocabulary& v = *v_;
+    for (TokenId id = begin; id < end; ++id) {
+        const bool fits = v.kinds_[id] == Vocabulary::Kind::kModel && find_symbols(id) &&
+                          symbols_.size() <= MergeLane<16>::kMaxSymbols;
+        in_lane_[id - begin] = fits;
+        if (fits) {
+            fill_lane(lanes_[id - begin]);
+        } else {
+            lanes_[id - begin].begin(0);
+        }
+    }
+    kernels_.many(v.pairs_, v.results(), lanes_.data(), end - begin);
 }
 
 void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right) {
@@ -257,24 +284,39 @@ bool VocabularyBuilder::spells_out_by_ranks(TokenId id) const {
 
 // One pair a token: merge its bytes with the pairs of smaller ranks; if two parts are left they are its pair.
 //
+// Tokens go in blocks, first merged with the pairs from before the block. The smallest rank comes first, so what pairs
+// from inside the block do, they do after all those.
+//
 // A token that this does not reach is unreachable under the full rule too, unless some merge of a *larger* rank has to
 // come first inside it. Those are checked by the rule itself; if one is reachable after all the ranks are not in order,
 // false is returned, and the caller lists every pair instead.
 bool VocabularyBuilder::derive_rank_merges() {
     Vocabulary& v = *v_;
-    v.pairs_ = PairRanks(v.n_vocab(), entries_.size(), v.n_vocab());
-    v.results_.resize(v.n_vocab());
+    const auto n_vocab = static_cast<TokenId>(v.n_vocab());
+    v.pairs_ = PairRanks(n_vocab, entries_.size(), n_vocab);
+    v.results_.resize(n_vocab);
     std::iota(v.results_.begin(), v.results_.end(), TokenId{0});
     std::vector<TokenId> unreached;
-    for (TokenId id = 0; id < v.n_vocab(); ++id) {
-        if (v.kinds_[id] != Vocabulary::Kind::kModel || v.token_bytes(id).size() < 2) continue;
-        if (!merge_to_two(id)) {
-            unreached.push_back(id);
-            continue;
+    for (TokenId begin = 0; begin < n_vocab; begin += kBlock) {
+        const TokenId end = std::min(begin + kBlock, n_vocab);
+        merge_narrow(begin, end);
+        for (TokenId id = begin; id < end; ++id) {
+            if (v.kinds_[id] != Vocabulary::Kind::kModel || v.token_bytes(id).size() < 2) continue;
+            bool known = true;
+            if (in_lane_[id - begin]) {
+                take_symbols(lanes_[id - begin]);
+            } else {
+                known = find_symbols(id);
+            }
+            if (known) merge_symbols();
+            if (!known || symbols_.size() != 2) {
+                unreached.push_back(id);
+                continue;
+            }
+            insert_pair(symbols_[0], symbols_[1], id);
+            note_split(id, symbols_[0], symbols_[1]);
+            v.merges_.push_back({symbols_[0], symbols_[1], id});
         }
-        insert_pair(symbols_[0], symbols_[1], id);
-        note_split(id, symbols_[0], symbols_[1]);
-        v.merges_.push_back({symbols_[0], symbols_[1], id});
     }
     // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
     return std::none_of(unreached.begin(), unreached.end(),
@@ -306,10 +348,22 @@ void VocabularyBuilder::insert_all_splits(const std::vector<std::uint32_t>& rank
 
 void VocabularyBuilder::find_splits() {
     Vocabulary& v = *v_;
-    for (TokenId id = 0; id < v.n_vocab(); ++id) {
-        if (v.find(v.token_bytes(id)) != id || !merge_to_two(id)) continue;
-        const std::uint32_t rank = v.pairs_.find(symbols_[0], symbols_[1]);
-        if (rank != kNoRank && v.results_[rank] == id) note_split(id, symbols_[0], symbols_[1]);
+    const auto n_vocab = static_cast<TokenId>(v.n_vocab());
+    for (TokenId begin = 0; begin < n_vocab; begin += kBlock) {
+        const TokenId end = std::min(begin + kBlock, n_vocab);
+        merge_narrow(begin, end);
+        for (TokenId id = begin; id < end; ++id) {
+            if (in_lane_[id - begin]) {
+                take_symbols(lanes_[id - begin]);
+            } else if (find_symbols(id)) {
+                merge_symbols();
+            } else {
+                continue;
+            }
+            if (symbols_.size() != 2 || v.find(v.token_bytes(id)) != id) continue;
+            const std::uint32_t rank = v.pairs_.find(symbols_[0], symbols_[1]);
+            if (rank != kNoRank && v.results_[rank] == id) note_split(id, symbols_[0], symbols_[1]);
+        }
     }
 }
 

@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "base.hpp"
-#include "merge/merge_queue.hpp"
 #include "merge/merge_short.hpp"
+#include "merge/merge_tree.hpp"
 #include "vocab/pair_ranks.hpp"
 #include "vocab/token_index.hpp"
 
@@ -150,19 +150,27 @@ class VocabularyBuilder {
     bool spells_out_by_ranks(TokenId id) const;
     void find_splits();
     void note_split(TokenId id, TokenId left, TokenId right);
-    bool merge_to_two(TokenId id);
+    bool find_symbols(TokenId id);
     template <unsigned kWidth>
-    bool merge_to_two(MergeLane<kWidth>& lane);
+    void fill_lane(MergeLane<kWidth>& lane) const;
+    template <unsigned kWidth>
+    void take_symbols(const MergeLane<kWidth>& lane);
+    void merge_symbols();
+    void merge_narrow(TokenId begin, TokenId end);
     void check_order();
 
     std::string source_;
+    const MergeKernels& kernels_;
     std::vector<std::uint8_t> data_;
     std::vector<Entry> entries_;
     std::shared_ptr<Vocabulary> v_;
-    std::vector<TokenId> symbols_;  // scratch of merge_to_two, and what it leaves
-    MergeLane<16> narrow_;
+    // Tokens are merged in blocks of so many ids.
+    static constexpr TokenId kBlock = 32;
+    std::vector<TokenId> symbols_;  // of the token in hand
+    std::array<MergeLane<16>, kBlock> lanes_;
+    std::array<bool, kBlock> in_lane_{};
     MergeLane<64> wide_;
-    MergeQueueScratch queue_;
+    MergeTreeScratch tree_;
 };
 
 }  // namespace fissile

@@ -6,8 +6,8 @@
 
 #include "check.hpp"
 #include "merge/merge_backtrack.hpp"
-#include "merge/merge_queue.hpp"
 #include "merge/merge_short.hpp"
+#include "merge/merge_tree.hpp"
 #include "vocab/rank_file.hpp"
 
 using namespace fissile;
@@ -55,7 +55,8 @@ std::vector<TokenId> by_definition(const Vocabulary& v, Bytes piece) {
 
 // All pieces together.
 template <unsigned kWidth>
-std::vector<std::vector<TokenId>> by_lanes(const Vocabulary& v, const std::vector<std::string>& pieces) {
+std::vector<std::vector<TokenId>> by_lanes(const MergeKernels& kernels, const Vocabulary& v,
+                                           const std::vector<std::string>& pieces) {
     std::vector<MergeLane<kWidth>> lanes(pieces.size());
     for (std::size_t k = 0; k < pieces.size(); ++k) {
         const Bytes piece = as_bytes(pieces[k]);
@@ -65,7 +66,7 @@ std::vector<std::vector<TokenId>> by_lanes(const Vocabulary& v, const std::vecto
             lanes[k].set_rank(i, v.byte_pair_rank(piece[i], piece[i + 1]));
         }
     }
-    merge_many(v.pairs(), v.results(), lanes.data(), lanes.size());
+    kernels.many(v.pairs(), v.results(), lanes.data(), lanes.size());
     std::vector<std::vector<TokenId>> ids(pieces.size());
     for (std::size_t k = 0; k < pieces.size(); ++k) {
         ids[k].resize(pieces[k].size());
@@ -84,15 +85,17 @@ void check_lanes(const Vocabulary& v, std::mt19937& random) {
         for (std::size_t k = 0; k < size; ++k) piece += static_cast<char>('a' + random() % (1 + random() % 4));
         pieces.push_back(piece);
     }
-    const auto ids = by_lanes<kWidth>(v, pieces);
-    for (std::size_t k = 0; k < pieces.size(); ++k) CHECK(ids[k] == by_definition(v, as_bytes(pieces[k])));
+    for (const Isa isa : available_isas()) {
+        const auto ids = by_lanes<kWidth>(merge_kernels_for(isa), v, pieces);
+        for (std::size_t k = 0; k < pieces.size(); ++k) CHECK(ids[k] == by_definition(v, as_bytes(pieces[k])));
+    }
 }
 
-std::vector<TokenId> by_queue(const Vocabulary& v, Bytes piece) {
+std::vector<TokenId> by_tree(const Vocabulary& v, Bytes piece) {
     std::vector<TokenId> ids;
     for (const std::uint8_t byte : piece) ids.push_back(v.byte_symbol(byte));
-    MergeQueueScratch scratch;
-    merge_queue(v.pairs(), v.results(), ids, scratch);
+    MergeTreeScratch scratch;
+    merge_tree(v.pairs(), v.results(), ids, scratch);
     return ids;
 }
 
@@ -117,7 +120,7 @@ int main() {
             const std::size_t size = 1 + random() % (i % 10 == 0 ? 600 : 40);
             for (std::size_t k = 0; k < size; ++k) piece += static_cast<char>('a' + random() % (1 + random() % 4));
             const std::vector<TokenId> expected = by_definition(*v, as_bytes(piece));
-            CHECK(by_queue(*v, as_bytes(piece)) == expected);
+            CHECK(by_tree(*v, as_bytes(piece)) == expected);
             if (v->merges_are_ordered()) CHECK(by_backtracking(*v, trie, as_bytes(piece)) == expected);
         }
         for (TokenId id = 0; id < v->n_vocab(); ++id) {

@@ -1,0 +1,72 @@
+// The merge kernels for AVX2.
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+
+#include <immintrin.h>
+
+#include "merge/merge_short.hpp"
+
+#define FISSILE_TARGET "avx2,bmi,bmi2,popcnt,lzcnt"
+#include "cpu/target_region.hpp"
+
+namespace fissile {
+namespace {
+
+struct Ops {
+    static __m256i load(const void* address) noexcept {
+        return _mm256_loadu_si256(static_cast<const __m256i*>(address));
+    }
+    static std::uint32_t smallest(const std::uint32_t (&orders)[16]) noexcept {
+        const __m256i eight = _mm256_min_epu32(load(orders), load(orders + 8));
+        __m128i least = _mm_min_epu32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+        least = _mm_min_epu32(least, _mm_shuffle_epi32(least, 0x4e));
+        least = _mm_min_epu32(least, _mm_shuffle_epi32(least, 0xb1));
+        return static_cast<std::uint32_t>(_mm_cvtsi128_si32(least));
+    }
+    static std::uint64_t smallest(const std::uint64_t (&orders)[64]) noexcept {
+        // Orders are below 2^38, so a comparison with signs will do.
+        __m256i least = load(orders);
+        for (std::size_t i = 4; i < 64; i += 4) {
+            const __m256i next = load(orders + i);
+            least = _mm256_blendv_epi8(least, next, _mm256_cmpgt_epi64(least, next));
+        }
+        alignas(32) std::uint64_t four[4];
+        _mm256_store_si256(reinterpret_cast<__m256i*>(four), least);
+        return std::min(std::min(four[0], four[1]), std::min(four[2], four[3]));
+    }
+
+    // Of the eight words that a pair may be in, the rank in the one that has its ids, plus one; else zeros.
+    static __m256i found_in(const PairRanks& pairs, std::uint64_t key) noexcept {
+        const std::uint64_t hash = PairRanks::hash_of(key);
+        const __m256i ids = _mm256_set1_epi64x(static_cast<long long>(key));
+        const __m128i rank_bits = _mm_cvtsi32_si128(static_cast<int>(pairs.rank_bits()));
+        const auto rank_if_here = [&](const std::uint64_t* bucket) {
+            const __m256i rest = _mm256_xor_si256(load(bucket), ids);
+            const __m256i here = _mm256_cmpeq_epi64(_mm256_srl_epi64(rest, rank_bits), _mm256_setzero_si256());
+            return _mm256_and_si256(_mm256_sub_epi64(rest, here), here);
+        };
+        return _mm256_or_si256(rank_if_here(pairs.first_bucket(hash)), rank_if_here(pairs.second_bucket(hash)));
+    }
+    static void find_two(const PairRanks& pairs, TokenId a, TokenId b, TokenId c, std::uint32_t ranks[2]) noexcept {
+        const __m256i first = found_in(pairs, pairs.key_of(a, b));
+        const __m256i second = found_in(pairs, pairs.key_of(b, c));
+        const __m256i both =
+            _mm256_or_si256(_mm256_unpacklo_epi64(first, second), _mm256_unpackhi_epi64(first, second));
+        const __m128i found = _mm_or_si128(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+        // Nothing found, 0, becomes kNoRank.
+        ranks[0] = static_cast<std::uint32_t>(_mm_cvtsi128_si64(found)) - 1;
+        ranks[1] = static_cast<std::uint32_t>(_mm_extract_epi64(found, 1)) - 1;
+    }
+};
+
+#include "merge/merge_step.hpp"
+
+}  // namespace
+
+const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>};
+
+}  // namespace fissile
+
+#undef FISSILE_TARGET
+#include "cpu/target_region.hpp"
+
+#endif

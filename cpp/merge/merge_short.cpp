@@ -1,0 +1,43 @@
+#include "merge/merge_short.hpp"
+
+namespace fissile {
+
+namespace {
+
+struct Ops {
+    // Halves, quarters, ...: a running minimum would wait for itself.
+    template <class Order, std::size_t kWidth>
+    static Order smallest(const Order (&orders)[kWidth]) noexcept {
+        Order least[kWidth / 2];
+        for (std::size_t i = 0; i < kWidth / 2; ++i) least[i] = std::min(orders[i], orders[i + kWidth / 2]);
+        for (std::size_t n = kWidth / 4; n != 0; n /= 2) {
+            for (std::size_t i = 0; i < n; ++i) least[i] = std::min(least[i], least[i + n]);
+        }
+        return least[0];
+    }
+    static void find_two(const PairRanks& pairs, TokenId a, TokenId b, TokenId c, std::uint32_t ranks[2]) noexcept {
+        ranks[0] = pairs.find(a, b);
+        ranks[1] = pairs.find(b, c);
+    }
+};
+
+#include "merge/merge_step.hpp"
+
+constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>};
+
+}  // namespace
+
+const MergeKernels& merge_kernels_for(Isa isa) {
+    switch (isa) {
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+        case Isa::kAvx2:
+            return kMergeAvx2;
+        case Isa::kAvx512:
+            return kMergeAvx512;
+#endif
+        default:
+            return kMergeScalar;
+    }
+}
+
+}  // namespace fissile

@@ -1,0 +1,60 @@
+// The step of merge_short.hpp, and the loops around it.
+//
+// Compiled once for each ISA, inside its isa_*.cpp, which provides `Ops`: smallest(orders), the least of a lane's
+// orders, and find_two(pairs, a, b, c, ranks), the ranks of (a, b) and (b, c). No include guard.
+
+// Merges one pair and asks for the ranks around it; false if there is none to merge.
+template <unsigned kWidth>
+inline bool merge_step(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth>& lane) noexcept {
+    const auto best = Ops::smallest(lane.orders);
+    if (best >= MergeLane<kWidth>::kNone) return false;
+    const unsigned at = static_cast<unsigned>(best) & (kWidth - 1);
+    const std::uint64_t beyond = ~std::uint64_t{1} << at;
+    const auto merged = static_cast<unsigned>(std::countr_zero(lane.alive & beyond));
+    lane.at = at;
+    lane.left = lane.ids[at];
+    lane.right = lane.ids[merged];
+    lane.ids[at] = results[best >> MergeLane<kWidth>::kPositionBits];
+    lane.alive ^= std::uint64_t{1} << merged;
+    lane.orders[merged] = MergeLane<kWidth>::kNone;
+    lane.before = static_cast<unsigned>(std::bit_width(lane.alive & ~(beyond | beyond >> 1))) - 1;
+    lane.after = static_cast<unsigned>(std::countr_zero(lane.alive & beyond));
+    pairs.ask(lane.ids[lane.before], lane.ids[at]);
+    pairs.ask(lane.ids[at], lane.ids[lane.after]);
+    return true;
+}
+
+// Takes the answers, before the next step.
+template <unsigned kWidth>
+inline void merge_answer(const PairRanks& pairs, MergeLane<kWidth>& lane) noexcept {
+    std::uint32_t ranks[2];
+    Ops::find_two(pairs, lane.ids[lane.before], lane.ids[lane.at], lane.ids[lane.after], ranks);
+    lane.orders[lane.before] = MergeLane<kWidth>::order_of(ranks[0], lane.before);
+    lane.orders[lane.at] = MergeLane<kWidth>::order_of(ranks[1], lane.at);
+}
+
+template <unsigned kWidth>
+void merge_many(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth>* lanes,
+                std::size_t n_lanes) noexcept {
+    constexpr std::size_t kMaxActive = 32;
+    MergeLane<kWidth>* active[kMaxActive];
+    for (std::size_t first = 0; first < n_lanes; first += kMaxActive) {
+        std::size_t n_active = 0;
+        for (std::size_t i = first; i < n_lanes && i < first + kMaxActive; ++i) {
+            active[n_active] = lanes + i;
+            n_active += merge_step(pairs, results, lanes[i]);
+        }
+        while (n_active != 0) {
+            // Apart, as a lane's orders are written one by one here and read all at once there, which takes a while
+            // to be possible.
+            for (std::size_t i = 0; i < n_active; ++i) merge_answer(pairs, *active[i]);
+            std::size_t n_still = 0;
+            for (std::size_t i = 0; i < n_active; ++i) {
+                MergeLane<kWidth>* const lane = active[i];
+                active[n_still] = lane;
+                n_still += merge_step(pairs, results, *lane);
+            }
+            n_active = n_still;
+        }
+    }
+}
