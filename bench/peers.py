@@ -68,6 +68,18 @@ class Peer:
             raise NotImplementedError(f"reads a tokenizer.json only, and there is no {os.path.basename(self.json)}")
         return self.json
 
+    def common_json(self) -> str:
+        """The tokenizer.json with the regex that cl100k's usually has: llama3's, which cuts rare white space differently.
+
+        Two peers have a fast scanner for it, and a slow one or none for the regex of OpenAI.
+        """
+        with open(self.with_json(), encoding="utf-8") as file:
+            data = file.read()
+        if self.name != "cl100k_base":
+            return data
+        own = json.loads(data)["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
+        return data.replace(json.dumps(own), json.dumps(LLAMA3))
+
 
 def ends(sizes: Any) -> np.ndarray[Any, Any]:
     offsets = np.zeros(len(sizes) + 1, np.int64)
@@ -122,7 +134,7 @@ class Fastokens(Peer):
     package = module = "fastokens"
 
     def load(self, module: Any) -> None:
-        self.e = module.Tokenizer.from_file(self.with_json())
+        self.e = module.Tokenizer.from_json_str(self.common_json())
         self.one, self.decode = (lambda text: self.e.encode_ordinary(text).ids), self.e.decode
 
     def batch(self, texts: Texts) -> Any:
@@ -141,15 +153,7 @@ class Snaptokens(Fastokens):
     package = module = "snaptokens"
 
     def load(self, module: Any) -> None:
-        if self.name == "cl100k_base":
-            # It does not read cl100k's own regex, and reads llama3's, which cuts rare white space differently.
-            with open(self.with_json(), encoding="utf-8") as file:
-                data = file.read()
-            expressions = json.loads(data)["pre_tokenizer"]["pretokenizers"]
-            own = json.dumps(expressions[0]["pattern"]["Regex"], ensure_ascii=False)
-            self.e = module.Tokenizer.from_json_str(data.replace(own, json.dumps(LLAMA3)))
-        else:
-            self.e = module.Tokenizer.from_file(self.with_json())
+        self.e = module.Tokenizer.from_json_str(self.common_json())
         self.one, self.decode = (lambda text: self.e.encode(text).ids), self.e.decode
 
     def batch(self, texts: Texts) -> Any:
@@ -195,8 +199,8 @@ class Splintr(Fastokens):
     package, module = "splintr-rs", "splintr"
 
     def load(self, module: Any) -> None:
-        # Published vocabularies are compiled in; from a file, its batch calls always add what the template adds.
-        built_in = self.name in ("cl100k_base", "o200k_base", "qwen3", "deepseek_v3")
+        # OpenAI's vocabularies are compiled in; from a file, its batch calls always add what the template adds.
+        built_in = self.name in ("cl100k_base", "o200k_base")
         self.e = module.Tokenizer.from_pretrained(self.name) if built_in else module.from_json(self.with_json())
         self.one, self.decode = self.e.encode_ordinary, self.e.decode
         self.added = len(self.e.encode(""))
