@@ -91,8 +91,8 @@ py::tuple arrow_large_list(const py::array& ids, const py::array_t<std::int64_t,
     schema_pair->child.name = "item";
     schema_pair->child.release = release_child<ArrowSchema>;
     schema_pair->children[0] = &schema_pair->child;
-    *schema = {"+L", "", nullptr, 0, 1, schema_pair->children, nullptr, release_schema, schema_pair.get()};
-    schema_pair.release();
+    *schema = {"+L", "", nullptr, 0, 1, schema_pair->children, nullptr, release_schema, nullptr};
+    schema->private_data = schema_pair.release();
 
     auto array = std::make_unique<ArrowArray>();
     auto array_pair = std::make_unique<ArrayPair>();
@@ -105,9 +105,9 @@ py::tuple arrow_large_list(const py::array& ids, const py::array_t<std::int64_t,
     array_pair->child = {ids.size(), 0, 0, 2, 0, array_pair->value_buffers, nullptr, nullptr, release_child<ArrowArray>,
                          nullptr};
     array_pair->children[0] = &array_pair->child;
-    *array = {offsets.size() - 1, 0, 0, 2, 1, array_pair->list_buffers, array_pair->children, nullptr, release_array,
-              array_pair.get()};
-    array_pair.release();
+    *array = {offsets.size() - 1, 0,      0, 2, 1, array_pair->list_buffers, array_pair->children, nullptr,
+              release_array,      nullptr};
+    array->private_data = array_pair.release();
     return py::make_tuple(capsule_of(std::move(schema), "arrow_schema"), capsule_of(std::move(array), "arrow_array"));
 }
 

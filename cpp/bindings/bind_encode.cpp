@@ -67,6 +67,7 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
     options.prefix_first_stretch_only = prefix_first_segment_only;
     options.split_before_spaces = split_spaces;
     std::vector<AddedToken> added;
+    added.reserve(added_tokens.size());
     for (const auto& [content, id, flags] : added_tokens) added.push_back({std::string(content), id, flags});
     Normalizer to_nfc = nfc ? Normalizer(python_nfc) : Normalizer();
     const py::gil_scoped_release release;

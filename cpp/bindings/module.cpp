@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "The compiled core of fissile. Use the names of the fissile package instead.";
     // FileError is a ValueError that Python code can tell from others; errors.py gives it its public name.
     static py::exception<fissile::FileError> file_error(m, "TokenizerFileError", PyExc_ValueError);
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): the type of a translator
     py::register_local_exception_translator([](std::exception_ptr pointer) {
         try {
             if (pointer) std::rethrow_exception(pointer);

@@ -12,7 +12,8 @@ namespace {
 
 // The str of some bytes; nothing, and no error set, where they are not UTF-8.
 py::object decoded(Bytes text) {
-    PyObject* const str = PyUnicode_DecodeUTF8(as_chars(text).data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+    PyObject* const str =
+        PyUnicode_DecodeUTF8(reinterpret_cast<const char*>(text.data()), static_cast<Py_ssize_t>(text.size()), nullptr);
     if (str == nullptr) PyErr_Clear();
     return py::reinterpret_steal<py::object>(str);
 }

@@ -183,9 +183,10 @@ inline bool deepseek_is_cjk(const Text::Classified& c) {
     return (c.code_point >= 0x4e00 && c.code_point <= 0x9fa5) || (c.code_point >= 0x3040 && c.code_point <= 0x30ff);
 }
 
-// Where the first two splits cut, the main pattern sees the end of its text.
-inline bool deepseek_ends_segment(const Text::Classified& c) {
-    return c.n_bytes == 0 || c.is_number() || deepseek_is_cjk(c);
+// Where the first two splits cut, the main pattern sees the end of its text. Both sides of the second split go through
+// it: most runs of that one are letters alone, but a middle dot (U+30FB) or a voiced mark (U+309B) divides them.
+inline bool deepseek_ends_segment(const Text::Classified& c, bool in_cjk) {
+    return c.n_bytes == 0 || c.is_number() || deepseek_is_cjk(c) != in_cjk;
 }
 
 template <>
@@ -200,12 +201,12 @@ inline std::size_t next_end<DeepseekV3>(const Text& text, std::size_t i) {
         }
         return end;
     }
-    if (deepseek_is_cjk(first)) return run_end(text, end, deepseek_is_cjk);
-    const auto is_word = [](const Text::Classified& c) {
-        return (c.flags & (kLetter | kMark)) != 0 && !deepseek_is_cjk(c);
+    const bool in_cjk = deepseek_is_cjk(first);
+    const auto is_word = [in_cjk](const Text::Classified& c) {
+        return (c.flags & (kLetter | kMark)) != 0 && deepseek_is_cjk(c) == in_cjk;
     };
-    const auto is_punct = [](const Text::Classified& c) {
-        return (c.flags & kPunctSymbol) != 0 && !deepseek_is_cjk(c);
+    const auto is_punct = [in_cjk](const Text::Classified& c) {
+        return (c.flags & kPunctSymbol) != 0 && deepseek_is_cjk(c) == in_cjk;
     };
     const auto is_ascii_letter = [](const Text::Classified& c) {
         return (c.code_point | 32) >= 'a' && (c.code_point | 32) <= 'z' && c.code_point < 128;
@@ -217,15 +218,15 @@ inline std::size_t next_end<DeepseekV3>(const Text& text, std::size_t i) {
     if (is_word(first) || (prefix && is_word(second))) return run_end(text, end, is_word);
     if (is_punct(first) || (first.code_point == ' ' && is_punct(second))) {
         end = run_end(text, end, is_punct);
-        return run_end(text, end, [](const Text::Classified& c) { return c.is_newline(); });
+        return run_end(text, end, [in_cjk](const Text::Classified& c) { return c.is_newline() && !in_cjk; });
     }
     if (first.is_space()) {
         const std::size_t spaces_end = run_end(text, i, [](const Text::Classified& c) { return c.is_space(); });
-        const bool at_segment_end = deepseek_ends_segment(text.at(spaces_end));
+        const bool at_segment_end = deepseek_ends_segment(text.at(spaces_end), in_cjk);
         return space_end<true, false>(text, i, at_segment_end ? spaces_end : text.size + 1);
     }
     // Characters that no alternative takes stay together up to the next one that begins a match.
-    for (auto c = second; !deepseek_ends_segment(c); c = text.at(end)) {
+    for (auto c = second; !deepseek_ends_segment(c, in_cjk); c = text.at(end)) {
         if ((c.flags & (kLetter | kMark | kPunctSymbol | kSpace)) != 0 || is_word(text.at(end + c.n_bytes))) break;
         end += c.n_bytes;
     }

@@ -1,14 +1,18 @@
 """A megabyte of everything hostile: ids equal to tiktoken's, and work that grows with the text and not its square."""
 
+import base64
 import functools
 import time
+from collections.abc import Callable
 
 import pytest
 
 import fissile
+from fissile.formats import tokenizer_json
 from fissile.formats.tiktoken import PATTERNS
-from reference.texts import adversarial, small_ranks
+from reference.texts import adversarial, shared, small_ranks
 
+PUBLISHED_RANKS = {"gpt2": "gpt2", "cl100k_base": "cl100k", "o200k_base": "o200k"}
 NAMES = [name for name, text in adversarial(100).items() if text]
 
 
@@ -40,6 +44,33 @@ def test_a_megabyte_has_the_ids_of_tiktoken(name: str) -> None:
     theirs = tiktoken.Encoding("small", pat_str=PATTERNS["cl100k"], mergeable_ranks=small_ranks(), special_tokens={})
     text = texts(1_000_000)[name]
     assert tokenizer("cl100k").encode(text).tolist() == theirs.encode_ordinary(text)
+
+
+@functools.cache
+def published(name: str) -> tuple[fissile.Tokenizer, Callable[[str], list[int]]]:
+    """A shared vocabulary, here and in the library that owns it."""
+    ranks = name in PUBLISHED_RANKS
+    data = shared("vocab", f"{name}.tiktoken" if ranks else f"{name}.json")
+    if data is None:
+        pytest.skip("no shared vocabularies")
+    if ranks:
+        tiktoken = pytest.importorskip("tiktoken")
+        table = {base64.b64decode(token): int(rank) for token, rank in map(bytes.split, data.splitlines())}
+        pattern = PUBLISHED_RANKS[name]
+        theirs = tiktoken.Encoding(name, pat_str=PATTERNS[pattern], mergeable_ranks=table, special_tokens={})
+        return fissile.Tokenizer.from_ranks(table, pattern), theirs.encode_ordinary
+    owner = pytest.importorskip("tokenizers").Tokenizer.from_str(data.decode())
+    ours = fissile.Tokenizer(tokenizer_json.from_json(data, name))
+    return ours, lambda text: owner.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("vocabulary", [*PUBLISHED_RANKS, "qwen3", "deepseek_v3", "llama2"])
+@pytest.mark.parametrize("name", NAMES)
+def test_published_vocabularies(name: str, vocabulary: str, pytestconfig: pytest.Config) -> None:
+    """A tenth of a megabyte; with --exhaustive all of it."""
+    ours, theirs = published(vocabulary)
+    text = texts(1_000_000 if pytestconfig.getoption("--exhaustive") else 100_000)[name]
+    assert ours.encode(text).tolist() == theirs(text)
 
 
 def seconds(ours: fissile.Tokenizer, text: str) -> float:

@@ -1,9 +1,10 @@
 """The pretokenizer patterns, as regular expressions run by the `regex` package: leftmost match, alternatives in order.
 
-`regex` follows a later Unicode version than tiktoken and tokenizers do, so texts for it are made of characters that both
-know (see `known`); classes of every code point are compared with tiktoken itself.
+`regex` follows a later Unicode version than tiktoken and tokenizers do, so texts for it are made of characters that have
+one class in all (see `known`); classes of every code point are compared with tiktoken itself.
 """
 
+import functools
 import unicodedata
 from itertools import pairwise
 
@@ -49,6 +50,16 @@ def pretokens(pattern: str, text: str) -> list[str]:
     return pieces
 
 
+@functools.cache
+def _stable() -> frozenset[str]:
+    """Characters with the same general category for `regex` as for Python, whose Unicode is years older."""
+    every = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
+    kinds = {unicodedata.category(c) for c in every} - {"Cn", "Co", "Cs"}
+    found = (c for kind in kinds for c in regex.findall(rf"\p{{{kind}}}", every) if unicodedata.category(c) == kind)
+    return frozenset(found)
+
+
 def known(text: str) -> str:
-    """The text without characters that Unicode 14, the oldest version around, does not assign."""
-    return "".join(c for c in text if unicodedata.category(c) not in ("Cn", "Co", "Cs"))
+    """The text without characters that are new to some Unicode version around, or of another class in it."""
+    stable = _stable()
+    return "".join(c for c in text if c in stable)

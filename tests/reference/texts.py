@@ -5,6 +5,7 @@ import functools
 import itertools
 import lzma
 import random
+import re
 import sysconfig
 from pathlib import Path
 
@@ -40,6 +41,35 @@ WORLD = (
     "👩‍👩‍👧‍👦🏳️‍🌈👍🏽 Z͑ͫ̓a̴l̶g̷o e\u0301 \u0301start \x00\x01\x7f\u0085\u2028\ufeff https://example.org/a//b?c=d#e\n//comment\n/\n!/\n\n"
 )
 
+CHINESE_WORDS = [
+    "中国",
+    "人民",
+    "我们",
+    "可以",
+    "工作",
+    "时间",
+    "问题",
+    "发展",
+    "社会",
+    "经济",
+    "文件",
+    "选择",
+    "单元",
+    "使用",
+    "输入",
+    "对话",
+    "显示",
+    "如果",
+    "函数",
+    "数据",
+]
+
+
+@functools.cache
+def chinese_sentences() -> str:
+    """The Chinese of the shared text without all that stands between, or nothing."""
+    return re.sub(r"[^\u4e00-\u9fff]+", "", (shared("corpus", "help_zh-cn.txt") or b"").decode())
+
 
 def adversarial(size: int) -> dict[str, str]:
     """Hostile texts of about `size` bytes each, by name; the same in every run."""
@@ -48,12 +78,21 @@ def adversarial(size: int) -> dict[str, str]:
     def draw(alphabet: str | list[str], width: int) -> str:
         return "".join(rng.choices(alphabet, k=max(1, size // width)))
 
-    def any_char() -> str:
-        while 0xD800 <= (c := rng.randrange(0x110000)) < 0xE000:
+    def any_char(end: int) -> str:
+        while 0xD800 <= (c := rng.randrange(32, end)) < 0xE000:
             pass
         return chr(c)
 
-    people = ["👩", "👨", "👧", "🧑", "💻", "❤️", "🏳️", "🌈", "🏻", "🏿", "\u200d"]
+    people = ["👩", "👨", "👧", "👦", "🧑", "💻", "🚀", "❤️", "🏳️", "🌈", "⚕️", "👍"]
+    tones = ["🏻", "🏼", "🏽", "🏾", "🏿", ""]
+
+    def family() -> str:
+        return "\u200d".join(rng.choice(people) + rng.choice(tones) for _ in range(rng.randrange(1, 5)))
+
+    def marked() -> str:
+        return rng.choice("abcdefghij klmno") + "".join(rng.choices(marks, k=rng.randrange(12)))
+
+    marks = [chr(c) for c in range(0x300, 0x370)]
     return {
         "one letter": "a" * size,
         "spaces": " " * size,
@@ -63,16 +102,18 @@ def adversarial(size: int) -> dict[str, str]:
         "base64": base64.b64encode(rng.randbytes(size * 3 // 4)).decode(),
         "hex": rng.randbytes(size // 2).hex(),
         "two letters in turn": "ab" * (size // 2),
-        "long words": " ".join(draw("etaoinshrdlucmfwyp", 20) for _ in range(20)),
+        "long words": " ".join(draw("etaoinshrdlucmfwyp", 50) for _ in range(50)),
         "unbroken Chinese": draw([chr(c) for c in range(0x4E00, 0x9FA5)], 3),
+        "unbroken Chinese that means something": chinese_sentences()[: size // 3] or draw(CHINESE_WORDS, 6),
         "unbroken Thai": draw([chr(c) for c in range(0xE01, 0xE2E)], 3),
-        "joined emoji": draw(people, 4),
-        "combining marks": draw(["a", "b ", *(chr(c) for c in range(0x300, 0x340))], 2),
+        "joined emoji": "".join(family() for _ in range(size // 32)),
+        "combining marks": "".join(marked() for _ in range(size // 14)),
         "white space of all kinds": draw(["\t", "\r\n", " ", "\n", "\r", "\u00a0", "\u2003", "\u3000", "x"], 2),
         "contractions": "'s't're've'm'll'd'S'T'RE'VE'LL'D I'm you'Re he'LL\u017fs'\u017f " * (size // 60),
         "capitals": draw(["camelCase", "HTTPServer", "İstanbul", "ǅungla", "ΣΊΣΥΦΟΣ", "ABCdef", "日本A", "ßtraße"], 9),
         "special tokens": "<|endoftext|> hello <|im_start|>user<|im_end|> <s></s> <|fim_prefix|>" * (size // 70),
-        "any characters": "".join(any_char() for _ in range(size // 4)),
+        "any characters": "".join(any_char(0x110000) for _ in range(size // 4)),
+        "any characters of two or three bytes": "".join(any_char(0xD7FF) for _ in range(size // 3)),
         "printable ASCII": "".join(chr(rng.randrange(32, 127)) for _ in range(size)),
         "NUL": "\0" * size,
         "slashes and newlines": draw("/\n!a ", 1),

@@ -1,0 +1,141 @@
+"""Hostile megabytes: what one document of one letter, of white space or of unbroken Chinese costs, ours and others.
+
+    python bench/adversarial.py --vocab-dir DIR --corpus-dir DIR -o bench/results/adversarial
+
+The texts are those of tests/reference/texts.py. Each is one document, and the first one that a fresh process sees after
+one trivial call; what takes longer than a limit is stopped. Beside them stands a megabyte of English, for what a megabyte
+costs that is not hostile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
+from harness import CLOCKS, machine, pin, result_of, text_of  # noqa: E402
+from peers import PEERS  # noqa: E402
+from reference.texts import adversarial  # noqa: E402
+
+SIZE = 1_000_000
+ENGLISH = "a megabyte of English"
+Runs = dict[str, dict[str, list[dict[str, Any]]]]  # text, peer, one for each run
+
+
+def texts(corpus_dir: Path) -> dict[str, str]:
+    hostile = {name: text for name, text in adversarial(SIZE).items() if text}
+    return {ENGLISH: text_of(corpus_dir, "en_prose.txt")[: SIZE * 2][-SIZE:], **hostile}
+
+
+def child(options: argparse.Namespace) -> None:
+    """What one text takes in one peer: a line of JSON."""
+    peer_name, path = options.child
+    pin(1)
+    clock = CLOCKS[options.clock]
+    text = Path(path).read_bytes().decode()
+    peer = PEERS[peer_name](str(options.vocab_dir), options.vocabulary, 1)
+    peer.flat(peer.batch(["Hello, world"]))
+    started = clock()
+    made = peer.batch([text])
+    took = clock() - started
+    ids, _ = peer.flat(made)
+    print(json.dumps({"ms": took * 1e3, "ids": f"{len(ids)} {zlib.crc32(ids.tobytes()):08x}"}))
+
+
+def measured(options: argparse.Namespace, peer: str, path: Path) -> dict[str, Any]:
+    """The same from a fresh process, or why there is none."""
+    arguments = ["--vocab-dir", str(options.vocab_dir), "--corpus-dir", str(options.corpus_dir)]
+    arguments += ["--vocabulary", options.vocabulary, "--clock", options.clock, "--child", peer, str(path)]
+    return result_of(__file__, arguments, options.limit)
+
+
+def cell(runs: list[dict[str, Any]], wanted: str) -> tuple[str, float | None]:
+    """What a table says of a text and a peer, and its time where it counts."""
+    good = [run["ms"] for run in runs if "ms" in run]
+    if not good:
+        return ("refused" if runs else ""), None
+    middle = statistics.median(good)
+    same = all(run.get("ids") == wanted for run in runs)
+    return f"{middle:.1f}{'' if same else ' *'}", middle if same else None
+
+
+def table(results: Runs, peers: list[str]) -> str:
+    """Markdown: a line a text, medians in milliseconds, our ratios to the best peer and to English."""
+    lines = ["| text | " + " | ".join(peers) + " | times the best peer's speed | times English | |"]
+    lines.append("|---|" + "---:|" * (len(peers) + 2) + "---|")
+    english = cell(results[ENGLISH]["fissile"], results[ENGLISH]["fissile"][0].get("ids", ""))[1]
+    for name, by_peer in results.items():
+        wanted = by_peer["fissile"][0].get("ids", "")
+        cells = {peer: cell(by_peer.get(peer, []), wanted) for peer in peers}
+        ours = cells["fissile"][1]
+        others = {peer: ms for peer, (_, ms) in cells.items() if ms is not None and peer != "fissile"}
+        ratio, slower = "", ""
+        mark = []
+        if ours is not None and others:
+            best = min(others, key=others.__getitem__)
+            ratio = f"{others[best] / ours:.2f} ({best})"
+            mark.append("reached" if others[best] >= ours else "missed")
+        if ours is not None and english is not None and name != ENGLISH:
+            slower = f"{ours / english:.2f}"
+            mark.append("" if ours <= 10 * english else "over ten times English")
+        figures = " | ".join(text for text, _ in cells.values())
+        lines.append(f"| {name} | {figures} | {ratio} | {slower} | {', '.join(filter(None, mark))} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vocab-dir", type=Path, required=True)
+    parser.add_argument("--corpus-dir", type=Path, required=True)
+    parser.add_argument("--vocabulary", default="cl100k_base")
+    parser.add_argument("--peers", default="all", help="names with commas between them")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--limit", type=float, default=30, help="seconds for one process")
+    parser.add_argument(
+        "--clock", choices=CLOCKS, default="wall", help="cpu: time of this process alone, on a busy machine"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="writes OUTPUT.json and OUTPUT.md")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options)
+        return
+    peers = list(PEERS) if options.peers == "all" else options.peers.split(",")
+    results: Runs = {}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {}
+        for i, (name, text) in enumerate(texts(options.corpus_dir).items()):
+            paths[name] = Path(folder) / str(i)
+            paths[name].write_bytes(text.encode())
+        for name, path in paths.items():
+            # In turn, so that a slow minute of the machine hits all alike.
+            for _ in range(options.runs):
+                for peer in peers:
+                    runs = results.setdefault(name, {}).setdefault(peer, [])
+                    if not any("error" in run for run in runs):
+                        runs.append(measured(options, peer, path))
+    shown = [peer for peer in peers if any("ms" in run for by_peer in results.values() for run in by_peer[peer])]
+    text = table(results, shown)
+    print(text)
+    if options.output:
+        command = f"python bench/adversarial.py --vocab-dir DIR --corpus-dir DIR --runs {options.runs} --clock {options.clock} -o bench/results/adversarial"
+        record = {"machine": machine(), "command": command, "vocabulary": options.vocabulary, "results": results}
+        options.output.with_suffix(".json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        head = (
+            f"# Hostile megabytes\n\nMade by `{command}`\n\n{json.dumps(record['machine'])}\n\n"
+            f"Milliseconds ({options.clock} clock) for about 1 MB as one document, {options.vocabulary}, one core, median of {options.runs} fresh "
+            f"processes. `*`: other ids than ours, or not the same ones in every run; `refused`: an error, a crash or more "
+            f"than {options.limit:g} s. Above 1 in the column of the best peer is ahead.\n\n"
+        )
+        options.output.with_suffix(".md").write_text(head + text)
+
+
+if __name__ == "__main__":
+    main()
