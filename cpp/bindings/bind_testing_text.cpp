@@ -22,7 +22,7 @@ bool is_nfc(const py::bytes& text) { return is_nfc_quick(as_bytes(std::string_vi
 
 py::bytes nfc(const py::bytes& text) {
     std::vector<std::uint8_t> normalized;
-    python_nfc(as_bytes(std::string_view(text)), normalized);
+    if (!python_nfc(as_bytes(std::string_view(text)), normalized)) return text;
     const std::string_view chars = as_chars(normalized);
     return py::bytes(chars.data(), chars.size());
 }

@@ -100,10 +100,11 @@ std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::l
                                               const std::optional<std::string>& unk_token, bool fuse_unk,
                                               const std::string& source) {
     HfModel model;
-    if (alphabet != "bytes" && alphabet != "chars") {
-        throw py::value_error("alphabet must be 'bytes' or 'chars', not '" + alphabet + "'");
+    if (alphabet != "bytes" && alphabet != "chars" && alphabet != "metaspace") {
+        throw py::value_error("alphabet must be 'bytes', 'chars' or 'metaspace', not '" + alphabet + "'");
     }
     model.alphabet = alphabet == "bytes" ? Alphabet::kBytes : Alphabet::kChars;
+    model.metaspace = alphabet == "metaspace";
     model.ignore_merges = ignore_merges;
     model.byte_fallback = byte_fallback;
     model.fuse_unk = fuse_unk;

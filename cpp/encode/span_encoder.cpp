@@ -370,7 +370,7 @@ void SpanEncoder::char_symbols(Bytes piece, std::vector<TokenId>& symbols) const
         const TokenId symbol = c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point);
         // U+2581 stands for a space whichever of the two the text has; its bytes are those of U+2581.
         static constexpr std::array<std::uint8_t, 3> kMetaspace{0xe2, 0x96, 0x81};
-        const Bytes bytes = c.code_point == ' ' ? Bytes(kMetaspace) : piece.subspan(i, c.n_bytes);
+        const Bytes bytes = c.code_point == ' ' && options.metaspace ? Bytes(kMetaspace) : piece.subspan(i, c.n_bytes);
         i += c.n_bytes;
         if (symbol != kNoToken) {
             symbols.push_back(symbol);

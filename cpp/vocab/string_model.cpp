@@ -65,6 +65,7 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
 
     ModelOptions options;
     options.alphabet = model.alphabet;
+    options.metaspace = model.metaspace;
     options.ignore_merges = model.ignore_merges;
     options.byte_fallback = model.byte_fallback;
     options.fuse_unk = model.fuse_unk;
@@ -83,7 +84,7 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
         } else if (byte >= 0) {
             builder.add_fallback_token(token.id, static_cast<std::uint8_t>(byte));
         } else if (model.alphabet == Alphabet::kChars) {
-            builder.add_model_token(token.id, as_bytes(with_spaces(token.text)));
+            builder.add_model_token(token.id, as_bytes(model.metaspace ? with_spaces(token.text) : std::string(token.text)));
         } else if (bytes_of_alphabet(token.text, bytes)) {
             builder.add_model_token(token.id, bytes);
         } else {
@@ -118,6 +119,7 @@ std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pie
     enum PieceType : std::uint8_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
     ModelOptions options;
     options.alphabet = Alphabet::kChars;
+    options.metaspace = true;
     options.byte_fallback = byte_fallback;
     options.fuse_unk = true;
     if (unk_id >= 0) options.unk = static_cast<TokenId>(unk_id);

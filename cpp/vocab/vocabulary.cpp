@@ -177,7 +177,7 @@ void VocabularyBuilder::set_symbols() {
         v.reachable_[id] = true;
     }
     // Tokens are spelt with a space for U+2581, so the character itself is looked up as a space.
-    v.bmp_symbols_[0x2581] = v.bmp_symbols_[' '];
+    if (v.options_.metaspace) v.bmp_symbols_[0x2581] = v.bmp_symbols_[' '];
 }
 
 void VocabularyBuilder::insert_pair(TokenId left, TokenId right, std::uint32_t rank) {

@@ -29,7 +29,7 @@ namespace fissile {
 
 enum class Alphabet : std::uint8_t {
     kBytes,  // symbols are bytes
-    kChars,  // symbols are characters; U+2581 and the space are one symbol
+    kChars,  // symbols are characters
 };
 
 struct Merge {
@@ -38,6 +38,7 @@ struct Merge {
 
 struct ModelOptions {
     Alphabet alphabet = Alphabet::kBytes;
+    bool metaspace = false;         // characters alphabet: U+2581 and the space are one symbol
     bool ignore_merges = false;     // a whole span that is a token is that token, merges unasked
     bool byte_fallback = false;     // characters outside the vocabulary become <0xNN> tokens
     bool fuse_unk = false;          // neighbouring unknown characters become one unknown token

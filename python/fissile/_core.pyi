@@ -1,6 +1,6 @@
 """The compiled core. Arrays are C-contiguous; shapes and dtypes stand beside them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +58,9 @@ class Encoder:
         prefix_space: str = "never",
         prefix_first_segment_only: bool = False,
         split_spaces: bool = False,
+        normalize: Callable[[bytes, bool], tuple[bytes, bool, npt.NDArray[np.int64] | None]] | None = None,
+        split: Callable[[bytes, bool, bool], tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]
+        | None = None,
         added_tokens: Sequence[tuple[bytes, int, int]],
         allow_special_by_default: bool,
         template_before: Sequence[int] = [],
