@@ -37,7 +37,7 @@ class Tokenizer(_core.Encoder):
     def __init__(self, spec: TokenizerSpec) -> None:
         super().__init__(
             spec.vocabulary,
-            added_tokens=[(token.content.encode(), token.id, token.flags) for token in spec.added_tokens],
+            added_tokens=[((t.normalized or t.content).encode(), t.id, t.flags) for t in spec.added_tokens],
             allow_special_by_default=spec.kind != "tiktoken",
             **spec.encoder,
         )
@@ -332,7 +332,7 @@ class Tokenizer(_core.Encoder):
         if spec.kind == "tokenizers":
             return tokenizer_json.to_json(spec.payload)
         return tokenizer_json.to_json(
-            tokenizer_json.tree_from_ranks(spec.vocabulary, spec.encoder["pattern"], spec.added_tokens)
+            tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
         )
 
     def _as_model(self) -> bytes:
@@ -356,7 +356,7 @@ class Tokenizer(_core.Encoder):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._spec.kind == "tiktoken":
-            return Tokenizer.from_ranks, (self._ranks(), self._spec.encoder["pattern"], self._special)
+            return Tokenizer.from_ranks, (self._ranks(), self._spec.pattern, self._special)
         return _from_bytes, (self._own_form(), self._spec.source)
 
     def __copy__(self) -> Tokenizer:
@@ -376,7 +376,7 @@ class Tokenizer(_core.Encoder):
 
     def __repr__(self) -> str:
         spec = self._spec
-        return f"Tokenizer({spec.source!r}, {self.n_vocab} ids, pattern {spec.encoder['pattern']!r}, as {spec.kind})"
+        return f"Tokenizer({spec.source!r}, {self.n_vocab} ids, pattern {spec.pattern!r}, as {spec.kind})"
 
     def _check_dtype(self, dtype: npt.DTypeLike) -> None:
         kind = np.dtype(dtype)

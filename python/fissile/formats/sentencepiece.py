@@ -162,6 +162,7 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
         kind="sentencepiece",
         source=source,
         vocabulary=vocabulary,
+        pattern="metaspace",
         encoder=encoder,
         added_tokens=[AddedToken(text, id, 0) for text, id in user_defined],
         leading_space="drop_one" if dummy_prefix else "keep",

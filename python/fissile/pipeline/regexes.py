@@ -11,17 +11,16 @@ from __future__ import annotations
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from itertools import chain, islice
 from operator import methodcaller
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from fissile.pipeline.character_sets import UNASSIGNED, members
 
-__all__ = ["Dialect", "Matcher", "translate"]
+__all__ = ["Dialect", "Matcher", "code_points", "translate"]
 
 Dialect = Literal["rust", "oniguruma"]
 Spans = npt.NDArray[np.int64]  # (n, 2): begin and end in characters
@@ -140,7 +139,9 @@ def _variants() -> tuple[dict[str, str], frozenset[str]]:
 # --- the translation --------------------------------------------------------------------------------------------------
 
 _HEX = "0-9A-Fa-f"
+# Outside of brackets Oniguruma counts six numbers of Latin-1 as word characters.
 _ONIGURUMA_WORD = r"(?:(?![\u200c\u200d])[\w²³¹¼½¾])"
+_ONIGURUMA_WORD_IN_SET = r"(?:(?![\u200c\u200d])\w)"
 _ASCII = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r"\t ", "cntrl": r"\x00-\x1f\x7f",
     "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": r"\x20-~", "punct": r"!-/:-@\[-`{-~",
@@ -155,10 +156,29 @@ _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a", "
 _CASED = {"lu", "ll", "lt", "lower", "upper", "lowercase", "uppercase", "titlecase", "lowercaseletter", "uppercaseletter"}
 
 
+class _Target(NamedTuple):
+    """What differs between the engines that are written for."""
+
+    any: str  # matches any character
+    end: str  # of the text
+    character: str  # a character by its number
+    word: str  # what belongs to \w in Rust, inside brackets
+    possessive_bounds: str  # {1,3}+ of Rust
+
+
+_TARGETS = {
+    "regex": _Target("(?s:.)", r"\Z", "\\U{:08x}", r"\w", "{}{}+"),
+    "oniguruma": _Target(
+        "(?m:.)", r"\z", "\\x{{{:x}}}", r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d}", "(?>{}{})"
+    ),
+}
+
+
 class _Set:
     """A set of characters: what fits into brackets, and expressions that match one character."""
 
-    def __init__(self) -> None:
+    def __init__(self, any_character: str) -> None:
+        self.any = any_character
         self.plain = ""
         self.others: list[str] = []
 
@@ -166,16 +186,17 @@ class _Set:
         if not self.others:
             if self.plain:
                 return f"[{'^' * negated}{self.plain}]"
-            return "(?s:.)" if negated else "(?!)"
+            return self.any if negated else "(?!)"
         union = "|".join(([f"[{self.plain}]"] if self.plain else []) + self.others)
-        return f"(?:(?!{union})(?s:.))" if negated else f"(?:{union})"
+        return f"(?:(?!{union}){self.any})" if negated else f"(?:{union})"
 
 
 class _Translator:
     """Recursive descent over one pattern; each method returns what it read, written for `regex`."""
 
-    def __init__(self, pattern: str, dialect: Dialect) -> None:
+    def __init__(self, pattern: str, dialect: Dialect, target: _Target) -> None:
         self.pattern = pattern
+        self.target = target
         self.oniguruma = dialect == "oniguruma"
         self.at = 0
         self.folded_run = ""  # literals under (?i) just read, for foldings of several characters
@@ -228,6 +249,13 @@ class _Translator:
             self.quantifiers(written, begin, flags)
         return "".join(written)
 
+    def quoted(self, character: str) -> str:
+        if character.isalnum():
+            return character
+        if character.isascii() and character.isprintable():
+            return f"\\{character}"
+        return self.target.character.format(ord(character))
+
     def changed(self, flags: frozenset[str], change: str) -> frozenset[str]:
         on, _, off = change.partition("-")
         known = "imx" if self.oniguruma else "imsxu"
@@ -245,13 +273,18 @@ class _Translator:
                 written[begin:] = [f"(?:{''.join(written[begin:])})"]
             n += 1
             bounds = found.startswith("{")
-            if bounds:
-                low, comma, high = found[1:-1].partition(",")
-                if comma and high and int(low or 0) > int(high):
-                    self.refuse("a repetition that ends before it begins")
+            low, comma, high = found.strip("{}").partition(",")
+            if comma and high and int(low or 0) > int(high):
+                self.refuse("a repetition that ends before it begins")
             # In Oniguruma {1,3}+ repeats, and {2}? is optional: quantifiers of their own.
             if not (self.oniguruma and bounds) or (comma and not self.peek("+")):
-                found += self.scan(r"[+?]") or ""
+                suffix = self.scan(r"[+?]") or ""
+                if bounds and suffix == "+":
+                    atom = "".join(written[begin:])
+                    written[begin:] = [self.target.possessive_bounds.format(atom, found)]
+                    continue
+                # An exact number is neither greedy nor lazy, and Oniguruma reads {2}? as optional.
+                found += suffix if not bounds or comma else ""
             written.append(found)
 
     def atom(self, flags: frozenset[str]) -> str:
@@ -268,22 +301,23 @@ class _Translator:
         if character == "[":
             return self.brackets(flags)
         if character == ".":
-            return "(?s:.)" if "s" in flags else "."
+            return self.target.any if "s" in flags else "."
         if character == "^":
             if self.oniguruma:
-                return r"(?:\A|(?<=\n)(?!\Z))"
+                return rf"(?:\A|(?<=\n)(?!{self.target.end}))"
             return r"(?:\A|(?<=\n))" if "m" in flags else r"\A"
-        return r"(?=\n|\Z)" if self.oniguruma or "m" in flags else r"\Z"
+        end = self.target.end
+        return rf"(?=\n|{end})" if self.oniguruma or "m" in flags else end
 
     def literal(self, character: str, flags: frozenset[str]) -> str:
         if "i" not in flags:
-            return _quoted(character)
+            return self.quoted(character)
         alike, longer = _variants()
         if self.oniguruma:
             self.folded_run += _fold(character)
             if len(character.casefold()) > 1 or any(self.folded_run.endswith(text) for text in longer):
                 self.refuse(f"{self.folded_run!r} under (?i), which folds to a single character,")
-        return f"[{''.join(map(_quoted, alike[character]))}]" if character in alike else _quoted(character)
+        return f"[{''.join(map(self.quoted, alike[character]))}]" if character in alike else self.quoted(character)
 
     def group(self, flags: frozenset[str]) -> str:
         if self.scan(r"\?#[^)]*\)") is not None:
@@ -297,6 +331,7 @@ class _Translator:
                 self.refuse("a group of a kind that is not supported")
             else:
                 opening = ""
+        opening = opening.replace("?P<", "?<")
         body = self.alternatives(flags)
         if not self.take(")"):
             self.refuse("a group without an end")
@@ -315,13 +350,18 @@ class _Translator:
             self.refuse(f"U+{value:X}, which is no character,")
         return chr(value)
 
-    def class_escape(self, flags: frozenset[str]) -> _Set | None:
+    def class_escape(self, flags: frozenset[str], in_set: bool = False) -> _Set | None:
         """The set of \\d, \\w, \\p{L} and the like, past the backslash."""
-        found = _Set()
+        found = _Set(self.target.any)
         letter = self.scan(r"[dDsSwWhH]")
         if letter is not None:
             if letter in "wW" and self.oniguruma:
-                found.others.append(_ONIGURUMA_WORD if letter == "w" else f"(?:(?!{_ONIGURUMA_WORD})(?s:.))")
+                word = _ONIGURUMA_WORD_IN_SET if in_set else _ONIGURUMA_WORD
+                found.others.append(word if letter == "w" else f"(?:(?!{word}){self.target.any})")
+            elif letter == "w":
+                found.plain = self.target.word
+            elif letter == "W":
+                found.others.append(f"[^{self.target.word}]")
             elif letter == "h":
                 found.plain = _HEX
             elif letter == "H":
@@ -343,6 +383,7 @@ class _Translator:
         if self.oniguruma and key in _UNICODE:
             found.others.append(f"[{'^' * negated}{_UNICODE[key]}]")
         else:
+            name = name.rpartition("=")[2]  # of gc=Lu, Script=Han
             found.plain = f"\\{'P' if negated else 'p'}{{{name}}}"
         return found
 
@@ -365,15 +406,15 @@ class _Translator:
 
     def assertion(self, letter: str) -> str:
         if letter in "Az":
-            return r"\A" if letter == "A" else r"\Z"
+            return r"\A" if letter == "A" else self.target.end
         if letter == "Z":
-            return r"(?=\n?\Z)" if self.oniguruma else r"(?=\n*\Z)"
+            return rf"(?=\n{'?' if self.oniguruma else '*'}{self.target.end})"
         if letter in "bB":
-            word = _ONIGURUMA_WORD if self.oniguruma else r"\w"
+            word = _ONIGURUMA_WORD if self.oniguruma else f"[{self.target.word}]"
             same = f"(?<={word})(?={word})|(?<!{word})(?!{word})"
             return f"(?:{same})" if letter == "B" else f"(?!{same})"
         if letter == "R":
-            return r"(?>\r\n|[\n-\r\x85\u2028\u2029])"
+            return "(?>\r\n|[\n-\r\x85\u2028\u2029])"
         if letter in "123456789" and self.scan(r"\d") is None:
             return f"\\{letter}"
         self.refuse(f"\\{letter}")
@@ -385,7 +426,7 @@ class _Translator:
         negated = self.take("^")
         total: str | None = None  # of the operands before
         operator = ""
-        current = _Set()
+        current = _Set(self.target.any)
         empty = True
         while True:
             if not empty and self.take("]"):
@@ -394,13 +435,13 @@ class _Translator:
                 self.refuse("a set without an end")
             found = self.scan(r"&&" if self.oniguruma else r"&&|--|~~")
             if found is not None:
-                total, operator, current = self.combined(total, operator, current), found, _Set()
+                total, operator, current = self.combined(total, operator, current), found, _Set(self.target.any)
             else:
                 self.member(current, flags)
             empty = False
         if total is None:
             return current.expression(negated)
-        result = _Set()
+        result = _Set(self.target.any)
         result.others.append(self.combined(total, operator, current))
         return result.expression(negated)
 
@@ -431,7 +472,7 @@ class _Translator:
             current.others.append(self.brackets(flags))
             return
         if self.take("\\"):
-            found = self.class_escape(flags)
+            found = self.class_escape(flags, in_set=True)
             if found is not None:
                 current.plain += found.plain
                 current.others += found.others
@@ -447,12 +488,12 @@ class _Translator:
                 self.refuse("a range that ends in a set")
         if first > last:
             self.refuse(f"the range {first}-{last}, whose ends are in the wrong order,")
-        current.plain += _quoted(first) + (f"-{_quoted(last)}" if last != first else "")
+        current.plain += self.quoted(first) + (f"-{self.quoted(last)}" if last != first else "")
         if "i" not in flags:
             return
         for character, alike in _variants()[0].items():
             if first <= character <= last:
-                current.plain += "".join(map(_quoted, alike))
+                current.plain += "".join(map(self.quoted, alike))
 
     def escaped_member(self) -> str:
         character = self.number()
@@ -468,15 +509,9 @@ class _Translator:
         return letter
 
 
-def _quoted(characters: Iterable[str]) -> str:
-    return "".join(
-        c if c.isalnum() else f"\\{c}" if c.isascii() and c.isprintable() else f"\\U{ord(c):08x}" for c in characters
-    )
-
-
-def translate(pattern: str, dialect: Dialect) -> str:
-    """A pattern of fancy-regex ("rust") or Oniguruma, written for `regex`; ValueError says what cannot be."""
-    translator = _Translator(pattern, dialect)
+def translate(pattern: str, dialect: Dialect, target: Literal["regex", "oniguruma"] = "regex") -> str:
+    """A pattern of fancy-regex ("rust") or Oniguruma, written for `regex` or Oniguruma; ValueError says what cannot be."""
+    translator = _Translator(pattern, dialect, _TARGETS[target])
     try:
         written = translator.alternatives(frozenset())
     except RecursionError:
