@@ -45,6 +45,7 @@ class Tokenizer(_core.Encoder):
         self._vocabulary = spec.vocabulary
         self._special = spec.vocabulary.special_tokens()
         self._decoder_or_none: _core.Decoder | None = None
+        self._strings: dict[int, str] | None = None
 
     # --- loading ------------------------------------------------------------------------------------------------------
 
@@ -79,13 +80,16 @@ class Tokenizer(_core.Encoder):
 
         Args:
             path: the file.
-            pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...) or that of an OpenAI
-                encoding ("cl100k_base", ...). None: the file must be one that OpenAI published.
+            pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...), that of an OpenAI
+                encoding ("cl100k_base", ...), or a regular expression as tiktoken has it. One that is not built in runs
+                through the regex package, at about a microsecond a pretoken. None: the file must be one that OpenAI
+                published.
             special_tokens: text to id. None: those of the encoding, if one is named or recognised; else none.
 
         Raises:
             TokenizerFileError: the file is broken, or does not say which pattern it is for.
             ValueError: no such pattern.
+            ImportError: the pattern needs the regex package (pip install 'fissile[regex]').
         """
         from fissile.formats import tiktoken
 
@@ -100,6 +104,7 @@ class Tokenizer(_core.Encoder):
         Raises:
             TokenizerFileError: ranks are given twice or leave holes.
             ValueError: no such pattern.
+            ImportError: the pattern needs the regex package (pip install 'fissile[regex]').
         """
         from fissile.formats import tiktoken
 
@@ -244,22 +249,45 @@ class Tokenizer(_core.Encoder):
         Raises:
             KeyError: an id is no token's; position and id are named.
         """
+        if self._spec.decode_tokens is not None:
+            return self._decode_in_python(ids, skip_special_tokens)
         return self._decoder.decode(ids, errors, skip_special_tokens=skip_special_tokens)
+
+    def _decode_in_python(self, ids: npt.ArrayLike, skip_special_tokens: bool) -> str:
+        """For decoders that need the tokens' strings; what is not UTF-8 becomes U+FFFD, whatever `errors` says."""
+        self._decoder.decode_bytes(ids)  # raises for what is no id
+        if self._strings is None:
+            strings = {id: token for token, id in self._spec.payload["model"]["vocab"].items()}
+            self._strings = strings | {token.id: token.content for token in self._spec.added_tokens}
+        strings = self._strings
+        skipped = set(self._special.values()) if skip_special_tokens else set()
+        tokens = [strings[id] for id in np.asarray(ids).tolist() if id not in skipped]
+        assert self._spec.decode_tokens is not None
+        return self._spec.decode_tokens(tokens)
 
     def decode_bytes(self, ids: npt.ArrayLike, *, skip_special_tokens: bool = False) -> bytes:
         """Bytes of some ids; arguments and errors as of decode."""
+        if self._spec.decode_tokens is not None:
+            return self._decode_in_python(ids, skip_special_tokens).encode()
         return self._decoder.decode_bytes(ids, skip_special_tokens=skip_special_tokens)
 
     def decode_batch(
         self, batch: Ragged | Iterable[npt.ArrayLike], errors: str = "replace", *, skip_special_tokens: bool = False
     ) -> list[str]:
         """Text of each document of a Ragged, or of each of some sequences of ids."""
-        if isinstance(batch, Ragged):
+        if isinstance(batch, Ragged) and self._spec.decode_tokens is None:
             return self._decoder.decode_batch(batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens)
-        return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in batch]
+        documents = (batch[i] for i in range(len(batch))) if isinstance(batch, Ragged) else batch
+        return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in documents]
 
     def stream_decoder(self, errors: str = "replace", *, skip_special_tokens: bool = False) -> StreamDecoder:
-        """A decoder for ids that arrive one by one; see StreamDecoder."""
+        """A decoder for ids that arrive one by one; see StreamDecoder.
+
+        Raises:
+            ValueError: the file's decoders work on whole texts only.
+        """
+        if self._spec.decode_tokens is not None:
+            raise ValueError(f"the decoders of {self._spec.source} work on whole texts only; decode() runs them")
         return StreamDecoder(self, errors, skip_special_tokens)
 
     # --- the vocabulary -----------------------------------------------------------------------------------------------

@@ -181,13 +181,13 @@ def _built_in(reader: Reader, nodes: list[tuple[Json, str]]) -> str | None:
     return "superbpe" if regexes[0] == SUPERBPE else REGEXES.get(regexes[0])
 
 
-def pre_tokenizer(reader: Reader, node: Any, spaces_replaced: bool, whole_runs: bool) -> tuple[Json, str]:
+def pre_tokenizer(reader: Reader, node: Any, normal: Normalizers, whole_runs: bool) -> tuple[Json, str]:
     """Switches of the core for a file's pre-tokenizers, and the alphabet of its model.
 
     Args:
         reader: for errors.
         node: root["pre_tokenizer"].
-        spaces_replaced: as of Normalizers.
+        normal: the file's normalizers.
         whole_runs: unknown characters of a piece fuse, so that pieces must be those of the file.
 
     Returns:
@@ -195,6 +195,13 @@ def pre_tokenizer(reader: Reader, node: Any, spaces_replaced: bool, whole_runs: 
     """
     nodes = reader.steps(node, "pre_tokenizer", "pretokenizers")
     kinds = [step["type"] for step, _ in nodes]
+    spaces_replaced = normal.spaces_replaced
+    for i, (step, where) in enumerate(nodes):
+        if step["type"] != "Metaspace" or _metaspace_fields(reader, step, where)[1] != "first":
+            continue
+        if i > 0 and (normal.steps or {"Metaspace", "ByteLevel"} & set(kinds[:i])):
+            # Several pieces may come from the text's first character, and each would get the replacement.
+            reader.unsupported(step, where, "of the first piece only, after what puts characters in, is not supported")
     if "ByteLevel" in kinds:
         return _with_bytes(reader, nodes, kinds.index("ByteLevel")), "bytes"
     if spaces_replaced and (not nodes or (kinds == ["Split"] and reader.pattern(*nodes[0]) == ("String", " "))):

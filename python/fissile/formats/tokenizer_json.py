@@ -116,7 +116,7 @@ def _read(reader: Reader, root: Json) -> TokenizerSpec:
     options, alphabet = json_nodes.pre_tokenizer(
         reader,
         root.get("pre_tokenizer"),
-        normalizers.spaces_replaced,
+        normalizers,
         whole_runs=unk is not None and fuse_unk and not has_bytes,
     )
     if "prefix_space" in normalizers.options and (alphabet != "metaspace" or "prefix_space" in options):
