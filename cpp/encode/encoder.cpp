@@ -100,8 +100,8 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
         encode_raw(text, plan, at_start, true, ws, sink);
         return;
     }
-    for (std::size_t position = 0;;) {
-        const SpecialTokens::Match match = specials_.find(text, position, plan.raw);
+    std::size_t position = 0;
+    for (SpecialTokens::Match match = specials_.first(text, plan.raw);; match = specials_.next(text, match, plan.raw)) {
         encode_raw(text.subspan(position, match.begin - position), plan, at_start && position == 0,
                    match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
@@ -114,13 +114,15 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
 template <class Sink>
 void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws,
                          Sink& sink) const {
-    if (steps_.normalize && !text.empty() && steps_.normalize(text, first, ws.normalized, nullptr)) text = ws.normalized;
+    if (steps_.normalize && !text.empty() && steps_.normalize(text, first, ws.normalized, nullptr))
+        text = ws.normalized;
     if (!plan.any_normalized) {
         encode_stretch(text, first, ends_text, ws, sink);
         return;
     }
-    for (std::size_t position = 0;;) {
-        const SpecialTokens::Match match = specials_.find(text, position, plan.normalized);
+    std::size_t position = 0;
+    for (SpecialTokens::Match match = specials_.first(text, plan.normalized);;
+         match = specials_.next(text, match, plan.normalized)) {
         encode_stretch(text.subspan(position, match.begin - position), first && position == 0,
                        ends_text && match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
@@ -225,7 +227,7 @@ void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_s
 
 void Encoder::check_disallowed(Bytes text, const SpecialPlan& plan) const {
     if (!plan.any_disallowed) return;
-    const SpecialTokens::Match match = specials_.find(text, 0, plan.disallowed);
+    const SpecialTokens::Match match = specials_.first(text, plan.disallowed);
     if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
 }
 

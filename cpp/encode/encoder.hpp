@@ -109,8 +109,8 @@ class Encoder {
     void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace,
                       IdArray& sink) const;
 
-    // For token_ranges: throws DisallowedSpecial, and what encode does with a stretch of normalised text without special
-    // tokens, before and after TextSteps::split.
+    // For token_ranges: throws DisallowedSpecial, and what encode does with a stretch of normalised text without
+    // special tokens, before and after TextSteps::split.
     void check_disallowed(Bytes text, const SpecialPlan& plan) const;
     void encode_normalized(Bytes text, bool first, bool ends_text, Workspace& workspace, IdArray& sink) const;
     void encode_rewritten(Bytes span, Workspace& workspace, IdArray& sink) const;

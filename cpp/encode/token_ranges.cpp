@@ -71,7 +71,7 @@ class Aligner {
         do {
             const Char c = decode_char(text_.data() + end, text_.size() - end);
             const bool known = chars_ ? c.code_point != kInvalid && v.char_symbol(c.code_point) != kNoToken
-                                          : v.byte_symbol(text_[end]) != kNoToken;
+                                      : v.byte_symbol(text_[end]) != kNoToken;
             if (known) break;
             end += chars_ ? c.n_bytes : 1;
         } while (v.options().fuse_unk && end < text_.size());
@@ -91,7 +91,9 @@ class Origins {
     // Of the text itself from byte `at` on: each byte stands for itself.
     explicit Origins(std::size_t at) : at_(static_cast<std::int64_t>(at)) {}
 
-    std::int64_t begin(std::size_t i) const { return ranges_.empty() ? at_ + static_cast<std::int64_t>(i) : ranges_[i].first; }
+    std::int64_t begin(std::size_t i) const {
+        return ranges_.empty() ? at_ + static_cast<std::int64_t>(i) : ranges_[i].first;
+    }
     std::int64_t end(std::size_t i) const {
         return ranges_.empty() ? at_ + static_cast<std::int64_t>(i) + 1 : ranges_[i].second;
     }
@@ -137,12 +139,14 @@ class Walk {
         : encoder_(encoder), plan_(plan), ranges_(ranges) {}
 
     void text(Bytes text) {
-        for (std::size_t position = 0;;) {
-            const SpecialTokens::Match match = encoder_.special_tokens().find(text, position, plan_.raw);
+        const SpecialTokens& specials = encoder_.special_tokens();
+        std::size_t position = 0;
+        for (SpecialTokens::Match match = specials.first(text, plan_.raw);;
+             match = specials.next(text, match, plan_.raw)) {
             const bool last = match.token == SpecialTokens::npos;
             raw(text.subspan(position, match.begin - position), position, position == 0, last);
             if (last) return;
-            add(encoder_.special_tokens().tokens()[match.token].id, static_cast<std::int64_t>(match.begin),
+            add(specials.tokens()[match.token].id, static_cast<std::int64_t>(match.begin),
                 static_cast<std::int64_t>(match.end));
             position = match.end;
         }
@@ -164,14 +168,15 @@ class Walk {
             origins = origins.after(text, sources);
             text = normalized;
         }
-        for (std::size_t position = 0;;) {
-            const SpecialTokens::Match match = encoder_.special_tokens().find(text, position, plan_.normalized);
+        const SpecialTokens& specials = encoder_.special_tokens();
+        std::size_t position = 0;
+        for (SpecialTokens::Match match = specials.first(text, plan_.normalized);;
+             match = specials.next(text, match, plan_.normalized)) {
             const bool last = match.token == SpecialTokens::npos;
             stretch(text.subspan(position, match.begin - position), origins.part(position, match.begin),
                     first && position == 0, ends_text && last);
             if (last) return;
-            add(encoder_.special_tokens().tokens()[match.token].id, origins.begin(match.begin),
-                origins.end(match.end - 1));
+            add(specials.tokens()[match.token].id, origins.begin(match.begin), origins.end(match.end - 1));
             position = match.end;
         }
     }
@@ -207,8 +212,8 @@ class Walk {
                 add(ids.data()[i], origins.begin(begin), origins.end(end - 1));
             } else {
                 // A token of no text, such as that of a space put in front: an empty range where it stands.
-                const std::int64_t at = begin < text.size()     ? origins.begin(begin)
-                                        : begin > 0             ? origins.end(begin - 1)
+                const std::int64_t at = begin < text.size()    ? origins.begin(begin)
+                                        : begin > 0            ? origins.end(begin - 1)
                                         : ranges_.ends.empty() ? 0
                                                                : ranges_.ends.back();
                 add(ids.data()[i], at, at);

@@ -86,7 +86,8 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
         } else if (model.metaspace && token.text.find(' ') != std::string_view::npos) {
             builder.add_opaque_token(token.id, as_bytes(token.text));  // U+2581 stands where text had a space
         } else if (model.alphabet == Alphabet::kChars) {
-            builder.add_model_token(token.id, as_bytes(model.metaspace ? with_spaces(token.text) : std::string(token.text)));
+            builder.add_model_token(token.id,
+                                    as_bytes(model.metaspace ? with_spaces(token.text) : std::string(token.text)));
         } else if (bytes_of_alphabet(token.text, bytes)) {
             builder.add_model_token(token.id, bytes);
         } else {

@@ -186,14 +186,13 @@ def random_tree(rng: random.Random) -> Json:
         splits.insert(rng.randint(max(0, len(splits) - 1), len(splits)), rng.choice(BYTE_LEVELS))
     elif rng.random() < 0.5:
         splits.insert(rng.randint(0, len(splits)), rng.choice(METASPACES))
-    added = [
-        {
-            "id": len(json.loads(model(kind))["vocab"]) + i,  # `tokenizers` numbers them anew
-            "content": content,
-            **{flag: rng.random() < 0.3 for flag in ("special", "lstrip", "rstrip", "single_word", "normalized")},
-        }
-        for i, content in enumerate(rng.sample(["<s>", "<A B>", "Word", "naïve", "12", "\u2581x", "…"], rng.choice([0, 0, 1, 3])))
-    ]
+    vocab = json.loads(model(kind))["vocab"]
+    added = []
+    for content in rng.sample(["<s>", "<A B>", "Word", "naïve", "12", "\u2581x", "…"], rng.choice([0, 0, 1, 3])):
+        # `tokenizers` gives ids of its own to those that the model does not have.
+        id = vocab.get(content, len(vocab) + sum(token["content"] not in vocab for token in added))
+        flags = {flag: rng.random() < 0.3 for flag in ("special", "lstrip", "rstrip", "single_word", "normalized")}
+        added.append({"id": id, "content": content, **flags})
     return tree(
         kind,
         sequence("normalizers", normalizers) if normalizers else None,
