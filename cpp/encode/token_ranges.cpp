@@ -176,7 +176,8 @@ class Walk {
             stretch(text.subspan(position, match.begin - position), origins.part(position, match.begin),
                     first && position == 0, ends_text && last);
             if (last) return;
-            add(specials.tokens()[match.token].id, origins.begin(match.begin), origins.end(match.end - 1));
+            add(specials.tokens()[match.token].id, origins.begin(std::min(match.begin, match.end - 1)),
+                origins.end(match.end - 1));
             position = match.end;
         }
     }
