@@ -18,6 +18,7 @@
 #include "encode/encoder.hpp"
 #include "encode/token_ranges.hpp"
 #include "text/char_offsets.hpp"
+#include "text/charsmap.hpp"
 #include "text/nfc_check.hpp"
 
 namespace fissile::bindings {
@@ -47,7 +48,7 @@ struct PyEncoder {
 
 std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& pattern, bool nfc,
                                         const std::string& prefix_space, bool prefix_first_segment_only,
-                                        bool split_spaces, const std::optional<py::function>& normalize,
+                                        bool split_spaces, const py::object& normalize,
                                         const std::optional<py::function>& split,
                                         const std::vector<std::tuple<py::bytes, TokenId, std::uint32_t>>& added_tokens,
                                         bool allow_special_by_default, std::vector<TokenId> before,
@@ -72,7 +73,15 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
     std::vector<AddedToken> added;
     for (const auto& [content, id, flags] : added_tokens) added.push_back({std::string(content), id, flags});
     TextSteps steps;
-    if (normalize) steps.normalize = python_normalize(*normalize);
+    if (py::isinstance<SentencePieceNormalizer>(normalize)) {
+        steps.normalize = [native = py::cast<std::shared_ptr<SentencePieceNormalizer>>(normalize)](
+                              Bytes text, bool&, std::vector<std::uint8_t>& normalized, TextSteps::Sources* sources) {
+            native->normalize(text, normalized, sources);
+            return true;
+        };
+    } else if (!normalize.is_none()) {
+        steps.normalize = python_normalize(py::cast<py::function>(normalize));
+    }
     if (nfc) {
         // The given one knows where characters come from; for the text alone there is a faster way.
         steps.normalize = [given = steps.normalize](Bytes text, bool& first, std::vector<std::uint8_t>& normalized,
@@ -82,7 +91,7 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
         };
     }
     if (split) steps.split = python_split(*split);
-    steps.divisible = (nfc || !normalize) && !split;
+    steps.divisible = (nfc || normalize.is_none()) && !split;
     const py::gil_scoped_release release;
     return std::make_unique<PyEncoder>(std::move(vocabulary), options, std::move(added), std::move(steps),
                                        allow_special_by_default, std::move(before), std::move(after));

@@ -19,6 +19,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
             PyErr_SetString(PyExc_ValueError, error.what());
         }
     });
+    fissile::bindings::bind_text(m);
     fissile::bindings::bind_vocab(m);
     fissile::bindings::bind_encode(m);
     fissile::bindings::bind_decode(m);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace fissile {
 
 namespace {
@@ -140,6 +139,10 @@ void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& 
     if (text.empty() && !lone_prefix) return;
     if (steps_.split) {
         steps_.split(text, first, ws.rewritten, ws.rewritten_ends, nullptr);
+        if (!options_.cut_by_vocabulary && options_.pattern == Pattern::kNone) {
+            encode_found(ws.rewritten, ws.rewritten_ends.data(), ws.rewritten_ends.size(), ws, sink);
+            return;
+        }
         std::size_t begin = 0;
         for (const std::int64_t end : ws.rewritten_ends) {
             encode_plain(Bytes(ws.rewritten).subspan(begin, static_cast<std::size_t>(end) - begin), ws, sink);
@@ -210,6 +213,11 @@ void Encoder::look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Wo
 
 void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws,
                            IdArray& sink) const {
+    encode_found(text, ends, n_spans, ws, sink);
+}
+
+template <class Sink>
+void Encoder::encode_found(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws, Sink& sink) const {
     if (text.size() > kMaxStretch) throw Error("text has " + std::to_string(text.size()) + " bytes; 2 GiB is the most");
     std::size_t begin = 0;
     for (std::size_t i = 0; i < n_spans;) {
@@ -220,6 +228,7 @@ void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_s
             ws.span_ends[n++] = static_cast<std::uint32_t>(end);
         }
         if (n == 0) return;
+        if (ws.interrupt != nullptr) ws.interrupt->check();
         spans_.encode_spans(text, begin, ws.span_ends, n, ws.spans, sink);
         begin = ws.span_ends[n - 1];
     }

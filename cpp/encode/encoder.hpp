@@ -130,6 +130,8 @@ class Encoder {
     template <class Sink>
     void encode_stretch(Bytes text, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
     template <class Sink>
+    void encode_found(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+    template <class Sink>
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;

@@ -37,6 +37,8 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
       max_lane_bytes_(MergeLane<64>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
       long_pieces_(n_long_tokens(*vocabulary_), max_cache_bytes / 4) {
+    // Lanes know nothing of equal ranks, and pieces that come apart again are seen to where merge_piece ends.
+    if (vocabulary_->tied_orders() != nullptr || vocabulary_->has_unused()) max_lane_bytes_ = 0;
     seed_tables();
 }
 
@@ -45,7 +47,9 @@ void SpanEncoder::seed_tables() {
     const Vocabulary& v = *vocabulary_;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const Bytes token = v.token_bytes(id);
-        if (token.empty() || !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id))) continue;
+        if (token.empty() || v.is_unused(id) ||
+            !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id)))
+            continue;
         if (token.size() <= kMaxInlinePiece) {
             table_.insert(piece_key(token.data(), token.size()), &id, 1);
         } else {
@@ -433,7 +437,8 @@ void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
         return;
     }
     find_symbols(piece, ws.symbols);
-    merge_queue(v.pairs(), v.results(), ws.symbols, ws.queue);
+    merge_queue(v.pairs(), v.results(), ws.symbols, ws.queue, 1, v.tied_orders());
+    if (v.has_unused()) v.replace_unused(ws.symbols);
 }
 
 }  // namespace fissile

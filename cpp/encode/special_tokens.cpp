@@ -67,7 +67,7 @@ SpecialTokens::SpecialTokens(std::vector<AddedToken> tokens) : tokens_(std::move
 
 std::size_t SpecialTokens::next_candidate(Bytes text, std::size_t from) const {
     const std::size_t n = text.size();
-    if (from >= n) return n;
+    if (from >= n || first_bytes_.empty()) return n;
     if (first_bytes_.size() == 1) {
         const void* found = std::memchr(text.data() + from, first_bytes_[0], n - from);
         return found == nullptr ? n : static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - text.data());

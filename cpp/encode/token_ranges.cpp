@@ -92,10 +92,10 @@ class Origins {
     explicit Origins(std::size_t at) : at_(static_cast<std::int64_t>(at)) {}
 
     std::int64_t begin(std::size_t i) const {
-        return ranges_.empty() ? at_ + static_cast<std::int64_t>(i) : ranges_[i].first;
+        return are_bytes_ ? at_ + static_cast<std::int64_t>(i) : ranges_[i].first;
     }
     std::int64_t end(std::size_t i) const {
-        return ranges_.empty() ? at_ + static_cast<std::int64_t>(i) + 1 : ranges_[i].second;
+        return are_bytes_ ? at_ + static_cast<std::int64_t>(i) + 1 : ranges_[i].second;
     }
 
     // These are of `text`: those of something that a step made of its characters, of which `sources` holds one a byte.
@@ -107,6 +107,7 @@ class Origins {
             i = next;
         }
         Origins made(0);
+        made.are_bytes_ = false;
         for (const std::int64_t source : sources) {
             if (source < 0 || static_cast<std::size_t>(source) >= characters.size()) {
                 throw Error("a step took its text from character " + std::to_string(source) + " of " +
@@ -120,7 +121,8 @@ class Origins {
     // Those of the part that begins at byte `from` and ends at `to`.
     Origins part(std::size_t from, std::size_t to) const {
         Origins cut(static_cast<std::size_t>(at_) + from);
-        if (!ranges_.empty()) {
+        cut.are_bytes_ = are_bytes_;
+        if (!are_bytes_) {
             cut.ranges_.assign(ranges_.begin() + static_cast<std::ptrdiff_t>(from),
                                ranges_.begin() + static_cast<std::ptrdiff_t>(to));
         }
@@ -129,7 +131,8 @@ class Origins {
 
    private:
     std::int64_t at_;
-    std::vector<std::pair<std::int64_t, std::int64_t>> ranges_;  // empty: bytes of the text
+    bool are_bytes_ = true;  // each byte stands for itself
+    std::vector<std::pair<std::int64_t, std::int64_t>> ranges_;
 };
 
 // The way of a text through steps that rewrite it, as Encoder::encode takes it, with the origin of every byte.

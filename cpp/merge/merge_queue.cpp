@@ -15,7 +15,7 @@ bool later(const Candidate& a, const Candidate& b) { return a.order > b.order; }
 }  // namespace
 
 void merge_queue(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeQueueScratch& scratch,
-                 std::size_t stop_at) {
+                 std::size_t stop_at, const std::uint32_t* orders) {
     const auto n = static_cast<std::uint32_t>(ids.size());
     if (n < 2) return;
     std::size_t n_left = n;
@@ -30,8 +30,9 @@ void merge_queue(const PairRanks& pairs, const TokenId* results, std::vector<Tok
     const auto candidate_at = [&](std::uint32_t i, Candidate& c) {
         const std::uint32_t j = following[i];
         const std::uint32_t rank = pairs.find(ids[i], ids[j]);
-        c = {std::uint64_t{rank} << 32 | i, ids[i], ids[j]};
-        return rank != kNoRank;
+        if (rank == kNoRank) return false;
+        c = {std::uint64_t{orders == nullptr ? rank : orders[rank]} << 32 | i, ids[i], ids[j]};
+        return true;
     };
     Candidate c;
     for (std::uint32_t i = 0; i + 1 < n; ++i) {
@@ -46,7 +47,7 @@ void merge_queue(const PairRanks& pairs, const TokenId* results, std::vector<Tok
         // Symbols that were merged away hold kNoToken, so a stale candidate never matches.
         const std::uint32_t j = following[i];
         if (ids[i] != top.left || j == kEnd || ids[j] != top.right) continue;
-        ids[i] = results[top.order >> 32];
+        ids[i] = results[orders == nullptr ? top.order >> 32 : pairs.find(top.left, top.right)];
         --n_left;
         ids[j] = kNoToken;
         following[i] = following[j];

@@ -113,9 +113,9 @@ void SentencePieceNormalizer::normalize(Bytes text, std::vector<std::uint8_t>& n
     if (sources != nullptr) sources->clear();
     std::int64_t n_characters = 0;  // of the text, up to here
     std::size_t at = 0;
-    const auto put = [&](char byte) {
+    const auto put = [&](char byte, std::int64_t character) {
         normalized.push_back(static_cast<std::uint8_t>(byte));
-        if (sources != nullptr) sources->push_back(n_characters);
+        if (sources != nullptr) sources->push_back(character);
     };
     const auto pass = [&](std::size_t n_bytes) {
         const std::size_t end = at + n_bytes;
@@ -131,17 +131,25 @@ void SentencePieceNormalizer::normalize(Bytes text, std::vector<std::uint8_t>& n
         pass(match.n_bytes);
     }
     if (at == text.size()) return;
-    if (options_.add_dummy_prefix && !options_.whitespace_as_suffix) put(' ');
+    if (options_.add_dummy_prefix && !options_.whitespace_as_suffix) put(' ', n_characters);
     bool after_space = options_.remove_extra_whitespaces;
     while (at < text.size()) {
         const CharsMap::Match match = prefix(text.subspan(at));
         std::string_view with = match.replacement;
-        while (after_space && !with.empty() && with[0] == ' ') with.remove_prefix(1);
+        // What stays as it is keeps its characters apart; what is replaced stands for the first of them.
+        const bool stays = with == as_chars(text.subspan(at, match.n_bytes));
+        std::int64_t character = n_characters;
+        while (after_space && !with.empty() && with[0] == ' ') {
+            with.remove_prefix(1);
+            character += stays;
+        }
         if (!with.empty()) {
             for (std::size_t i = 0; i < with.size();) {
                 const bool metaspace = with.substr(i, kMetaspace.size()) == kMetaspace;
-                put(metaspace ? ' ' : with[i]);
+                put(metaspace ? ' ' : with[i], character);
                 i += metaspace ? kMetaspace.size() : 1;
+                const bool ends = i == with.size() || (static_cast<std::uint8_t>(with[i]) & 0xc0) != 0x80;
+                if (stays && ends && i < with.size()) ++character;
             }
             after_space = options_.remove_extra_whitespaces && with.back() == ' ';
         }
@@ -152,8 +160,7 @@ void SentencePieceNormalizer::normalize(Bytes text, std::vector<std::uint8_t>& n
         if (sources != nullptr) sources->pop_back();
     }
     if (options_.add_dummy_prefix && options_.whitespace_as_suffix) {
-        n_characters = std::max<std::int64_t>(n_characters - 1, 0);
-        put(' ');
+        put(' ', std::max<std::int64_t>(n_characters - 1, 0));
     }
 }
 

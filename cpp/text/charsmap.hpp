@@ -51,8 +51,8 @@ class SentencePieceNormalizer {
     // `protected_pieces` are left as they are: user-defined pieces, spelt as in the model.
     SentencePieceNormalizer(CharsMap map, std::vector<std::string> protected_pieces, SentencePieceOptions options);
 
-    // Bytes that are not UTF-8 stay as they are. `sources`, if not nullptr, gets for each byte the character of the text
-    // that it stands for.
+    // Bytes that are not UTF-8 stay as they are. `sources`, if not nullptr, gets for each byte the character of the
+    // text that it stands for.
     void normalize(Bytes text, std::vector<std::uint8_t>& normalized, std::vector<std::int64_t>* sources) const;
 
    private:

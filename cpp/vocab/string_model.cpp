@@ -128,6 +128,7 @@ std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pie
     if (unk_id >= 0) options.unk = static_cast<TokenId>(unk_id);
     VocabularyBuilder builder(source, options);
     std::vector<TokenId> mergeable;
+    std::vector<TokenId> unused;
     std::vector<float> scores;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         const auto id = static_cast<TokenId>(i);
@@ -135,6 +136,9 @@ std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pie
         const std::string place = source + ": piece " + std::to_string(i) + " '" + piece.text + "' ";
         const std::string spaced = with_spaces(piece.text);
         switch (piece.type) {
+            case kUnused:
+                unused.push_back(id);
+                [[fallthrough]];
             case kNormal:
                 if (std::isnan(piece.score)) throw FileError(place + "has no number for a score");
                 builder.add_model_token(id, as_bytes(spaced));
@@ -154,14 +158,12 @@ std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pie
                 builder.add_fallback_token(id, static_cast<std::uint8_t>(byte));
                 break;
             }
-            case kUnused:
-                throw FileError(place + "is of type UNUSED, which is not supported");
             default:
                 throw FileError(place + "is of type " + std::to_string(piece.type) + ", expected 1 to 6");
         }
     }
     if (unk_id >= static_cast<std::int64_t>(pieces.size())) throw FileError(source + ": unk_id is not a piece");
-    return builder.finish_scores(mergeable, scores);
+    return builder.finish_scores(mergeable, scores, unused);
 }
 
 }  // namespace fissile

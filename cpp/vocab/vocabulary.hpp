@@ -51,6 +51,8 @@ class Vocabulary {
     std::size_t n_vocab() const { return token_begin_.size() - 1; }
     bool has_token(TokenId id) const { return id < kinds_.size() && kinds_[id] != Kind::kUnused; }
     bool is_special(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kSpecial; }
+    // A token <0xNN>.
+    bool is_fallback(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kFallback; }
     // A token that merging is meant to make.
     bool is_model(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kModel; }
     // What the token decodes to; empty for ids that are not used.
@@ -66,6 +68,14 @@ class Vocabulary {
     const PairRanks& pairs() const { return pairs_; }
     // The id that the merge of each rank makes.
     const TokenId* results() const { return results_.data(); }
+    // Where several ranks merge in order of place: the smaller number of each rank that merges first. nullptr: each rank
+    // has an order of its own.
+    const std::uint32_t* tied_orders() const { return tied_orders_.empty() ? nullptr : tied_orders_.data(); }
+    // Whether merging makes tokens that text never becomes, but stand for others.
+    bool has_unused() const { return !unused_.empty(); }
+    bool is_unused(TokenId id) const { return unused_.contains(id); }
+    // Puts what unused tokens stand for in their place.
+    void replace_unused(std::vector<TokenId>& ids) const;
     // Bytes alphabet: the symbol of a byte (kNoToken: none), and the rank of merging two neighbouring bytes.
     TokenId byte_symbol(std::uint8_t byte) const { return byte_symbols_[byte]; }
     std::uint32_t byte_pair_rank(std::uint8_t left, std::uint8_t right) const {
@@ -99,6 +109,8 @@ class Vocabulary {
     ModelOptions options_;
     PairRanks pairs_;
     std::vector<TokenId> results_;
+    std::vector<std::uint32_t> tied_orders_;
+    std::unordered_map<TokenId, std::vector<TokenId>> unused_;
     std::vector<std::uint32_t> byte_pair_ranks_;  // 65,536 for the bytes alphabet
     std::array<TokenId, 256> byte_symbols_{};
     std::array<TokenId, 256> fallback_symbols_{};
@@ -129,9 +141,10 @@ class VocabularyBuilder {
     // Each finishes the builder. An id below the model's largest that nothing was added for is an error.
     std::shared_ptr<const Vocabulary> finish_ranks();
     std::shared_ptr<const Vocabulary> finish_merges(std::vector<Merge> merges);
-    // scores[i] belongs to the i-th mergeable piece named; higher merges first.
-    std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces,
-                                                    const std::vector<float>& scores);
+    // scores[i] belongs to the i-th mergeable piece named; higher merges first, and of equal ones the leftmost. `unused`
+    // are pieces that merge, and come apart again if they are left over.
+    std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces, const std::vector<float>& scores,
+                                                    const std::vector<TokenId>& unused);
 
    private:
     struct Entry {
@@ -155,6 +168,7 @@ class VocabularyBuilder {
     template <unsigned kWidth>
     bool merge_to_two(MergeLane<kWidth>& lane);
     void check_order();
+    void note_unused(const std::vector<TokenId>& unused);
 
     std::string source_;
     std::vector<std::uint8_t> data_;

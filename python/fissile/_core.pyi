@@ -11,6 +11,23 @@ Special = Literal["all"] | Iterable[str] | None
 
 class TokenizerFileError(ValueError): ...
 
+class CharsMap:
+    def __init__(self, table: bytes, source: str) -> None: ...
+    def shortest(self, text: bytes) -> bytes | None: ...
+
+class SentencePieceNormalizer:
+    def __init__(
+        self,
+        table: bytes,
+        protected_pieces: Sequence[bytes],
+        *,
+        add_dummy_prefix: bool,
+        remove_extra_whitespaces: bool,
+        whitespace_as_suffix: bool,
+        source: str,
+    ) -> None: ...
+    def __call__(self, text: bytes) -> bytes: ...
+
 class Vocabulary:
     @staticmethod
     def from_ranks(ranks: dict[bytes, int], special_tokens: dict[str, int], source: str) -> Vocabulary: ...
@@ -58,7 +75,9 @@ class Encoder:
         prefix_space: str = "never",
         prefix_first_segment_only: bool = False,
         split_spaces: bool = False,
-        normalize: Callable[[bytes, bool], tuple[bytes, bool, npt.NDArray[np.int64] | None]] | None = None,
+        normalize: SentencePieceNormalizer
+        | Callable[[bytes, bool], tuple[bytes, bool, npt.NDArray[np.int64] | None]]
+        | None = None,
         split: Callable[[bytes, bool, bool], tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]
         | None = None,
         added_tokens: Sequence[tuple[bytes, int, int]],
@@ -122,7 +141,7 @@ class Encoder:
     def _cache_bytes(self) -> int: ...
 
 class Decoder:
-    def __init__(self, vocabulary: Vocabulary, *, leading_space: str = "keep") -> None: ...
+    def __init__(self, vocabulary: Vocabulary, *, leading_space: str = "keep", texts: dict[int, bytes] = {}) -> None: ...
     def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str: ...
     def decode_bytes(self, ids: npt.ArrayLike, *, skip_special_tokens: bool = False) -> bytes: ...
     def decode_batch(

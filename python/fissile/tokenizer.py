@@ -235,7 +235,9 @@ class Tokenizer(_core.Encoder):
     @property
     def _decoder(self) -> _core.Decoder:
         if self._decoder_or_none is None:
-            self._decoder_or_none = _core.Decoder(self._vocabulary, leading_space=self._spec.leading_space)
+            self._decoder_or_none = _core.Decoder(
+                self._vocabulary, leading_space=self._spec.leading_space, texts=self._spec.token_texts
+            )
         return self._decoder_or_none
 
     def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str:
@@ -436,7 +438,8 @@ class StreamDecoder:
         self._skip = skip_special_tokens
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors)
         self._first = tokenizer._decoder  # drops what decoding drops in front of a text
-        self._later = _core.Decoder(tokenizer._vocabulary)
+        self._later = _core.Decoder(tokenizer._vocabulary, texts=tokenizer._spec.token_texts)
+        self._drops_many = tokenizer._spec.leading_space == "drop_in_empty_text"
         self._begun = False
 
     def push(self, ids: int | npt.ArrayLike) -> str:
@@ -444,7 +447,9 @@ class StreamDecoder:
         some: npt.ArrayLike = [int(ids)] if isinstance(ids, (int, np.integer)) else ids
         decoder = self._later if self._begun else self._first
         data = decoder.decode_bytes(some, skip_special_tokens=self._skip)
-        self._begun = self._begun or bool(self._later.decode_bytes(some, skip_special_tokens=self._skip))
+        if not self._begun:
+            seen = data if self._drops_many else self._later.decode_bytes(some, skip_special_tokens=self._skip)
+            self._begun = bool(seen)
         return self._utf8.decode(data)
 
     def finish(self) -> str:

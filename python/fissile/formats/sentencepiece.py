@@ -1,7 +1,8 @@
 """SentencePiece models (.model) of type BPE.
 
 The file is a protocol buffer (sentencepiece_model.proto); the few fields that matter are read straight from its wire
-format. What a model asks for and the core does not do is named in a TokenizerFileError.
+format. Text is normalised by the core (cpp/text/charsmap.cpp). What a model asks for that the core does not do is named in
+a TokenizerFileError.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fissile._core import Vocabulary
+from fissile._core import SentencePieceNormalizer, Vocabulary
 from fissile.errors import TokenizerFileError
-from fissile.formats.spec import AddedToken, TokenizerSpec
+from fissile.formats.spec import FLAG_NORMALIZED, AddedToken, TokenizerSpec
 
 __all__ = ["from_model", "looks_like"]
 
@@ -78,6 +79,13 @@ def _message(data: bytes, source: str) -> dict[int, Any]:
     return dict(_fields(data))
 
 
+def _bytes(message: dict[int, Any], number: int, name: str) -> bytes:
+    value = message.get(number, b"")
+    if not isinstance(value, bytes):
+        raise _Broken(f"has no string in {name}")
+    return value
+
+
 def from_model(data: bytes, source: str) -> TokenizerSpec:
     """A .model file as a tokenizer.
 
@@ -101,6 +109,7 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
     types: list[int] = []
     trainer: dict[int, Any] = {}
     normalizer: dict[int, Any] = {}
+    denormalizer: dict[int, Any] = {}
     for number, value in _fields(data):
         if number == 1:
             piece = _message(value, "a piece")
@@ -115,28 +124,17 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
             trainer = _message(value, "trainer_spec")
         elif number == 3:
             normalizer = _message(value, "normalizer_spec")
+        elif number == 5:
+            denormalizer = _message(value, "denormalizer_spec")
     if not pieces:
         refuse("no pieces, expected a SentencePiece model")
     model_type = trainer.get(3, 1)
     if model_type != 2:
         refuse(f"a model of type {_MODEL_TYPES.get(model_type, model_type)}, expected BPE")
-    if normalizer.get(2):
-        refuse(
-            f"normalizer {normalizer.get(1, b'').decode('utf-8', 'replace')!r} with a table of characters is not supported, only identity"
-        )
-    if normalizer.get(4, 1):
-        refuse("normalizer_spec.remove_extra_whitespaces is not supported")
     if not normalizer.get(5, 1):
         refuse("normalizer_spec.escape_whitespaces = false is not supported")
-    if trainer.get(24, 0):
-        refuse("trainer_spec.treat_whitespace_as_suffix is not supported")
-    dummy_prefix = bool(normalizer.get(3, 1))
-    user_defined = [
-        (text.decode(), id) for id, (text, kind) in enumerate(zip(pieces, types, strict=True)) if kind == _USER_DEFINED
-    ]
-    for text, _ in user_defined:
-        if _METASPACE in text:
-            refuse(f"the user-defined piece {text!r} holds a space, which is not supported")
+    if denormalizer.get(2):
+        refuse("denormalizer_spec with a table of characters is not supported")
     unknown = [id for id, kind in enumerate(types) if kind == _UNKNOWN]
     if len(unknown) != 1:
         refuse(f"{len(unknown)} pieces of type UNKNOWN, expected one")
@@ -148,23 +146,46 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
         unk_id=unknown[0],
         source=source,
     )
+    dummy_prefix = bool(normalizer.get(3, 1))
+    remove_extra = bool(normalizer.get(4, 1))
+    user_defined = [
+        (text.decode(), id) for id, (text, kind) in enumerate(zip(pieces, types, strict=True)) if kind == _USER_DEFINED
+    ]
     bos = next(
         (id for id, (text, kind) in enumerate(zip(pieces, types, strict=True)) if text == b"<s>" and kind == _CONTROL),
         None,
     )
-    encoder: dict[str, Any] = {
-        "pattern": "metaspace",
-        "prefix_space": "always" if dummy_prefix else "never",
-        "prefix_first_segment_only": True,
-        "template_before": [] if bos is None else [bos],
-    }
+    encoder: dict[str, Any] = {"pattern": "metaspace", "template_before": [] if bos is None else [bos]}
+    as_suffix = bool(trainer.get(24, 0))
+    table = _bytes(normalizer, 2, "normalizer_spec.precompiled_charsmap")
+    if not table and not remove_extra and not as_suffix and not any(_METASPACE in text for text, _ in user_defined):
+        encoder |= {"prefix_space": "always" if dummy_prefix else "never", "prefix_first_segment_only": True}
+        flags = 0
+    else:
+        encoder["normalize"] = SentencePieceNormalizer(
+            table,
+            [text.encode() for text, _ in user_defined],
+            add_dummy_prefix=dummy_prefix,
+            remove_extra_whitespaces=remove_extra,
+            whitespace_as_suffix=as_suffix,
+            source=source,
+        )
+        flags = FLAG_NORMALIZED
+    leading_space = "drop_in_empty_text" if remove_extra else "drop_in_first_piece" if dummy_prefix else "keep"
+    token_texts = {id: b"" for id, kind in enumerate(types) if kind == _CONTROL}
+    token_texts[unknown[0]] = _bytes(trainer, 44, "trainer_spec.unk_surface") if 44 in trainer else " \u2047 ".encode()
     return TokenizerSpec(
         kind="sentencepiece",
         source=source,
         vocabulary=vocabulary,
         pattern="metaspace",
         encoder=encoder,
-        added_tokens=[AddedToken(text, id, 0) for text, id in user_defined],
-        leading_space="drop_one" if dummy_prefix else "keep",
+        # The core takes U+2581 for a space, and the normalizer leaves spaces only. SentencePiece never finds a piece that is
+        # spelt with a space itself: normalised text has none.
+        added_tokens=[
+            AddedToken(text, id, flags, text.replace(_METASPACE, " ")) for text, id in user_defined if " " not in text
+        ],
+        leading_space=leading_space,
+        token_texts=token_texts,
         payload=data,
     )

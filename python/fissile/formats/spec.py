@@ -50,7 +50,8 @@ class TokenizerSpec:
         encoder: keyword arguments of _core.Encoder (pattern, nfc, prefix_space, ...).
         added_tokens: in order of id.
         decode_tokens: the text of some tokens' strings, where the core does not decode as the file asks; see decoders.py.
-        leading_space: what decoding does with a space in front: "keep", "drop_one" or "drop_in_first_token".
+        leading_space: what decoding does with a space in front; see LeadingSpace in cpp/encode/decoder.hpp.
+        token_texts: what some ids decode to, in place of their tokens' bytes.
         payload: what was read, enough to write the file again: a dict of JSON, or the pattern and special tokens.
     """
 
@@ -61,5 +62,6 @@ class TokenizerSpec:
     encoder: dict[str, Any]
     added_tokens: list[AddedToken]
     leading_space: str = "keep"
+    token_texts: dict[int, bytes] = field(default_factory=dict)
     decode_tokens: Callable[[list[str]], str] | None = None
     payload: Any = field(default=None, repr=False)
