@@ -51,6 +51,8 @@ class Vocabulary {
     std::size_t n_vocab() const { return token_begin_.size() - 1; }
     bool has_token(TokenId id) const { return id < kinds_.size() && kinds_[id] != Kind::kUnused; }
     bool is_special(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kSpecial; }
+    // A token found in text beside the model, and not special.
+    bool is_added(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kAdded; }
     // A token <0xNN>.
     bool is_fallback(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kFallback; }
     // A token that merging is meant to make.
@@ -68,8 +70,9 @@ class Vocabulary {
     const PairRanks& pairs() const { return pairs_; }
     // The id that the merge of each rank makes.
     const TokenId* results() const { return results_.data(); }
-    // Where several ranks merge in order of place: the smaller number of each rank that merges first. nullptr: each rank
-    // has an order of its own.
+    std::size_t n_results() const { return results_.size(); }
+    // Where several ranks merge in order of place: the smaller number of each rank that merges first. nullptr: each
+    // rank has an order of its own.
     const std::uint32_t* tied_orders() const { return tied_orders_.empty() ? nullptr : tied_orders_.data(); }
     // Whether merging makes tokens that text never becomes, but stand for others.
     bool has_unused() const { return !unused_.empty(); }
@@ -141,9 +144,10 @@ class VocabularyBuilder {
     // Each finishes the builder. An id below the model's largest that nothing was added for is an error.
     std::shared_ptr<const Vocabulary> finish_ranks();
     std::shared_ptr<const Vocabulary> finish_merges(std::vector<Merge> merges);
-    // scores[i] belongs to the i-th mergeable piece named; higher merges first, and of equal ones the leftmost. `unused`
-    // are pieces that merge, and come apart again if they are left over.
-    std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces, const std::vector<float>& scores,
+    // scores[i] belongs to the i-th mergeable piece named; higher merges first, and of equal ones the leftmost.
+    // `unused` are pieces that merge, and come apart again if they are left over.
+    std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces,
+                                                    const std::vector<float>& scores,
                                                     const std::vector<TokenId>& unused);
 
    private:

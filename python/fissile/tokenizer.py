@@ -53,15 +53,18 @@ class Tokenizer(_core.Encoder):
     def from_file(path: PathLike) -> Tokenizer:
         """A tokenizer from a file, told by its content.
 
-        A tokenizer.json, a SentencePiece model of type BPE, or a .tiktoken rank file that OpenAI published.
+        A tokenizer.json, a SentencePiece model of type BPE, a .tiktoken rank file that OpenAI published, or what save wrote
+        in Fissile's own form.
 
         Raises:
             TokenizerFileError: the file is none of these, or broken; the message says where.
             OSError: the file cannot be read.
         """
-        from fissile.formats import sentencepiece, tiktoken, tokenizer_json
+        from fissile.formats import own, sentencepiece, tiktoken, tokenizer_json
 
         data = Path(path).read_bytes()
+        if own.looks_like(data):
+            return Tokenizer(own.from_bytes(data, str(path)))
         if tokenizer_json.looks_like(data):
             return Tokenizer(tokenizer_json.from_json(data, str(path)))
         if tiktoken.looks_like(data):
@@ -191,7 +194,7 @@ class Tokenizer(_core.Encoder):
             threads: as of encode_batch, like the other arguments.
 
         Raises:
-            TokenizerFileError: a file cannot be read; it is named.
+            OSError: a file is missing (FileNotFoundError), a directory, or cannot be read; it is named.
         """
         self._check_dtype(dtype)
         names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
@@ -259,7 +262,7 @@ class Tokenizer(_core.Encoder):
         """For decoders that need the tokens' strings; what is not UTF-8 becomes U+FFFD, whatever `errors` says."""
         self._decoder.decode_bytes(ids)  # raises for what is no id
         if self._strings is None:
-            strings = {id: token for token, id in self._spec.payload["model"]["vocab"].items()}
+            strings = {id: token for token, id in self._spec.payload()["model"]["vocab"].items()}
             self._strings = strings | {token.id: token.content for token in self._spec.added_tokens}
         strings = self._strings
         skipped = set(self._special.values()) if skip_special_tokens else set()
@@ -325,19 +328,24 @@ class Tokenizer(_core.Encoder):
 
     # --- saving -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: PathLike, format: Literal["json", "tiktoken", "model"] | None = None) -> None:
+    def save(self, path: PathLike, format: Literal["fissile", "json", "tiktoken", "model"] | None = None) -> None:
         """Write the tokenizer to a file, which appears under its name only when it is complete.
 
         Args:
             path: the file.
-            format: "json" (tokenizer.json), "tiktoken" (ranks, from a rank file only) or "model" (from a SentencePiece
-                model only). None: by the file's extension.
+            format: "fissile" (everything there is, quickly loaded), "json" (tokenizer.json), "tiktoken" (ranks, from a rank
+                file only) or "model" (from a SentencePiece model only). None: by the file's extension.
 
         Raises:
             ValueError: the format cannot hold this tokenizer.
         """
         target = Path(path)
-        writers = {"json": self._as_json, "tiktoken": self._as_ranks, "model": self._as_model}
+        writers = {
+            "fissile": self._as_own,
+            "json": self._as_json,
+            "tiktoken": self._as_ranks,
+            "model": self._as_model,
+        }
         chosen = format or target.suffix.removeprefix(".")
         if chosen not in writers:
             raise ValueError(f"{path}: expected an extension or a format among {', '.join(writers)}, found {chosen!r}")
@@ -349,9 +357,14 @@ class Tokenizer(_core.Encoder):
         finally:
             partial.unlink(missing_ok=True)
 
-    def _own_form(self) -> bytes:
+    def _foreign_form(self) -> bytes:
         """The file this tokenizer came from, or one that it could have come from."""
-        return bytes(self._spec.payload) if self._spec.kind == "sentencepiece" else self._as_json()
+        return bytes(self._spec.payload()) if self._spec.kind == "sentencepiece" else self._as_json()
+
+    def _as_own(self) -> bytes:
+        from fissile.formats import own
+
+        return own.to_bytes(self._spec)
 
     def _as_json(self) -> bytes:
         from fissile.formats import tokenizer_json
@@ -360,15 +373,13 @@ class Tokenizer(_core.Encoder):
         if spec.kind == "sentencepiece":
             raise ValueError("a SentencePiece model cannot be written as tokenizer.json: save it as .model")
         if spec.kind == "tokenizers":
-            return tokenizer_json.to_json(spec.payload)
-        return tokenizer_json.to_json(
-            tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
-        )
+            return tokenizer_json.to_json(spec.payload())
+        return tokenizer_json.to_json(tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens))
 
     def _as_model(self) -> bytes:
         if self._spec.kind != "sentencepiece":
             raise ValueError("only a tokenizer made from a SentencePiece model can be written as one")
-        return self._own_form()
+        return self._foreign_form()
 
     def _as_ranks(self) -> bytes:
         from fissile.formats import tiktoken
@@ -385,9 +396,7 @@ class Tokenizer(_core.Encoder):
     # --- the object ---------------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._spec.kind == "tiktoken":
-            return Tokenizer.from_ranks, (self._ranks(), self._spec.pattern, self._special)
-        return _from_bytes, (self._own_form(), self._spec.source)
+        return _from_own, (self._as_own(), self._spec.source)
 
     def __copy__(self) -> Tokenizer:
         return self
@@ -402,7 +411,7 @@ class Tokenizer(_core.Encoder):
         return hash(self._digest())
 
     def _digest(self) -> bytes:
-        return hashlib.sha256(self._own_form()).digest()
+        return hashlib.sha256(self._foreign_form()).digest()
 
     def __repr__(self) -> str:
         spec = self._spec
@@ -418,11 +427,10 @@ class Tokenizer(_core.Encoder):
             )
 
 
-def _from_bytes(data: bytes, source: str) -> Tokenizer:
-    from fissile.formats import sentencepiece, tokenizer_json
+def _from_own(data: bytes, source: str) -> Tokenizer:
+    from fissile.formats import own
 
-    read = tokenizer_json.from_json if tokenizer_json.looks_like(data) else sentencepiece.from_model
-    return Tokenizer(read(data, source))
+    return Tokenizer(own.from_bytes(data, source))
 
 
 class StreamDecoder:

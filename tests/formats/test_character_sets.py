@@ -62,7 +62,9 @@ def test_normal_forms_of_every_character(form: "normalizers.Form") -> None:
 
 @pytest.mark.parametrize("name", ["Lowercase", "StripAccents", "Nmt"])
 def test_other_normalizers_of_every_character(name: str) -> None:
-    step = {"Lowercase": normalizers.lowercase, "StripAccents": normalizers.strip_accents, "Nmt": normalizers.nmt}[name]()
+    step = {"Lowercase": normalizers.lowercase, "StripAccents": normalizers.strip_accents, "Nmt": normalizers.nmt}[
+        name
+    ]()
     theirs = getattr(their_normalizers, name)()
     for character in EVERY:
         assert step.apply(character) == theirs.normalize_str(character), hex(ord(character))

@@ -36,7 +36,9 @@ def model(kind: str) -> str:
         limit_alphabet=300 if kind == "bytes" else 200,
     )
     text = library_text(60_000)
-    theirs.train_from_iterator([*(text[i : i + 500] for i in range(0, len(text), 500)), *[WORLD.lower(), WORLD] * 4], trainer)
+    theirs.train_from_iterator(
+        [*(text[i : i + 500] for i in range(0, len(text), 500)), *[WORLD.lower(), WORLD] * 4], trainer
+    )
     return json.dumps(json.loads(theirs.to_str())["model"])
 
 
@@ -85,7 +87,9 @@ def assert_equal(root: Json, texts: list[str]) -> None:
     got = ours.encode_batch(texts, add_special_tokens=True).tolist()
     nodes = {key: root[key] for key in ("normalizer", "pre_tokenizer", "added_tokens")}
     for text, a, b in zip(texts, got, wanted, strict=True):
-        assert a == b, f"{text[:80]!r} {nodes}: {[ours.token_bytes(i) for i in a[:12]]} {[theirs.id_to_token(i) for i in b[:12]]}"
+        assert a == b, (
+            f"{text[:80]!r} {nodes}: {[ours.token_bytes(i) for i in a[:12]]} {[theirs.id_to_token(i) for i in b[:12]]}"
+        )
     assert ours.count_batch(texts, add_special_tokens=True).tolist() == list(map(len, wanted))
     assert ours.encode(texts[-1], add_special_tokens=True).tolist() == wanted[-1]
 

@@ -369,5 +369,3 @@ def _native_leading_space(reader: Reader, nodes: list[tuple[Json, str]], kinds: 
             return None
     # Spaces for U+2581 are the core's way in any case.
     return leading if not nodes or {"Metaspace", "Replace"} & set(kinds) else None
-
-

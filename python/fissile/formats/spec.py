@@ -52,7 +52,8 @@ class TokenizerSpec:
         decode_tokens: the text of some tokens' strings, where the core does not decode as the file asks; see decoders.py.
         leading_space: what decoding does with a space in front; see LeadingSpace in cpp/encode/decoder.hpp.
         token_texts: what some ids decode to, in place of their tokens' bytes.
-        payload: what was read, enough to write the file again: a dict of JSON, or the pattern and special tokens.
+        payload: gives what was read, to write the file again: the tree of a tokenizer.json, the bytes of a model.
+        rest: of a tokenizer.json or model, what is left without its tokens and merges, for Fissile's own form.
     """
 
     kind: Literal["tiktoken", "tokenizers", "sentencepiece"]
@@ -64,4 +65,5 @@ class TokenizerSpec:
     leading_space: str = "keep"
     token_texts: dict[int, bytes] = field(default_factory=dict)
     decode_tokens: Callable[[list[str]], str] | None = None
-    payload: Any = field(default=None, repr=False)
+    payload: Callable[[], Any] = field(default=lambda: None, repr=False)
+    rest: Any = field(default=None, repr=False)

@@ -79,7 +79,8 @@ def _encoder(pattern: str) -> dict[str, Any]:
     return {"pattern": "none", "split": join([matches_only(Matcher(pattern, "rust"))], in_byte_alphabet=False)}
 
 
-def _spec(vocabulary: Vocabulary, pattern: str, special_tokens: Mapping[str, int], source: str) -> TokenizerSpec:
+def spec_of(vocabulary: Vocabulary, pattern: str, special_tokens: Mapping[str, int], source: str) -> TokenizerSpec:
+    """A vocabulary of ranks as a tokenizer; `pattern` is canonical."""
     specials = sorted(special_tokens.items(), key=lambda item: item[1])
     return TokenizerSpec(
         kind="tiktoken",
@@ -88,7 +89,6 @@ def _spec(vocabulary: Vocabulary, pattern: str, special_tokens: Mapping[str, int
         pattern=pattern,
         encoder=_encoder(pattern),
         added_tokens=[AddedToken(text, id, FLAG_SPECIAL) for text, id in specials],
-        payload={"pattern": pattern, "special_tokens": dict(specials)},
     )
 
 
@@ -117,7 +117,7 @@ def from_rank_file(
     if special_tokens is None:
         special_tokens = encoding.special_tokens if encoding else {}
     pattern = canonical_pattern(pattern)
-    return _spec(Vocabulary.from_rank_file(data, dict(special_tokens), source), pattern, special_tokens, source)
+    return spec_of(Vocabulary.from_rank_file(data, dict(special_tokens), source), pattern, special_tokens, source)
 
 
 def from_ranks(
@@ -125,7 +125,7 @@ def from_ranks(
 ) -> TokenizerSpec:
     """A dict of ranks as a tokenizer."""
     specials = dict(special_tokens or {})
-    return _spec(Vocabulary.from_ranks(dict(ranks), specials, source), canonical_pattern(pattern), specials, source)
+    return spec_of(Vocabulary.from_ranks(dict(ranks), specials, source), canonical_pattern(pattern), specials, source)
 
 
 def write_ranks(ranks: Mapping[bytes, int]) -> bytes:

@@ -7,8 +7,8 @@ not part of its ids and are not applied: Ragged.pad does both.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from fissile.formats.spec import (
     TokenizerSpec,
 )
 
-__all__ = ["from_json", "looks_like", "to_json", "tree_from_ranks"]
+__all__ = ["from_json", "from_rest", "looks_like", "to_json", "tree_from_ranks"]
 
 _FLAGS = {
     "special": FLAG_SPECIAL,
@@ -69,7 +69,9 @@ def _model(reader: Reader, root: Json) -> Json:
         if reader.get(model, key, "model", (str, type(None)), None):
             reader.fail(f"model.{key}", "is not supported")
     if reader.get(model, "dropout", "model", (int, float, type(None)), None):
-        reader.fail("model.dropout", "gives random ids; load the file with null there, and encode with split=BPEDropout(p)")
+        reader.fail(
+            "model.dropout", "gives random ids; load the file with null there, and encode with split=BPEDropout(p)"
+        )
     return model
 
 
@@ -99,14 +101,35 @@ def from_json(data: bytes, source: str) -> TokenizerSpec:
         raise TokenizerFileError(f"{source}: nodes are nested too deeply for a tokenizer") from None
 
 
-def _read(reader: Reader, root: Json) -> TokenizerSpec:
+def from_rest(
+    rest: Json, source: str, vocabulary: Vocabulary, has_bytes: bool, payload: Callable[[], Json]
+) -> TokenizerSpec:
+    """A tokenizer from a tree without tokens and merges, and the vocabulary that was made of those; for own.py.
+
+    Args:
+        rest: the tree.
+        source: name of the file.
+        vocabulary: its model.
+        has_bytes: the model has a token for every byte to fall back on.
+        payload: gives the whole tree.
+    """
+    return _read(Reader(source), rest, _Known(vocabulary, has_bytes, payload))
+
+
+class _Known(NamedTuple):
+    vocabulary: Vocabulary
+    has_bytes: bool
+    payload: Callable[[], Json]
+
+
+def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerSpec:
     model = _model(reader, root)
     added = _added_tokens(reader, root)
-    vocab = reader.get(model, "vocab", "model", dict)
-    merges = reader.get(model, "merges", "model", list)
+    vocab = {} if known else reader.get(model, "vocab", "model", dict)
+    merges = [] if known else reader.get(model, "merges", "model", list)
     byte_fallback = reader.get(model, "byte_fallback", "model", bool, False)
     fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
-    has_bytes = byte_fallback and all(f"<0x{byte:02X}>" in vocab for byte in range(256))
+    has_bytes = byte_fallback and (known.has_bytes if known else all(f"<0x{byte:02X}>" in vocab for byte in range(256)))
     unk = reader.get(model, "unk_token", "model", (str, type(None)), None)
 
     in_normalized = [t.content for t in added if t.flags & FLAG_NORMALIZED]
@@ -125,16 +148,20 @@ def _read(reader: Reader, root: Json) -> TokenizerSpec:
         normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python=True)
     options = normalizers.options | options
     added = [_as_normalized(reader, token, normalizers) for token in added]
-    vocabulary = Vocabulary.from_merges(
-        vocab,
-        merges,
-        [(t.content, t.id, bool(t.flags & FLAG_SPECIAL)) for t in added],
-        alphabet=alphabet,
-        ignore_merges=reader.get(model, "ignore_merges", "model", bool, False),
-        byte_fallback=byte_fallback,
-        unk_token=unk,
-        fuse_unk=fuse_unk,
-        source=reader.source,
+    vocabulary = (
+        known.vocabulary
+        if known
+        else Vocabulary.from_merges(
+            vocab,
+            merges,
+            [(t.content, t.id, bool(t.flags & FLAG_SPECIAL)) for t in added],
+            alphabet=alphabet,
+            ignore_merges=reader.get(model, "ignore_merges", "model", bool, False),
+            byte_fallback=byte_fallback,
+            unk_token=unk,
+            fuse_unk=fuse_unk,
+            source=reader.source,
+        )
     )
     options["template_before"], options["template_after"] = json_nodes.template(reader, root.get("post_processor"))
     leading_space, decode_tokens = json_nodes.decoder(reader, root.get("decoder"), alphabet)
@@ -147,7 +174,8 @@ def _read(reader: Reader, root: Json) -> TokenizerSpec:
         added_tokens=sorted(added, key=lambda token: token.id),
         leading_space=leading_space,
         decode_tokens=decode_tokens,
-        payload=root,
+        payload=known.payload if known else lambda: root,
+        rest=root | {"model": {key: value for key, value in model.items() if key not in ("vocab", "merges")}},
     )
 
 

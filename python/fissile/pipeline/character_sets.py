@@ -11,7 +11,17 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ACCENT", "LOWER", "NEWER_THAN_FORMS", "NUMERIC", "PUNCTUATION", "UNASSIGNED", "WHITE_SPACE", "WORD", "members"]
+__all__ = [
+    "ACCENT",
+    "LOWER",
+    "NEWER_THAN_FORMS",
+    "NUMERIC",
+    "PUNCTUATION",
+    "UNASSIGNED",
+    "WHITE_SPACE",
+    "WORD",
+    "members",
+]
 
 
 @functools.cache

@@ -8,7 +8,18 @@ from collections.abc import Callable, Sequence
 from fissile.pipeline.pre_tokenizers import byte_alphabet
 from fissile.pipeline.regexes import Matcher
 
-__all__ = ["Decoder", "bpe", "byte_fallback", "byte_level", "fuse", "join", "metaspace", "replace", "strip", "word_piece"]
+__all__ = [
+    "Decoder",
+    "bpe",
+    "byte_fallback",
+    "byte_level",
+    "fuse",
+    "join",
+    "metaspace",
+    "replace",
+    "strip",
+    "word_piece",
+]
 
 Decoder = Callable[[list[str]], list[str]]
 

@@ -43,9 +43,7 @@ class Normalizer:
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 _NEWER = re.compile(
     "([{}])".format(
-        "".join(
-            "-".join(f"\\U{int(end, 16):08x}" for end in text.split("-")) for text in NEWER_THAN_FORMS.split()
-        )
+        "".join("-".join(f"\\U{int(end, 16):08x}" for end in text.split("-")) for text in NEWER_THAN_FORMS.split())
     )
 )
 
@@ -167,9 +165,7 @@ def strip(left: bool, right: bool) -> Normalizer:
 
 _NMT = {
     **dict.fromkeys([*range(1, 9), 0x0B, *range(0x0E, 0x20), 0x7F, 0x8F, 0x9F]),
-    **dict.fromkeys(
-        [9, 10, 12, 13, 0x1680, *range(0x200B, 0x2010), 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD], " "
-    ),
+    **dict.fromkeys([9, 10, 12, 13, 0x1680, *range(0x200B, 0x2010), 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD], " "),
 }
 
 

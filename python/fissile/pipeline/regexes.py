@@ -153,7 +153,18 @@ _UNICODE = {
     "upper": r"\p{Uppercase}", "xdigit": _HEX,
 }  # fmt: skip
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
-_CASED = {"lu", "ll", "lt", "lower", "upper", "lowercase", "uppercase", "titlecase", "lowercaseletter", "uppercaseletter"}
+_CASED = {
+    "lu",
+    "ll",
+    "lt",
+    "lower",
+    "upper",
+    "lowercase",
+    "uppercase",
+    "titlecase",
+    "lowercaseletter",
+    "uppercaseletter",
+}
 
 
 class _Target(NamedTuple):
