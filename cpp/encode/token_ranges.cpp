@@ -197,7 +197,10 @@ class Walk {
         std::vector<std::int64_t> ends;
         TextSteps::Sources sources;
         encoder_.steps().split(text, first, rewritten, ends, &sources);
-        const Origins all = origins.after(text, sources);
+        // Where nothing was rewritten each byte stands for itself, and not for all of its character.
+        const Origins all = std::equal(text.begin(), text.end(), rewritten.begin(), rewritten.end())
+                                ? origins
+                                : origins.after(text, sources);
         std::size_t begin = 0;
         for (const std::int64_t end : ends) {
             const Bytes span = Bytes(rewritten).subspan(begin, static_cast<std::size_t>(end) - begin);

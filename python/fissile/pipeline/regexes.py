@@ -241,7 +241,7 @@ class _Translator:
         written: list[str] = []
         begin = 0  # of the branch's last atom, in `written`
         while self.at < len(self.pattern) and not self.peek(")"):
-            if "x" in flags and self.scan(r"\s+|#[^\n]*"):
+            if self.scan(r"\(\?#[^)]*\)") or ("x" in flags and self.scan(r"\s+|#[^\n]*")):
                 continue
             if self.take("|"):
                 self.folded_run = ""
@@ -278,6 +278,7 @@ class _Translator:
 
     def quantifiers(self, written: list[str], begin: int, flags: frozenset[str]) -> None:
         n = 0
+        self.scan(r"(\(\?#[^)]*\))+")
         while (found := self.scan(r"[*+?]|\{\d+(,\d*)?\}|\{,\d+\}")) is not None:
             self.folded_run = ""
             if n > 0:
@@ -331,8 +332,6 @@ class _Translator:
         return f"[{''.join(map(self.quoted, alike[character]))}]" if character in alike else self.quoted(character)
 
     def group(self, flags: frozenset[str]) -> str:
-        if self.scan(r"\?#[^)]*\)") is not None:
-            return "(?:)"
         opening = self.scan(r"\?(:|=|!|>|<=|<!|P?<\w+>)")
         if opening is None:
             inner = self.scan(r"\?[a-zA-Z]*(-[a-zA-Z]+)?:")
@@ -380,7 +379,7 @@ class _Translator:
             else:
                 found.plain = f"\\{letter}"
             return found
-        kind = self.scan(r"[pP](\{\^?[^{}]+\}|[A-Z])")
+        kind = self.scan(r"[pP]\{\^?[^{}]+\}" if self.oniguruma else r"[pP](\{\^?[^{}]+\}|[A-Z])")
         if kind is None:
             return None
         name = kind[1:].strip("{}")
