@@ -135,6 +135,17 @@ class Origins {
     std::vector<std::pair<std::int64_t, std::int64_t>> ranges_;
 };
 
+// Whether a step left a text as it is, so that each byte stands for itself and not for all of its character.
+bool is_the_same(Bytes text, Bytes made, const TextSteps::Sources& sources) {
+    if (sources.size() != text.size() || !std::equal(text.begin(), text.end(), made.begin(), made.end())) return false;
+    std::int64_t character = 0;
+    for (std::size_t i = 0; i < text.size(); ++character) {
+        if (sources[i] != character) return false;
+        i += decode_char(text.data() + i, text.size() - i).n_bytes;
+    }
+    return true;
+}
+
 // The way of a text through steps that rewrite it, as Encoder::encode takes it, with the origin of every byte.
 class Walk {
    public:
@@ -197,10 +208,7 @@ class Walk {
         std::vector<std::int64_t> ends;
         TextSteps::Sources sources;
         encoder_.steps().split(text, first, rewritten, ends, &sources);
-        // Where nothing was rewritten each byte stands for itself, and not for all of its character.
-        const Origins all = std::equal(text.begin(), text.end(), rewritten.begin(), rewritten.end())
-                                ? origins
-                                : origins.after(text, sources);
+        const Origins all = is_the_same(text, rewritten, sources) ? origins : origins.after(text, sources);
         std::size_t begin = 0;
         for (const std::int64_t end : ends) {
             const Bytes span = Bytes(rewritten).subspan(begin, static_cast<std::size_t>(end) - begin);

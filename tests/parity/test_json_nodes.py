@@ -220,3 +220,81 @@ def test_random_combinations(seed: int) -> None:
 )
 def test_random_combinations_on_any_text(seed: int, texts: list[str]) -> None:
     assert_equal(random_tree(random.Random(seed)), texts)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_offsets_of_random_combinations(seed: int) -> None:
+    """Where steps in Python rewrite the text, offsets into the original are those of `tokenizers`."""
+    try:
+        ours, theirs = pair(random_tree(random.Random(seed)))
+    except fissile.TokenizerFileError:
+        return
+    if "split" not in ours._spec.encoder:
+        return  # the core lays tokens along the text: a space put in front has an empty range
+    for text in TEXTS:
+        wanted = theirs.encode(text, add_special_tokens=False).offsets
+        assert ours.offsets(text).tolist() == [list(span) for span in wanted], text[:80]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@settings(max_examples=60)
+@given(
+    st.text(st.sampled_from("ae \u0301\u0323\u0344가각\u1100\u1161\u11a8ﬁ½㍿\u32ff\u212bÅḋ\u07fd\u0897"), max_size=12)
+)
+def test_offsets_after_normal_forms(form: str, text: str) -> None:
+    ours, theirs = pair(tree("chars", {"type": form}, {"type": "FixedLength", "length": 1}))
+    encoding = theirs.encode(text, add_special_tokens=False)
+    assert ours.encode(text).tolist() == encoding.ids
+    assert ours.offsets(text).tolist() == [list(span) for span in encoding.offsets]
+
+
+DECODERS: list[Json] = [
+    {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+    *({"type": kind} for kind in ("ByteFallback", "Fuse")),
+    {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True},
+    {"type": "Metaspace", "replacement": "_", "prepend_scheme": "never", "split": True},
+    replaced({"String": "\u2581"}, " "),
+    replaced({"Regex": r"\w"}, "x"),
+    {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+    {"type": "Strip", "content": "a", "start": 2, "stop": 1},
+    {"type": "BPEDecoder", "suffix": "er"},
+    {"type": "WordPiece", "prefix": "in", "cleanup": True},
+    {"type": "WordPiece", "prefix": "##", "cleanup": False},
+]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_decoders(seed: int) -> None:
+    rng = random.Random(seed)
+    kind = rng.choice(["bytes", "chars"])
+    pre_tokenizer = rng.choice(BYTE_LEVELS) if kind == "bytes" else rng.choice(METASPACES)
+    steps = [{"type": "Sequence", "decoders": rng.sample(DECODERS, rng.randint(1, 4))}]
+    ours, theirs = pair(tree(kind, None, pre_tokenizer, decoder=steps[0]))
+    for text in TEXTS:
+        ids = theirs.encode(text, add_special_tokens=False).ids
+        try:
+            wanted = theirs.decode(ids, skip_special_tokens=False)
+        except BaseException as error:  # Strip panics at tokens that are shorter than what it strips
+            assert "index out of bounds" in str(error) or "slice index" in str(error), error
+            continue
+        assert ours.decode(ids) == wanted, (steps, text[:60])
+        assert ours.decode_batch(ours.encode_batch([text, text])) == [ours.decode(ids)] * 2
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_post_processors(seed: int) -> None:
+    rng = random.Random(seed)
+    nodes = [
+        {"type": "BertProcessing", "sep": ["a", 3], "cls": ["b", 4]},
+        {"type": "RobertaProcessing", "sep": ["a", 5], "cls": ["b", 6], "trim_offsets": True, "add_prefix_space": True},
+        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "x", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"x": {"id": "x", "ids": [7, 8], "tokens": ["y", "z"]}},
+        },
+    ]
+    added, trimmed = rng.choice([*nodes[:2], nodes[3]]), nodes[2]
+    node = sequence("processors", rng.choice([[added], [added, trimmed], [trimmed, added], [trimmed]]))
+    assert_equal(tree("bytes", None, BYTE_LEVELS[0], post_processor=node), ["", "a", WORLD])

@@ -106,7 +106,7 @@ def changed(draw: st.DrawFn) -> dict[str, Any]:
             node = node[key]
         how = draw(st.sampled_from(["set", "set", "delete", "copy", "rename"]))
         if how == "set":
-            node[path[-1]] = draw(VALUES)
+            node[path[-1]] = copy.deepcopy(draw(VALUES))
         elif how == "delete":
             del node[path[-1]]
         elif how == "rename" and isinstance(node, dict):

@@ -270,6 +270,8 @@ def template(reader: Reader, node: Any) -> tuple[list[int], list[int]]:
         kind = step["type"]
         if kind == "ByteLevel":
             continue  # trims offsets only
+        if before or after:
+            reader.unsupported(step, where, "after another that adds tokens is not supported")
         if kind in ("RobertaProcessing", "BertProcessing"):
             ends = []
             for key in ("cls", "sep"):
@@ -277,10 +279,9 @@ def template(reader: Reader, node: Any) -> tuple[list[int], list[int]]:
                 if len(pair) != 2:
                     reader.fail(f"{where}.{key}", "expected a token and its id")
                 ends.append(_ids(reader, pair[1:], f"{where}.{key}"))
-            before, after = ends[0] + before, after + ends[1]
+            before, after = ends
         elif kind == "TemplateProcessing":
-            first, last = _single(reader, step, where)
-            before, after = first + before, after + last
+            before, after = _single(reader, step, where)
         else:
             reader.unsupported(step, where)
     return before, after
