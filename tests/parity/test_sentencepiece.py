@@ -225,3 +225,18 @@ def test_cut_and_changed_models_are_errors_or_tokenizers() -> None:
             fissile.Tokenizer(from_model(data[:end], "cut")).encode("Hello world")
         except fissile.TokenizerFileError:
             continue
+
+
+def test_broken_tables_of_characters() -> None:
+    data = train(byte_fallback=True, vocab_size=600, normalization_rule_name="nfkc")
+    table = dict(_fields(dict(_fields(data))[3]))[2]
+    at = data.index(table)
+    rng = random.Random(1)
+    for _ in range(40):
+        changed = bytearray(table)
+        for _ in range(20):
+            changed[rng.randrange(4, len(table))] = rng.randrange(256)
+        fissile.Tokenizer(from_model(data[:at] + changed + data[at + len(table) :], "m")).encode(WORLD)
+    for size in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x00", b"\x03\x00\x00\x00"):
+        with pytest.raises(fissile.TokenizerFileError, match="m: precompiled_charsmap says that"):
+            from_model(data[:at] + size + data[at + 4 :], "m")
