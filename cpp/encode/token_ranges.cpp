@@ -68,13 +68,15 @@ class Aligner {
         const Vocabulary& v = encoder_.vocabulary();
         const std::size_t begin = position_;
         std::size_t end = begin;
-        do {
+        // A space that was put in front may be unknown itself, and took what another unknown token is about.
+        while (end < text_.size()) {
             const Char c = decode_char(text_.data() + end, text_.size() - end);
             const bool known = chars_ ? c.code_point != kInvalid && v.char_symbol(c.code_point) != kNoToken
                                       : v.byte_symbol(text_[end]) != kNoToken;
             if (known) break;
             end += chars_ ? c.n_bytes : 1;
-        } while (v.options().fuse_unk && end < text_.size());
+            if (!v.options().fuse_unk) break;
+        }
         return take(begin, std::max(end, begin), false);
     }
 

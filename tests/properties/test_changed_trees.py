@@ -4,6 +4,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,22 @@ def changed(draw: st.DrawFn) -> dict[str, Any]:
                 other = other[key]
             node[path[-1]] = copy.deepcopy(other)
     return root
+
+
+def test_unknown_tokens_for_a_space_in_front() -> None:
+    root = copy.deepcopy(CHARACTERS) | {"pre_tokenizer": {"type": "ByteLevel"}, "normalizer": None}
+    for fuse in (True, False):
+        root["model"]["fuse_unk"] = fuse
+        tokenizer = fissile.Tokenizer(from_json(json.dumps(root).encode(), "tree"))
+        for text in (WORLD[:200], "z", "ab z ab", "zz"):
+            assert len(tokenizer.offsets(text)) == len(tokenizer.encode(text))
+
+
+def test_what_would_leave_the_alphabet_of_bytes_is_refused() -> None:
+    for kind in ("Metaspace", "ByteLevel"):
+        nodes = {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": kind}]}
+        with pytest.raises(fissile.TokenizerFileError, match=rf"pretokenizers\[1\]: {kind} after ByteLevel"):
+            from_json(json.dumps(BYTES | {"pre_tokenizer": nodes}).encode(), "tree")
 
 
 @settings(max_examples=400)

@@ -226,8 +226,8 @@ def _with_bytes(reader: Reader, nodes: list[tuple[Json, str]], at: int) -> Json:
     prefix = reader.get(byte_level, "add_prefix_space", where, bool, True)
     before, after = nodes[:at], nodes[at + 1 :]
     for node, place in after:
-        if node["type"] == "ByteLevel":
-            reader.unsupported(node, place, "after another is not supported")
+        if node["type"] in ("ByteLevel", "Metaspace"):
+            reader.unsupported(node, place, "after ByteLevel is not supported: it would leave the alphabet of bytes")
     steps: list[pre_tokenizers.Step]
     if after:
         gpt2 = Matcher(_GPT2, "oniguruma") if use_regex else None
