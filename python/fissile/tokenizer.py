@@ -85,7 +85,7 @@ class Tokenizer(_core.Encoder):
             path: the file.
             pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...), that of an OpenAI
                 encoding ("cl100k_base", ...), or a regular expression as tiktoken has it. One that is not built in runs
-                through the regex package, at about a microsecond a pretoken. None: the file must be one that OpenAI
+                through the regex package, at two to three microseconds a pretoken. None: the file must be one that OpenAI
                 published.
             special_tokens: text to id. None: those of the encoding, if one is named or recognised; else none.
 
