@@ -6,6 +6,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace fissile {
 
@@ -27,6 +28,22 @@ class Error : public std::runtime_error {
 class FileError : public Error {
    public:
     using Error::Error;
+};
+
+// A file of text that cannot be opened or read.
+class SystemError : public Error {
+   public:
+    // `code` is an errno, or on Windows what GetLastError gave.
+    SystemError(std::string path, int code, const std::string& reason)
+        : Error(path + ": " + reason), path_(std::move(path)), code_(code), reason_(reason) {}
+    const std::string& path() const { return path_; }
+    int code() const { return code_; }
+    const std::string& reason() const { return reason_; }
+
+   private:
+    std::string path_;
+    int code_;
+    std::string reason_;
 };
 
 // A work function was asked to stop (Ctrl-C) and did.

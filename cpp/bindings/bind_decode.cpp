@@ -1,6 +1,7 @@
 // _core.Decoder, and lists of Python ints from arrays of ids.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <mutex>
 
@@ -117,8 +118,9 @@ class Ids {
 // A Decoder, and the Python ints of the vocabulary's ids, made when first needed.
 class PyDecoder {
    public:
-    PyDecoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& leading_space)
-        : core_(std::move(vocabulary), leading_of(leading_space)) {}
+    PyDecoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& leading_space,
+              const std::unordered_map<TokenId, py::bytes>& texts)
+        : core_(std::move(vocabulary), leading_of(leading_space), {texts.begin(), texts.end()}) {}
 
     py::bytes decode_bytes(py::handle ids, bool skip_special) const {
         const std::vector<std::uint8_t> bytes = decode_ids(Ids(ids), skip_special);
@@ -173,7 +175,9 @@ class PyDecoder {
         if (name == "keep") return LeadingSpace::kKeep;
         if (name == "drop_one") return LeadingSpace::kDropOne;
         if (name == "drop_in_first_token") return LeadingSpace::kDropInFirstToken;
-        throw py::value_error("leading_space must be 'keep', 'drop_one' or 'drop_in_first_token', not '" + name + "'");
+        if (name == "drop_in_first_piece") return LeadingSpace::kDropInFirstPiece;
+        if (name == "drop_in_empty_text") return LeadingSpace::kDropInEmptyText;
+        throw py::value_error("no way to decode a leading space is named '" + name + "'");
     }
 
     void run(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
@@ -256,8 +260,9 @@ class PyDecoder {
 
 void bind_decode(py::module_& m) {
     py::class_<PyDecoder>(m, "Decoder", "Turns ids back into text.")
-        .def(py::init<std::shared_ptr<Vocabulary>, std::string>(), py::arg("vocabulary"), py::kw_only(),
-             py::arg("leading_space") = "keep")
+        .def(py::init<std::shared_ptr<Vocabulary>, std::string, std::unordered_map<TokenId, py::bytes>>(),
+             py::arg("vocabulary"), py::kw_only(), py::arg("leading_space") = "keep",
+             py::arg("texts") = std::unordered_map<TokenId, py::bytes>())
         .def("decode", &PyDecoder::decode, py::arg("ids"), py::arg("errors") = "replace", py::kw_only(),
              py::arg("skip_special_tokens") = false)
         .def("decode_bytes", &PyDecoder::decode_bytes, py::arg("ids"), py::kw_only(),

@@ -12,11 +12,14 @@
 #include "bindings/bindings.hpp"
 #include "bindings/numpy_out.hpp"
 #include "bindings/python_nfc.hpp"
+#include "bindings/python_steps.hpp"
 #include "bindings/text_in.hpp"
 #include "encode/batch.hpp"
 #include "encode/encoder.hpp"
 #include "encode/token_ranges.hpp"
 #include "text/char_offsets.hpp"
+#include "text/charsmap.hpp"
+#include "text/nfc_check.hpp"
 
 namespace fissile::bindings {
 
@@ -32,9 +35,9 @@ struct PyEncoder {
     std::vector<TokenId> before, after;  // the single-text template: what add_special_tokens=True puts around a text
 
     PyEncoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added,
-              Normalizer to_nfc, bool allow_special_by_default, std::vector<TokenId> template_before,
+              TextSteps steps, bool allow_special_by_default, std::vector<TokenId> template_before,
               std::vector<TokenId> template_after)
-        : core(std::move(vocabulary), options, std::move(added), std::move(to_nfc)),
+        : core(std::move(vocabulary), options, std::move(added), std::move(steps)),
           taken_by_default(allow_special_by_default),
           default_plan(core.plan(
               std::vector<SpecialMode>(core.special_tokens().tokens().size(),
@@ -45,7 +48,8 @@ struct PyEncoder {
 
 std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& pattern, bool nfc,
                                         const std::string& prefix_space, bool prefix_first_segment_only,
-                                        bool split_spaces,
+                                        bool split_spaces, const py::object& normalize,
+                                        const std::optional<py::function>& split,
                                         const std::vector<std::tuple<py::bytes, TokenId, std::uint32_t>>& added_tokens,
                                         bool allow_special_by_default, std::vector<TokenId> before,
                                         std::vector<TokenId> after) {
@@ -69,9 +73,28 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
     std::vector<AddedToken> added;
     added.reserve(added_tokens.size());
     for (const auto& [content, id, flags] : added_tokens) added.push_back({std::string(content), id, flags});
-    Normalizer to_nfc = nfc ? Normalizer(python_nfc) : Normalizer();
+    TextSteps steps;
+    if (py::isinstance<SentencePieceNormalizer>(normalize)) {
+        steps.normalize = [native = py::cast<std::shared_ptr<SentencePieceNormalizer>>(normalize)](
+                              Bytes text, bool&, std::vector<std::uint8_t>& normalized, TextSteps::Sources* sources) {
+            native->normalize(text, normalized, sources);
+            return true;
+        };
+    } else if (!normalize.is_none()) {
+        steps.normalize = python_normalize(py::cast<py::function>(normalize));
+    }
+    if (nfc) {
+        // The given one knows where characters come from; for the text alone there is a faster way.
+        steps.normalize = [given = steps.normalize](Bytes text, bool& first, std::vector<std::uint8_t>& normalized,
+                                                    TextSteps::Sources* sources) {
+            if (sources == nullptr || !given) return python_nfc(text, normalized);
+            return !is_nfc_quick(text) && given(text, first, normalized, sources);
+        };
+    }
+    if (split) steps.split = python_split(*split);
+    steps.divisible = (nfc || normalize.is_none()) && !split;
     const py::gil_scoped_release release;
-    return std::make_unique<PyEncoder>(std::move(vocabulary), options, std::move(added), std::move(to_nfc),
+    return std::make_unique<PyEncoder>(std::move(vocabulary), options, std::move(added), std::move(steps),
                                        allow_special_by_default, std::move(before), std::move(after));
 }
 
@@ -422,7 +445,8 @@ void bind_encode(py::module_& m) {
     py::class_<PyEncoder> type(m, "Encoder", "Encodes texts with one vocabulary; safe to share between threads.");
     type.def(py::init(&make_encoder), py::arg("vocabulary"), py::kw_only(), py::arg("pattern"), py::arg("nfc") = false,
              py::arg("prefix_space") = "never", py::arg("prefix_first_segment_only") = false,
-             py::arg("split_spaces") = false, py::arg("added_tokens"), py::arg("allow_special_by_default"),
+             py::arg("split_spaces") = false, py::arg("normalize") = py::none(), py::arg("split") = py::none(),
+             py::arg("added_tokens"), py::arg("allow_special_by_default"),
              py::arg("template_before") = std::vector<TokenId>(), py::arg("template_after") = std::vector<TokenId>())
         .def("_encode_batch", &encode_batch, py::arg("texts"), py::kw_only(), py::arg("threads") = py::none(),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),

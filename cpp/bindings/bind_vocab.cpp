@@ -8,6 +8,7 @@
 #include "vocab/rank_file.hpp"
 #include "vocab/string_model.hpp"
 #include "vocab/vocabulary.hpp"
+#include "vocab/vocabulary_parts.hpp"
 
 namespace fissile::bindings {
 
@@ -100,10 +101,11 @@ std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::l
                                               const std::optional<std::string>& unk_token, bool fuse_unk,
                                               const std::string& source) {
     HfModel model;
-    if (alphabet != "bytes" && alphabet != "chars") {
-        throw py::value_error("alphabet must be 'bytes' or 'chars', not '" + alphabet + "'");
+    if (alphabet != "bytes" && alphabet != "chars" && alphabet != "metaspace") {
+        throw py::value_error("alphabet must be 'bytes', 'chars' or 'metaspace', not '" + alphabet + "'");
     }
     model.alphabet = alphabet == "bytes" ? Alphabet::kBytes : Alphabet::kChars;
+    model.metaspace = alphabet == "metaspace";
     model.ignore_merges = ignore_merges;
     model.byte_fallback = byte_fallback;
     model.fuse_unk = fuse_unk;
@@ -180,6 +182,71 @@ py::array unreachable(const Vocabulary& vocabulary) {
     return to_numpy(std::move(ids));
 }
 
+// --- flat arrays, for Fissile's own file form
+
+VocabularyParts::Rule rule_from_name(const std::string& name, const std::string& source) {
+    if (name == "ranks") return VocabularyParts::Rule::kRanks;
+    if (name == "merges") return VocabularyParts::Rule::kMerges;
+    if (name == "scores") return VocabularyParts::Rule::kScores;
+    throw FileError(source + ": expected tokens that merge by ranks, merges or scores, found " + name);
+}
+
+py::dict to_parts(const Vocabulary& vocabulary, const std::string& rule) {
+    VocabularyParts parts = parts_of(vocabulary, rule_from_name(rule, "rule"));
+    const ModelOptions& options = vocabulary.options();
+    std::vector<TokenId> merges;
+    for (const Merge& merge : parts.merges) merges.insert(merges.end(), {merge.left, merge.right, merge.result});
+    py::dict arrays;
+    arrays["token_data"] = to_numpy(std::move(parts.token_data));
+    arrays["token_begin"] = to_numpy(std::move(parts.token_begin));
+    arrays["roles"] = to_numpy(std::move(parts.roles));
+    arrays["merges"] = to_numpy(std::move(merges));
+    arrays["results"] = to_numpy(std::move(parts.results));
+    arrays["orders"] = to_numpy(std::move(parts.orders));
+    arrays["unused"] = to_numpy(std::move(parts.unused));
+    arrays["options"] = to_numpy(std::vector<std::uint32_t>{
+        options.alphabet == Alphabet::kBytes ? 0u : 1u, options.metaspace, options.ignore_merges, options.byte_fallback,
+        options.fuse_unk, options.unknown_is_error, options.unk});
+    return arrays;
+}
+
+template <class T>
+std::vector<T> vector_of(const py::dict& arrays, const char* name, const std::string& source) {
+    if (!arrays.contains(name)) throw FileError(source + ": has no " + name);
+    const py::object value = arrays[name];
+    if (!py::isinstance<py::array_t<T>>(value)) throw FileError(source + ": " + name + " is of another type");
+    const auto array = py::cast<py::array_t<T, py::array::c_style | py::array::forcecast>>(value);
+    return {array.data(), array.data() + array.size()};
+}
+
+std::shared_ptr<const Vocabulary> from_parts(const py::dict& arrays, const std::string& rule,
+                                             const std::string& source) {
+    VocabularyParts parts;
+    parts.token_data = vector_of<std::uint8_t>(arrays, "token_data", source);
+    parts.token_begin = vector_of<std::uint32_t>(arrays, "token_begin", source);
+    parts.roles = vector_of<std::uint8_t>(arrays, "roles", source);
+    parts.results = vector_of<TokenId>(arrays, "results", source);
+    parts.orders = vector_of<std::uint32_t>(arrays, "orders", source);
+    parts.unused = vector_of<TokenId>(arrays, "unused", source);
+    const auto merges = vector_of<TokenId>(arrays, "merges", source);
+    const auto numbers = vector_of<std::uint32_t>(arrays, "options", source);
+    if (merges.size() % 3 != 0 || numbers.size() != 7) throw FileError(source + ": arrays of the wrong length");
+    for (std::size_t i = 0; i < merges.size(); i += 3) {
+        parts.merges.push_back({merges[i], merges[i + 1], merges[i + 2]});
+    }
+    ModelOptions options;
+    options.alphabet = numbers[0] == 0 ? Alphabet::kBytes : Alphabet::kChars;
+    options.metaspace = numbers[1] != 0;
+    options.ignore_merges = numbers[2] != 0;
+    options.byte_fallback = numbers[3] != 0;
+    options.fuse_unk = numbers[4] != 0;
+    options.unknown_is_error = numbers[5] != 0;
+    options.unk = numbers[6];
+    const VocabularyParts::Rule how = rule_from_name(rule, source);
+    const py::gil_scoped_release release;
+    return vocabulary_from_parts(parts, how, options, source);
+}
+
 }  // namespace
 
 void bind_vocab(py::module_& m) {
@@ -191,6 +258,8 @@ void bind_vocab(py::module_& m) {
                     py::arg("unk_token"), py::arg("fuse_unk"), py::arg("source"))
         .def_static("from_scores", &from_scores, py::arg("pieces"), py::arg("scores"), py::arg("types"), py::kw_only(),
                     py::arg("byte_fallback"), py::arg("unk_id"), py::arg("source"))
+        .def_static("from_parts", &from_parts, py::arg("arrays"), py::arg("rule"), py::arg("source"))
+        .def("parts", &to_parts, py::arg("rule"))
         .def_property_readonly("n_vocab", &Vocabulary::n_vocab)
         .def("token_bytes", &token_bytes, py::arg("id"))
         .def("token_id", &token_id, py::arg("token"))

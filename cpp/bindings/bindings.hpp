@@ -7,6 +7,7 @@ namespace fissile::bindings {
 
 namespace py = pybind11;
 
+void bind_text(py::module_& m);
 void bind_vocab(py::module_& m);
 void bind_encode(py::module_& m);
 void bind_decode(py::module_& m);

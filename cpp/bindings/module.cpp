@@ -6,6 +6,21 @@
 
 namespace py = pybind11;
 
+namespace {
+
+// OSError, or that of its subclasses which is about this code: FileNotFoundError, PermissionError, ...
+void set_os_error(const fissile::SystemError& error) {
+#if defined(_WIN32)
+    const py::tuple arguments = py::make_tuple(0, error.reason(), error.path(), error.code());
+#else
+    const py::tuple arguments = py::make_tuple(error.code(), error.reason(), error.path());
+#endif
+    const py::object exception = py::reinterpret_borrow<py::object>(PyExc_OSError)(*arguments);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+}
+
+}  // namespace
+
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "The compiled core of fissile. Use the names of the fissile package instead.";
     // FileError is a ValueError that Python code can tell from others; errors.py gives it its public name.
@@ -16,10 +31,13 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
             if (pointer) std::rethrow_exception(pointer);
         } catch (const fissile::FileError& error) {
             py::set_error(file_error, error.what());
+        } catch (const fissile::SystemError& error) {
+            set_os_error(error);
         } catch (const fissile::Error& error) {
             PyErr_SetString(PyExc_ValueError, error.what());
         }
     });
+    fissile::bindings::bind_text(m);
     fissile::bindings::bind_vocab(m);
     fissile::bindings::bind_encode(m);
     fissile::bindings::bind_decode(m);

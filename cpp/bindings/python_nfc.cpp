@@ -20,13 +20,11 @@ py::object decoded(Bytes text) {
 
 }  // namespace
 
-void python_nfc(Bytes text, std::vector<std::uint8_t>& normalized) {
+bool python_nfc(Bytes text, std::vector<std::uint8_t>& normalized) {
+    if (is_nfc_quick(text)) return false;
     const py::gil_scoped_acquire gil;
+    if (!decoded(text)) return false;
     normalized.clear();
-    if (!decoded(text)) {
-        normalized.assign(text.begin(), text.end());
-        return;
-    }
     const auto append = [&](Bytes bytes) { normalized.insert(normalized.end(), bytes.begin(), bytes.end()); };
     const py::object normalize = py::module_::import("unicodedata").attr("normalize");
     for (std::size_t position = 0; position < text.size();) {
@@ -41,6 +39,7 @@ void python_nfc(Bytes text, std::vector<std::uint8_t>& normalized) {
         if (data == nullptr) throw py::error_already_set();
         append(as_bytes({data, static_cast<std::size_t>(size)}));
     }
+    return true;
 }
 
 }  // namespace fissile::bindings

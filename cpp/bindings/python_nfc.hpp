@@ -8,8 +8,8 @@
 
 namespace fissile::bindings {
 
-// Replaces `normalized` by NFC of the text. Bytes that are not UTF-8 have no normal form: text with some stays as it
-// is. Takes the GIL.
-void python_nfc(Bytes text, std::vector<std::uint8_t>& normalized);
+// Puts NFC of the text into `normalized`, or returns false where the text stays as it is. Bytes that are not UTF-8 have
+// no normal form: text with some stays. Takes the GIL.
+bool python_nfc(Bytes text, std::vector<std::uint8_t>& normalized);
 
 }  // namespace fissile::bindings

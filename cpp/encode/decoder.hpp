@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base.hpp"
@@ -25,11 +27,16 @@ enum class LeadingSpace : std::uint8_t {
     kKeep,
     kDropOne,           // one space, if the text begins with it
     kDropInFirstToken,  // every space of the first token, as the Metaspace decoder of `tokenizers` does
+    // As SentencePiece does, not of bytes that fell back:
+    kDropInFirstPiece,  // one space that the first piece with text begins with
+    kDropInEmptyText,   // one of each piece, as long as there is no text
 };
 
 class Decoder {
    public:
-    explicit Decoder(std::shared_ptr<const Vocabulary> vocabulary, LeadingSpace leading = LeadingSpace::kKeep);
+    // `texts`: what some tokens decode to, in place of their bytes.
+    explicit Decoder(std::shared_ptr<const Vocabulary> vocabulary, LeadingSpace leading = LeadingSpace::kKeep,
+                     std::unordered_map<TokenId, std::string> texts = {});
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
 
@@ -44,10 +51,12 @@ class Decoder {
     // Sizes of slots whose token is not in them.
     static constexpr std::uint8_t kLong = 254, kUnused = 255;
 
+    Bytes text_of(TokenId id) const;
     void drop_leading(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     LeadingSpace leading_;
+    std::unordered_map<TokenId, std::string> texts_;
     std::vector<Slot> slots_;
     bool has_special_ = false;
 };

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "text/nfc_check.hpp"
-
 namespace fissile {
 
 namespace {
@@ -63,11 +61,11 @@ DisallowedSpecial::DisallowedSpecial(std::string token_text)
     : Error("text holds the special token " + token_text), token_(std::move(token_text)) {}
 
 Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options,
-                 std::vector<AddedToken> added_tokens, Normalizer to_nfc)
+                 std::vector<AddedToken> added_tokens, TextSteps steps)
     : vocabulary_(std::move(vocabulary)),
       options_(options),
       specials_(std::move(added_tokens)),
-      to_nfc_(std::move(to_nfc)),
+      steps_(std::move(steps)),
       scan_(scanner(options, *vocabulary_)),
       cuts_long_spans_(!options.cut_by_vocabulary && may_cut_first(*vocabulary_)),
       spans_(vocabulary_, options.split_before_spaces, options.max_cache_bytes) {}
@@ -96,16 +94,13 @@ void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, 
 
 template <class Sink>
 void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const {
-    if (plan.any_disallowed) {
-        const SpecialTokens::Match match = specials_.find(text, 0, plan.disallowed);
-        if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
-    }
+    check_disallowed(text, plan);
     if (!plan.any_raw) {
         encode_raw(text, plan, at_start, true, ws, sink);
         return;
     }
-    for (std::size_t position = 0;;) {
-        const SpecialTokens::Match match = specials_.find(text, position, plan.raw);
+    std::size_t position = 0;
+    for (SpecialTokens::Match match = specials_.first(text, plan.raw);; match = specials_.next(text, match, plan.raw)) {
         encode_raw(text.subspan(position, match.begin - position), plan, at_start && position == 0,
                    match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
@@ -118,16 +113,15 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
 template <class Sink>
 void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws,
                          Sink& sink) const {
-    if (to_nfc_ && !is_nfc_quick(text)) {
-        to_nfc_(text, ws.normalized);
+    if (steps_.normalize && !text.empty() && steps_.normalize(text, first, ws.normalized, nullptr))
         text = ws.normalized;
-    }
     if (!plan.any_normalized) {
         encode_stretch(text, first, ends_text, ws, sink);
         return;
     }
-    for (std::size_t position = 0;;) {
-        const SpecialTokens::Match match = specials_.find(text, position, plan.normalized);
+    std::size_t position = 0;
+    for (SpecialTokens::Match match = specials_.first(text, plan.normalized);;
+         match = specials_.next(text, match, plan.normalized)) {
         encode_stretch(text.subspan(position, match.begin - position), first && position == 0,
                        ends_text && match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
@@ -143,6 +137,19 @@ void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& 
     const bool lone_prefix = text.empty() && first && !ends_text && options_.prefix_first_stretch_only &&
                              options_.prefix_space == PrefixSpace::kAlways;
     if (text.empty() && !lone_prefix) return;
+    if (steps_.split) {
+        steps_.split(text, first, ws.rewritten, ws.rewritten_ends, nullptr);
+        if (!options_.cut_by_vocabulary && options_.pattern == Pattern::kNone) {
+            encode_found(ws.rewritten, ws.rewritten_ends.data(), ws.rewritten_ends.size(), ws, sink);
+            return;
+        }
+        std::size_t begin = 0;
+        for (const std::int64_t end : ws.rewritten_ends) {
+            encode_plain(Bytes(ws.rewritten).subspan(begin, static_cast<std::size_t>(end) - begin), ws, sink);
+            begin = static_cast<std::size_t>(end);
+        }
+        return;
+    }
     const bool starts_with_space =
         !text.empty() && (text[0] == ' ' || (options_.cut_by_vocabulary && text.size() >= 3 && text[0] == 0xe2 &&
                                              text[1] == 0x96 && text[2] == 0x81));
@@ -206,6 +213,11 @@ void Encoder::look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Wo
 
 void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws,
                            IdArray& sink) const {
+    encode_found(text, ends, n_spans, ws, sink);
+}
+
+template <class Sink>
+void Encoder::encode_found(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws, Sink& sink) const {
     if (text.size() > kMaxStretch) throw Error("text has " + std::to_string(text.size()) + " bytes; 2 GiB is the most");
     std::size_t begin = 0;
     for (std::size_t i = 0; i < n_spans;) {
@@ -216,13 +228,26 @@ void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_s
             ws.span_ends[n++] = static_cast<std::uint32_t>(end);
         }
         if (n == 0) return;
+        if (ws.interrupt != nullptr) ws.interrupt->check();
         spans_.encode_spans(text, begin, ws.span_ends, n, ws.spans, sink);
         begin = ws.span_ends[n - 1];
     }
 }
 
+void Encoder::check_disallowed(Bytes text, const SpecialPlan& plan) const {
+    if (!plan.any_disallowed) return;
+    const SpecialTokens::Match match = specials_.first(text, plan.disallowed);
+    if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
+}
+
+void Encoder::encode_normalized(Bytes text, bool first, bool ends_text, Workspace& ws, IdArray& sink) const {
+    encode_stretch(text, first, ends_text, ws, sink);
+}
+
+void Encoder::encode_rewritten(Bytes span, Workspace& ws, IdArray& sink) const { encode_plain(span, ws, sink); }
+
 bool Encoder::can_divide_between(std::uint32_t left, std::uint32_t right) const {
-    if (left >= 0x80 || right >= 0x80) return false;
+    if (left >= 0x80 || right >= 0x80 || !steps_.divisible) return false;
     if (options_.cut_by_vocabulary) {
         const std::uint8_t pair[2] = {static_cast<std::uint8_t>(left), static_cast<std::uint8_t>(right)};
         std::uint32_t ends[2];

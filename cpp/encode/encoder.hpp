@@ -48,8 +48,21 @@ struct SpecialPlan {
     bool any_disallowed = false, any_raw = false, any_normalized = false;
 };
 
-// Normalises a text that is not surely normal already; what a caller of the core brings along, as the core has none.
-using Normalizer = std::function<void(Bytes text, std::vector<std::uint8_t>& normalized)>;
+// What a caller of the core brings along for tokenizers that ask for more than the core does itself.
+struct TextSteps {
+    // For each new byte the character (counted, not its offset) of the old text that it stands for.
+    using Sources = std::vector<std::int64_t>;
+    // Normalises a stretch of text; false: it stays as it is, and nothing was written to. `first`, whether the stretch
+    // begins the text, becomes false if the first character is dropped. Sources are asked for where not nullptr.
+    using Normalize = std::function<bool(Bytes text, bool& first, std::vector<std::uint8_t>& normalized, Sources*)>;
+    // Rewrites a stretch of text and says where its spans end; each is then encoded as the options say.
+    using Split = std::function<void(Bytes text, bool first, std::vector<std::uint8_t>& rewritten,
+                                     std::vector<std::int64_t>& ends, Sources*)>;
+    Normalize normalize;
+    Split split;
+    // Whether a text may be cut wherever Encoder::can_divide_between allows it, and its parts take these steps alone.
+    bool divisible = true;
+};
 
 // A text holds a token that the caller said must not be there.
 class DisallowedSpecial : public Error {
@@ -70,17 +83,19 @@ class Encoder {
         SpanEncoder::Workspace spans;
         std::vector<std::uint8_t> prefixed;
         std::vector<std::uint8_t> normalized;
+        std::vector<std::uint8_t> rewritten;
+        std::vector<std::int64_t> rewritten_ends;
         Interrupt* interrupt = nullptr;  // looked at between spans, if there is one
     };
 
-    // `to_nfc`, if given, is called for stretches of text that may not be in NFC.
     Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added_tokens,
-            Normalizer to_nfc = {});
+            TextSteps steps = {});
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
     const std::shared_ptr<const Vocabulary>& shared_vocabulary() const { return vocabulary_; }
     const SpecialTokens& special_tokens() const { return specials_; }
     const EncoderOptions& options() const { return options_; }
+    const TextSteps& steps() const { return steps_; }
 
     // modes[i] is about special_tokens().tokens()[i].
     SpecialPlan plan(const std::vector<SpecialMode>& modes) const;
@@ -93,6 +108,12 @@ class Encoder {
     // Appends the ids of consecutive pretokens found elsewhere; ends.back() == text.size(). No special tokens.
     void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace,
                       IdArray& sink) const;
+
+    // For token_ranges: throws DisallowedSpecial, and what encode does with a stretch of normalised text without
+    // special tokens, before and after TextSteps::split.
+    void check_disallowed(Bytes text, const SpecialPlan& plan) const;
+    void encode_normalized(Bytes text, bool first, bool ends_text, Workspace& workspace, IdArray& sink) const;
+    void encode_rewritten(Bytes span, Workspace& workspace, IdArray& sink) const;
 
     // Whether a text may be cut between two characters, whatever stands around them: before a letter or digit after a
     // newline, which starts a pretoken in every pattern that this returns true for, or where no token of the vocabulary
@@ -109,13 +130,15 @@ class Encoder {
     template <class Sink>
     void encode_stretch(Bytes text, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
     template <class Sink>
+    void encode_found(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+    template <class Sink>
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;
     SpecialTokens specials_;
-    Normalizer to_nfc_;
+    TextSteps steps_;
     ScanFunction scan_;
     bool cuts_long_spans_;
     SpanEncoder spans_;

@@ -38,6 +38,8 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
       max_lane_bytes_(MergeLane<64>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
       long_pieces_(n_long_tokens(*vocabulary_), max_cache_bytes / 4) {
+    // Lanes know nothing of equal ranks, and pieces that come apart again are seen to where merge_piece ends.
+    if (vocabulary_->tied_orders() != nullptr || vocabulary_->has_unused()) max_lane_bytes_ = 0;
     seed_tables();
 }
 
@@ -46,7 +48,9 @@ void SpanEncoder::seed_tables() {
     const Vocabulary& v = *vocabulary_;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const Bytes token = v.token_bytes(id);
-        if (token.empty() || !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id))) continue;
+        if (token.empty() || v.is_unused(id) ||
+            !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id)))
+            continue;
         if (token.size() <= kMaxInlinePiece) {
             table_.insert(piece_key(token.data(), token.size()), &id, 1);
         } else {
@@ -371,7 +375,7 @@ void SpanEncoder::char_symbols(Bytes piece, std::vector<TokenId>& symbols) const
         const TokenId symbol = c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point);
         // U+2581 stands for a space whichever of the two the text has; its bytes are those of U+2581.
         static constexpr std::array<std::uint8_t, 3> kMetaspace{0xe2, 0x96, 0x81};
-        const Bytes bytes = c.code_point == ' ' ? Bytes(kMetaspace) : piece.subspan(i, c.n_bytes);
+        const Bytes bytes = c.code_point == ' ' && options.metaspace ? Bytes(kMetaspace) : piece.subspan(i, c.n_bytes);
         i += c.n_bytes;
         if (symbol != kNoToken) {
             symbols.push_back(symbol);
@@ -434,7 +438,8 @@ void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
         return;
     }
     find_symbols(piece, ws.symbols);
-    merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree);
+    merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree, 1, v.tied_orders());
+    if (v.has_unused()) v.replace_unused(ws.symbols);
 }
 
 }  // namespace fissile

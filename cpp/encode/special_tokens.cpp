@@ -6,6 +6,7 @@
 
 #include "text/unicode_class.hpp"
 #include "text/utf8.hpp"
+#include "text/word_class.hpp"
 
 namespace fissile {
 
@@ -23,12 +24,6 @@ std::size_t character_before(Bytes text, std::size_t end) {
 }
 
 bool is_space(std::uint32_t code_point) { return (char_flags(code_point) & kSpace) != 0; }
-
-// \w as the `regex` crate has it, near enough for its use here: letters, marks, numbers, connectors.
-bool is_word(std::uint32_t code_point) {
-    return (char_flags(code_point) & (kLetter | kMark | kNumber)) != 0 || code_point == '_' || code_point == 0x200c ||
-           code_point == 0x200d || code_point == 0x203f || code_point == 0x2040 || code_point == 0x2054;
-}
 
 }  // namespace
 
@@ -72,7 +67,7 @@ SpecialTokens::SpecialTokens(std::vector<AddedToken> tokens) : tokens_(std::move
 
 std::size_t SpecialTokens::next_candidate(Bytes text, std::size_t from) const {
     const std::size_t n = text.size();
-    if (from >= n) return n;
+    if (from >= n || first_bytes_.empty()) return n;
     if (first_bytes_.size() == 1) {
         const void* found = std::memchr(text.data() + from, first_bytes_[0], n - from);
         return found == nullptr ? n : static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - text.data());
@@ -96,9 +91,13 @@ std::size_t SpecialTokens::next_candidate(Bytes text, std::size_t from) const {
     return from;
 }
 
-SpecialTokens::Match SpecialTokens::find(Bytes text, std::size_t from, const Wanted& wanted) const {
+SpecialTokens::Match SpecialTokens::first(Bytes text, const Wanted& wanted) const {
+    return next(text, {0, 0, npos, 0}, wanted);
+}
+
+SpecialTokens::Match SpecialTokens::next(Bytes text, const Match& last, const Wanted& wanted) const {
     const std::size_t n = text.size();
-    for (std::size_t begin = next_candidate(text, from); begin < n; begin = next_candidate(text, begin + 1)) {
+    for (std::size_t begin = next_candidate(text, last.content_end); begin < n;) {
         std::size_t best = npos, best_end = 0;
         const Node* node = &nodes_[0];
         for (std::size_t i = begin; i < n; ++i) {
@@ -112,21 +111,27 @@ SpecialTokens::Match SpecialTokens::find(Bytes text, std::size_t from, const Wan
                 best_end = i + 1;
             }
         }
-        if (best == npos) continue;
+        if (best == npos) {
+            begin = next_candidate(text, begin + 1);
+            continue;
+        }
         const std::uint32_t flags = tokens_[best].flags;
         std::size_t match_begin = begin, match_end = best_end;
         if ((flags & kTokenSingleWord) != 0) {
             const auto is_word_at = [&](std::size_t at, std::size_t end) {
-                return is_word(decode_char(text.data() + at, end - at).code_point);
+                return is_word_character(decode_char(text.data() + at, end - at).code_point);
             };
             const bool word_before = begin > 0 && is_word_at(character_before(text, begin), begin);
             const bool word_after = best_end < n && is_word_at(best_end, n);
-            if (word_before || word_after) continue;
+            if (word_before || word_after) {
+                begin = next_candidate(text, best_end);
+                continue;
+            }
         }
         if ((flags & kTokenLeftStrip) != 0) {
-            while (match_begin > from) {
+            while (match_begin > last.end) {
                 const std::size_t before = character_before(text, match_begin);
-                if (before < from || !is_space(decode_char(text.data() + before, match_begin - before).code_point))
+                if (before < last.end || !is_space(decode_char(text.data() + before, match_begin - before).code_point))
                     break;
                 match_begin = before;
             }
@@ -138,9 +143,9 @@ SpecialTokens::Match SpecialTokens::find(Bytes text, std::size_t from, const Wan
                 match_end += c.n_bytes;
             }
         }
-        return {match_begin, match_end, best};
+        return {std::max(match_begin, last.end), std::max(match_end, last.end), best, best_end};
     }
-    return {n, n, npos};
+    return {n, n, npos, n};
 }
 
 }  // namespace fissile

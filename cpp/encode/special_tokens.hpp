@@ -37,14 +37,17 @@ class SpecialTokens {
     struct Match {
         std::size_t begin, end;  // with stripped white space; begin == end == text.size() and token == npos: none
         std::size_t token;       // index into tokens()
+        std::size_t content_end;
     };
     static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
     // Which tokens a search looks for: one byte a token, not 0 for wanted.
     using Wanted = std::vector<std::uint8_t>;
 
-    // First match in text[from, ...); what stands before `from` still counts as a neighbour of a word.
-    Match find(Bytes text, std::size_t from, const Wanted& wanted) const;
+    // The first match, and the one after another. As in `tokenizers`, matches are found first and white space is added
+    // to them then, so one may begin in the space that was added to the one before; of that it gets none.
+    Match first(Bytes text, const Wanted& wanted) const;
+    Match next(Bytes text, const Match& last, const Wanted& wanted) const;
 
    private:
     struct Node {

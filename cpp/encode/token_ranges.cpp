@@ -30,7 +30,8 @@ class Aligner {
     Aligner(const Encoder& encoder, Bytes text)
         : encoder_(encoder),
           text_(text),
-          metaspace_(encoder.vocabulary().options().alphabet == Alphabet::kChars),
+          chars_(encoder.vocabulary().options().alphabet == Alphabet::kChars),
+          metaspace_(encoder.vocabulary().options().metaspace),
           prefixed_(encoder.options().prefix_space != PrefixSpace::kNever) {}
 
     // The bytes of the next token.
@@ -67,27 +68,191 @@ class Aligner {
         const Vocabulary& v = encoder_.vocabulary();
         const std::size_t begin = position_;
         std::size_t end = begin;
-        do {
+        // A space that was put in front may be unknown itself, and took what another unknown token is about.
+        while (end < text_.size()) {
             const Char c = decode_char(text_.data() + end, text_.size() - end);
-            const bool known = metaspace_ ? c.code_point != kInvalid && v.char_symbol(c.code_point) != kNoToken
-                                          : v.byte_symbol(text_[end]) != kNoToken;
+            const bool known = chars_ ? c.code_point != kInvalid && v.char_symbol(c.code_point) != kNoToken
+                                      : v.byte_symbol(text_[end]) != kNoToken;
             if (known) break;
-            end += metaspace_ ? c.n_bytes : 1;
-        } while (v.options().fuse_unk && end < text_.size());
+            end += chars_ ? c.n_bytes : 1;
+            if (!v.options().fuse_unk) break;
+        }
         return take(begin, std::max(end, begin), false);
     }
 
     const Encoder& encoder_;
     Bytes text_;
-    bool metaspace_, prefixed_;
+    bool chars_, metaspace_, prefixed_;
     std::size_t position_ = 0;
     bool at_stretch_start_ = true;
+};
+
+// Which bytes of the text each byte of something made from it stands for.
+class Origins {
+   public:
+    // Of the text itself from byte `at` on: each byte stands for itself.
+    explicit Origins(std::size_t at) : at_(static_cast<std::int64_t>(at)) {}
+
+    std::int64_t begin(std::size_t i) const {
+        return are_bytes_ ? at_ + static_cast<std::int64_t>(i) : ranges_[i].first;
+    }
+    std::int64_t end(std::size_t i) const {
+        return are_bytes_ ? at_ + static_cast<std::int64_t>(i) + 1 : ranges_[i].second;
+    }
+
+    // These are of `text`: those of something that a step made of its characters, of which `sources` holds one a byte.
+    Origins after(Bytes text, const TextSteps::Sources& sources) const {
+        std::vector<std::pair<std::int64_t, std::int64_t>> characters;
+        for (std::size_t i = 0; i < text.size();) {
+            const std::size_t next = i + decode_char(text.data() + i, text.size() - i).n_bytes;
+            characters.emplace_back(begin(i), end(next - 1));
+            i = next;
+        }
+        Origins made(0);
+        made.are_bytes_ = false;
+        for (const std::int64_t source : sources) {
+            if (source < 0 || static_cast<std::size_t>(source) >= characters.size()) {
+                throw Error("a step took its text from character " + std::to_string(source) + " of " +
+                            std::to_string(characters.size()));
+            }
+            made.ranges_.push_back(characters[static_cast<std::size_t>(source)]);
+        }
+        return made;
+    }
+
+    // Those of the part that begins at byte `from` and ends at `to`.
+    Origins part(std::size_t from, std::size_t to) const {
+        Origins cut(static_cast<std::size_t>(at_) + from);
+        cut.are_bytes_ = are_bytes_;
+        if (!are_bytes_) {
+            cut.ranges_.assign(ranges_.begin() + static_cast<std::ptrdiff_t>(from),
+                               ranges_.begin() + static_cast<std::ptrdiff_t>(to));
+        }
+        return cut;
+    }
+
+   private:
+    std::int64_t at_;
+    bool are_bytes_ = true;  // each byte stands for itself
+    std::vector<std::pair<std::int64_t, std::int64_t>> ranges_;
+};
+
+// Whether a step left a text as it is, so that each byte stands for itself and not for all of its character.
+bool is_the_same(Bytes text, Bytes made, const TextSteps::Sources& sources) {
+    if (sources.size() != text.size() || !std::equal(text.begin(), text.end(), made.begin(), made.end())) return false;
+    std::int64_t character = 0;
+    for (std::size_t i = 0; i < text.size(); ++character) {
+        if (sources[i] != character) return false;
+        i += decode_char(text.data() + i, text.size() - i).n_bytes;
+    }
+    return true;
+}
+
+// The way of a text through steps that rewrite it, as Encoder::encode takes it, with the origin of every byte.
+class Walk {
+   public:
+    Walk(const Encoder& encoder, const SpecialPlan& plan, TokenRanges& ranges)
+        : encoder_(encoder), plan_(plan), ranges_(ranges) {}
+
+    void text(Bytes text) {
+        const SpecialTokens& specials = encoder_.special_tokens();
+        std::size_t position = 0;
+        for (SpecialTokens::Match match = specials.first(text, plan_.raw);;
+             match = specials.next(text, match, plan_.raw)) {
+            const bool last = match.token == SpecialTokens::npos;
+            raw(text.subspan(position, match.begin - position), position, position == 0, last);
+            if (last) return;
+            add(specials.tokens()[match.token].id, static_cast<std::int64_t>(match.begin),
+                static_cast<std::int64_t>(match.end));
+            position = match.end;
+        }
+    }
+
+   private:
+    void add(TokenId id, std::int64_t begin, std::int64_t end) {
+        ranges_.ids.append(&id, 1);
+        ranges_.begins.push_back(begin);
+        ranges_.ends.push_back(end);
+    }
+
+    void raw(Bytes text, std::size_t at, bool first, bool ends_text) {
+        std::vector<std::uint8_t> normalized;
+        TextSteps::Sources sources;
+        Origins origins(at);
+        if (encoder_.steps().normalize && !text.empty() &&
+            encoder_.steps().normalize(text, first, normalized, &sources)) {
+            origins = origins.after(text, sources);
+            text = normalized;
+        }
+        const SpecialTokens& specials = encoder_.special_tokens();
+        std::size_t position = 0;
+        for (SpecialTokens::Match match = specials.first(text, plan_.normalized);;
+             match = specials.next(text, match, plan_.normalized)) {
+            const bool last = match.token == SpecialTokens::npos;
+            stretch(text.subspan(position, match.begin - position), origins.part(position, match.begin),
+                    first && position == 0, ends_text && last);
+            if (last) return;
+            add(specials.tokens()[match.token].id, origins.begin(std::min(match.begin, match.end - 1)),
+                origins.end(match.end - 1));
+            position = match.end;
+        }
+    }
+
+    void stretch(Bytes text, const Origins& origins, bool first, bool ends_text) {
+        if (!encoder_.steps().split) {
+            IdArray ids;
+            encoder_.encode_normalized(text, first, ends_text, workspace_, ids);
+            align(text, origins, ids);
+            return;
+        }
+        if (text.empty()) return;
+        std::vector<std::uint8_t> rewritten;
+        std::vector<std::int64_t> ends;
+        TextSteps::Sources sources;
+        encoder_.steps().split(text, first, rewritten, ends, &sources);
+        const Origins all = is_the_same(text, rewritten, sources) ? origins : origins.after(text, sources);
+        std::size_t begin = 0;
+        for (const std::int64_t end : ends) {
+            const Bytes span = Bytes(rewritten).subspan(begin, static_cast<std::size_t>(end) - begin);
+            IdArray ids;
+            encoder_.encode_rewritten(span, workspace_, ids);
+            align(span, all.part(begin, static_cast<std::size_t>(end)), ids);
+            begin = static_cast<std::size_t>(end);
+        }
+    }
+
+    void align(Bytes text, const Origins& origins, const IdArray& ids) {
+        Aligner aligner(encoder_, text);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const auto [begin, end] = aligner.next(ids.data()[i]);
+            if (begin < end) {
+                add(ids.data()[i], origins.begin(begin), origins.end(end - 1));
+            } else {
+                // A token of no text, such as that of a space put in front: an empty range where it stands.
+                const std::int64_t at = begin < text.size()    ? origins.begin(begin)
+                                        : begin > 0            ? origins.end(begin - 1)
+                                        : ranges_.ends.empty() ? 0
+                                                               : ranges_.ends.back();
+                add(ids.data()[i], at, at);
+            }
+        }
+    }
+
+    const Encoder& encoder_;
+    const SpecialPlan& plan_;
+    TokenRanges& ranges_;
+    Encoder::Workspace workspace_;
 };
 
 }  // namespace
 
 TokenRanges token_ranges(const Encoder& encoder, Bytes text, const SpecialPlan& plan) {
     TokenRanges ranges;
+    if (encoder.steps().normalize || encoder.steps().split) {
+        encoder.check_disallowed(text, plan);
+        Walk(encoder, plan, ranges).text(text);
+        return ranges;
+    }
     Encoder::Workspace workspace;
     encoder.encode(text, plan, workspace, ranges.ids);
     ranges.begins.reserve(ranges.ids.size());

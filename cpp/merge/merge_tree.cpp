@@ -66,7 +66,7 @@ class Tree {
 }  // namespace
 
 void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
-                std::size_t stop_at) {
+                std::size_t stop_at, const std::uint32_t* orders) {
     const auto n = static_cast<std::uint32_t>(ids.size());
     if (n < 2) return;
     auto& [numbers, previous, following] = scratch;
@@ -75,7 +75,8 @@ void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<Toke
     Tree tree(n, numbers);
     const auto number_of = [&](std::uint32_t i, std::uint32_t j) {
         const std::uint32_t rank = pairs.find(ids[i], ids[j]);
-        return rank == kNoRank ? kNone : std::uint64_t{rank} << 32 | i;
+        if (rank == kNoRank) return kNone;
+        return std::uint64_t{orders == nullptr ? rank : orders[rank]} << 32 | i;
     };
     for (std::uint32_t i = 0; i < n; ++i) {
         previous[i] = i - 1;  // kEnd before the first
@@ -88,7 +89,7 @@ void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<Toke
         if (best == kNone) break;
         const auto i = static_cast<std::uint32_t>(best);
         const std::uint32_t merged = following[i], before = previous[i], after = following[merged];
-        ids[i] = results[best >> 32];
+        ids[i] = results[orders == nullptr ? best >> 32 : pairs.find(ids[i], ids[merged])];
         ids[merged] = kNoToken;
         following[i] = after;
         tree.set(merged, kNone);

@@ -1,9 +1,9 @@
 // Merging a run of any length with a tree of minima: O(n log n), whatever the merges.
 //
-// Each pair's rank and position are one number; over sixteen such numbers stands their smallest, over sixteen of those
-// again, up to one. A merge changes three numbers and what stands over them. Nothing goes stale, as it would in a
-// queue, and the work of a merge is the same short loops each time. Serves the runs that are too long for merge_short
-// and that merge_backtrack does not apply to.
+// Each pair's rank (or the order of its rank) and position are one number; over sixteen such numbers stands their
+// smallest, over sixteen of those again, up to one. A merge changes three numbers and what stands over them. Nothing
+// goes stale, as it would in a queue, and the work of a merge is the same short loops each time. Serves the runs that
+// are too long for merge_short and that merge_backtrack does not apply to.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +22,9 @@ struct MergeTreeScratch {
 };
 
 // Merges ids in place until nothing is left to merge or `stop_at` symbols are left (the vector shrinks).
-// At most 2^32 - 2 symbols. `results` gives the id that each rank makes.
+// At most 2^32 - 2 symbols. `results` gives the id that each rank makes; `orders`, where ranks
+// tie, the smaller number of each rank that merges first.
 void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
-                std::size_t stop_at = 1);
+                std::size_t stop_at = 1, const std::uint32_t* orders = nullptr);
 
 }  // namespace fissile

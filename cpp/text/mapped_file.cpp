@@ -25,7 +25,7 @@ namespace fissile {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, int code) {
-    throw FileError(path + ": " + std::system_category().message(code));
+    throw SystemError(path, code, std::system_category().message(code));
 }
 
 #if defined(_WIN32)

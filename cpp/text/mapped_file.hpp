@@ -10,7 +10,7 @@ namespace fissile {
 
 class MappedFile {
    public:
-    // `path` is UTF-8. Throws FileError naming it if it cannot be opened or read, or is a directory.
+    // `path` is UTF-8. Throws SystemError naming it if it cannot be opened or read, or is a directory.
     explicit MappedFile(const std::string& path);
     ~MappedFile();
     MappedFile(MappedFile&& other) noexcept;

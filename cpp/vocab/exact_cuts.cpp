@@ -20,7 +20,7 @@ std::uint32_t pack(const std::uint8_t* bytes, std::size_t n) { return static_cas
 }  // namespace
 
 ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
-    : chars_alphabet_(vocabulary.options().alphabet == Alphabet::kChars), before_spaces_(before_spaces) {
+    : metaspace_(vocabulary.options().metaspace), before_spaces_(before_spaces) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs;
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
         if (!vocabulary.is_reachable(id)) continue;
@@ -101,7 +101,7 @@ ScanResult ExactCuts::cut(Bytes text, std::size_t position, std::uint32_t* ends,
             ++i;
         } else {
             const Char c = decode_char(bytes + i, n - i);
-            const bool space = chars_alphabet_ && c.code_point == 0x2581;
+            const bool space = metaspace_ && c.code_point == 0x2581;
             const std::uint32_t right = c.code_point == kInvalid ? kInvalidChar
                                         : space                  ? ' '
                                                                  : pack(bytes + i, c.n_bytes);

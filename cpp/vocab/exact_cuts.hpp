@@ -46,7 +46,7 @@ class ExactCuts {
     bool joined(std::uint32_t left, std::uint32_t right, std::uint8_t left_last, std::uint8_t right_first) const;
     void note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std::uint64_t>>& pairs);
 
-    bool chars_alphabet_ = false;
+    bool metaspace_ = false;
     bool never_ = false;  // merges of byte-fallback tokens exist: cut nowhere
     bool before_spaces_ = false;
     std::array<std::array<std::uint64_t, 2>, 128> ascii_{};

@@ -65,6 +65,7 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
 
     ModelOptions options;
     options.alphabet = model.alphabet;
+    options.metaspace = model.metaspace;
     options.ignore_merges = model.ignore_merges;
     options.byte_fallback = model.byte_fallback;
     options.fuse_unk = model.fuse_unk;
@@ -82,8 +83,11 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
             builder.add_opaque_token(token.id, {});
         } else if (byte >= 0) {
             builder.add_fallback_token(token.id, static_cast<std::uint8_t>(byte));
+        } else if (model.metaspace && token.text.find(' ') != std::string_view::npos) {
+            builder.add_opaque_token(token.id, as_bytes(token.text));  // U+2581 stands where text had a space
         } else if (model.alphabet == Alphabet::kChars) {
-            builder.add_model_token(token.id, as_bytes(with_spaces(token.text)));
+            builder.add_model_token(token.id,
+                                    as_bytes(model.metaspace ? with_spaces(token.text) : std::string(token.text)));
         } else if (bytes_of_alphabet(token.text, bytes)) {
             builder.add_model_token(token.id, bytes);
         } else {
@@ -118,11 +122,13 @@ std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pie
     enum PieceType : std::uint8_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
     ModelOptions options;
     options.alphabet = Alphabet::kChars;
+    options.metaspace = true;
     options.byte_fallback = byte_fallback;
     options.fuse_unk = true;
     if (unk_id >= 0) options.unk = static_cast<TokenId>(unk_id);
     VocabularyBuilder builder(source, options);
     std::vector<TokenId> mergeable;
+    std::vector<TokenId> unused;
     std::vector<float> scores;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         const auto id = static_cast<TokenId>(i);
@@ -130,6 +136,9 @@ std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pie
         const std::string place = source + ": piece " + std::to_string(i) + " '" + piece.text + "' ";
         const std::string spaced = with_spaces(piece.text);
         switch (piece.type) {
+            case kUnused:
+                unused.push_back(id);
+                [[fallthrough]];
             case kNormal:
                 if (std::isnan(piece.score)) throw FileError(place + "has no number for a score");
                 builder.add_model_token(id, as_bytes(spaced));
@@ -149,14 +158,12 @@ std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pie
                 builder.add_fallback_token(id, static_cast<std::uint8_t>(byte));
                 break;
             }
-            case kUnused:
-                throw FileError(place + "is of type UNUSED, which is not supported");
             default:
                 throw FileError(place + "is of type " + std::to_string(piece.type) + ", expected 1 to 6");
         }
     }
     if (unk_id >= static_cast<std::int64_t>(pieces.size())) throw FileError(source + ": unk_id is not a piece");
-    return builder.finish_scores(mergeable, scores);
+    return builder.finish_scores(mergeable, scores, unused);
 }
 
 }  // namespace fissile

@@ -28,6 +28,7 @@ struct HfAddedToken {
 
 struct HfModel {
     Alphabet alphabet = Alphabet::kBytes;
+    bool metaspace = false;  // U+2581 in tokens stands for a space
     bool ignore_merges = false;
     bool byte_fallback = false;
     bool fuse_unk = false;

@@ -177,7 +177,7 @@ void VocabularyBuilder::set_symbols() {
         v.reachable_[id] = true;
     }
     // Tokens are spelt with a space for U+2581, so the character itself is looked up as a space.
-    v.bmp_symbols_[0x2581] = v.bmp_symbols_[' '];
+    if (v.options_.metaspace) v.bmp_symbols_[0x2581] = v.bmp_symbols_[' '];
 }
 
 void VocabularyBuilder::insert_pair(TokenId left, TokenId right, std::uint32_t rank) {
@@ -228,8 +228,8 @@ void VocabularyBuilder::take_symbols(const MergeLane<kWidth>& lane) {
 void VocabularyBuilder::merge_symbols() {
     const Vocabulary& v = *v_;
     if (symbols_.size() == 2) return;
-    if (symbols_.size() > MergeLane<64>::kMaxSymbols) {
-        merge_tree(v.pairs_, v.results(), symbols_, tree_, 2);
+    if (v.tied_orders() != nullptr || symbols_.size() > MergeLane<64>::kMaxSymbols) {
+        merge_tree(v.pairs_, v.results(), symbols_, tree_, 2, v.tied_orders());
         return;
     }
     fill_lane(wide_);
@@ -241,7 +241,7 @@ void VocabularyBuilder::merge_symbols() {
 void VocabularyBuilder::merge_narrow(TokenId begin, TokenId end) {
     const Vocabulary& v = *v_;
     for (TokenId id = begin; id < end; ++id) {
-        const bool fits = v.kinds_[id] == Vocabulary::Kind::kModel && find_symbols(id) &&
+        const bool fits = v.tied_orders() == nullptr && v.kinds_[id] == Vocabulary::Kind::kModel && find_symbols(id) &&
                           symbols_.size() <= MergeLane<16>::kMaxSymbols;
         in_lane_[id - begin] = fits;
         if (fits) {
@@ -423,26 +423,67 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<M
 }
 
 std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_scores(const std::vector<TokenId>& pieces,
-                                                                   const std::vector<float>& scores) {
+                                                                   const std::vector<float>& scores,
+                                                                   const std::vector<TokenId>& unused) {
     lay_out_tokens();
     index_tokens();
     set_symbols();
     Vocabulary& v = *v_;
-    std::vector<float> order(scores);
-    std::sort(order.begin(), order.end(), std::greater<>());
-    order.erase(std::unique(order.begin(), order.end()), order.end());
-    if (order.size() != pieces.size()) fail("two pieces have the same score, which is not supported");
-    v.results_.resize(order.size());
+    // Ranks in the order of scores; equal scores merge from left to right, whichever piece they make.
+    std::vector<std::size_t> places(pieces.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    std::stable_sort(places.begin(), places.end(), [&](std::size_t x, std::size_t y) { return scores[x] > scores[y]; });
     std::vector<std::uint32_t> rank_of(v.n_vocab(), kNoRank);
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-        const auto at = std::lower_bound(order.begin(), order.end(), scores[i], std::greater<>());
-        rank_of[pieces[i]] = static_cast<std::uint32_t>(at - order.begin());
-        v.results_[rank_of[pieces[i]]] = pieces[i];
+    std::vector<std::uint32_t> orders;
+    for (const std::size_t place : places) {
+        const auto rank = static_cast<std::uint32_t>(v.results_.size());
+        const bool tied = rank > 0 && scores[place] == scores[places[rank - 1]];
+        orders.push_back(tied ? orders.back() : rank);
+        rank_of[pieces[place]] = rank;
+        v.results_.push_back(pieces[place]);
     }
+    if (std::adjacent_find(orders.begin(), orders.end()) != orders.end()) v.tied_orders_ = std::move(orders);
     insert_all_splits(rank_of);
     find_splits();
     check_order();
+    note_unused(unused);
     return v_;
+}
+
+// SentencePiece takes an unused piece apart at the pair that it saw last in the text. With one pair to choose from that
+// is the pair it merges from.
+void VocabularyBuilder::note_unused(const std::vector<TokenId>& unused) {
+    Vocabulary& v = *v_;
+    if (unused.empty()) return;
+    std::vector<std::uint32_t> n_pairs(v.n_vocab(), 0);
+    for (const Merge& merge : v.merges_) ++n_pairs[merge.result];
+    for (const TokenId id : unused) {
+        if (v.splits_[id].first == kNoToken) continue;  // a character, or a piece that no merge makes
+        if (n_pairs[id] != 1) {
+            fail("piece " + std::to_string(id) + " " + quoted(v.token_bytes(id)) + " of type UNUSED merges from " +
+                 std::to_string(n_pairs[id]) + " pairs; one is supported");
+        }
+        v.unused_[id] = {v.splits_[id].first, v.splits_[id].second};
+    }
+}
+
+void Vocabulary::replace_unused(std::vector<TokenId>& ids) const {
+    std::vector<TokenId> stack;
+    std::vector<TokenId> replaced;
+    for (const TokenId id : ids) {
+        stack.push_back(id);
+        while (!stack.empty()) {
+            const TokenId next = stack.back();
+            stack.pop_back();
+            const auto found = unused_.find(next);
+            if (found == unused_.end()) {
+                replaced.push_back(next);
+            } else {
+                stack.insert(stack.end(), found->second.rbegin(), found->second.rend());
+            }
+        }
+    }
+    ids = std::move(replaced);
 }
 
 }  // namespace fissile

@@ -29,7 +29,7 @@ namespace fissile {
 
 enum class Alphabet : std::uint8_t {
     kBytes,  // symbols are bytes
-    kChars,  // symbols are characters; U+2581 and the space are one symbol
+    kChars,  // symbols are characters
 };
 
 struct Merge {
@@ -38,6 +38,7 @@ struct Merge {
 
 struct ModelOptions {
     Alphabet alphabet = Alphabet::kBytes;
+    bool metaspace = false;         // characters alphabet: U+2581 and the space are one symbol
     bool ignore_merges = false;     // a whole span that is a token is that token, merges unasked
     bool byte_fallback = false;     // characters outside the vocabulary become <0xNN> tokens
     bool fuse_unk = false;          // neighbouring unknown characters become one unknown token
@@ -50,6 +51,10 @@ class Vocabulary {
     std::size_t n_vocab() const { return token_begin_.size() - 1; }
     bool has_token(TokenId id) const { return id < kinds_.size() && kinds_[id] != Kind::kUnused; }
     bool is_special(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kSpecial; }
+    // A token found in text beside the model, and not special.
+    bool is_added(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kAdded; }
+    // A token <0xNN>.
+    bool is_fallback(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kFallback; }
     // A token that merging is meant to make.
     bool is_model(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kModel; }
     // What the token decodes to; empty for ids that are not used.
@@ -65,6 +70,15 @@ class Vocabulary {
     const PairRanks& pairs() const { return pairs_; }
     // The id that the merge of each rank makes.
     const TokenId* results() const { return results_.data(); }
+    std::size_t n_results() const { return results_.size(); }
+    // Where several ranks merge in order of place: the smaller number of each rank that merges first. nullptr: each
+    // rank has an order of its own.
+    const std::uint32_t* tied_orders() const { return tied_orders_.empty() ? nullptr : tied_orders_.data(); }
+    // Whether merging makes tokens that text never becomes, but stand for others.
+    bool has_unused() const { return !unused_.empty(); }
+    bool is_unused(TokenId id) const { return unused_.contains(id); }
+    // Puts what unused tokens stand for in their place.
+    void replace_unused(std::vector<TokenId>& ids) const;
     // Bytes alphabet: the symbol of a byte (kNoToken: none), and the rank of merging two neighbouring bytes.
     TokenId byte_symbol(std::uint8_t byte) const { return byte_symbols_[byte]; }
     std::uint32_t byte_pair_rank(std::uint8_t left, std::uint8_t right) const {
@@ -98,6 +112,8 @@ class Vocabulary {
     ModelOptions options_;
     PairRanks pairs_;
     std::vector<TokenId> results_;
+    std::vector<std::uint32_t> tied_orders_;
+    std::unordered_map<TokenId, std::vector<TokenId>> unused_;
     std::vector<std::uint32_t> byte_pair_ranks_;  // 65,536 for the bytes alphabet
     std::array<TokenId, 256> byte_symbols_{};
     std::array<TokenId, 256> fallback_symbols_{};
@@ -128,9 +144,11 @@ class VocabularyBuilder {
     // Each finishes the builder. An id below the model's largest that nothing was added for is an error.
     std::shared_ptr<const Vocabulary> finish_ranks();
     std::shared_ptr<const Vocabulary> finish_merges(std::vector<Merge> merges);
-    // scores[i] belongs to the i-th mergeable piece named; higher merges first.
+    // scores[i] belongs to the i-th mergeable piece named; higher merges first, and of equal ones the leftmost.
+    // `unused` are pieces that merge, and come apart again if they are left over.
     std::shared_ptr<const Vocabulary> finish_scores(const std::vector<TokenId>& pieces,
-                                                    const std::vector<float>& scores);
+                                                    const std::vector<float>& scores,
+                                                    const std::vector<TokenId>& unused);
 
    private:
     struct Entry {
@@ -158,6 +176,7 @@ class VocabularyBuilder {
     void merge_symbols();
     void merge_narrow(TokenId begin, TokenId end);
     void check_order();
+    void note_unused(const std::vector<TokenId>& unused);
 
     std::string source_;
     const MergeKernels& kernels_;

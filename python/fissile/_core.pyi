@@ -1,6 +1,6 @@
 """The compiled core. Arrays are C-contiguous; shapes and dtypes stand beside them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +10,23 @@ Text = str | bytes | bytearray | memoryview
 Special = Literal["all"] | Iterable[str] | None
 
 class TokenizerFileError(ValueError): ...
+
+class CharsMap:
+    def __init__(self, table: bytes, source: str) -> None: ...
+    def shortest(self, text: bytes) -> bytes | None: ...
+
+class SentencePieceNormalizer:
+    def __init__(
+        self,
+        table: bytes,
+        protected_pieces: Sequence[bytes],
+        *,
+        add_dummy_prefix: bool,
+        remove_extra_whitespaces: bool,
+        whitespace_as_suffix: bool,
+        source: str,
+    ) -> None: ...
+    def __call__(self, text: bytes) -> bytes: ...
 
 class Vocabulary:
     @staticmethod
@@ -39,6 +56,9 @@ class Vocabulary:
         unk_id: int,
         source: str,
     ) -> Vocabulary: ...
+    @staticmethod
+    def from_parts(arrays: dict[str, npt.NDArray[Any]], rule: str, source: str) -> Vocabulary: ...
+    def parts(self, rule: str) -> dict[str, npt.NDArray[Any]]: ...  # see cpp/vocab/vocabulary_parts.hpp
     @property
     def n_vocab(self) -> int: ...
     def has_token(self, id: int) -> bool: ...
@@ -58,6 +78,11 @@ class Encoder:
         prefix_space: str = "never",
         prefix_first_segment_only: bool = False,
         split_spaces: bool = False,
+        normalize: SentencePieceNormalizer
+        | Callable[[bytes, bool], tuple[bytes, bool, npt.NDArray[np.int64] | None]]
+        | None = None,
+        split: Callable[[bytes, bool, bool], tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]
+        | None = None,
         added_tokens: Sequence[tuple[bytes, int, int]],
         allow_special_by_default: bool,
         template_before: Sequence[int] = [],
@@ -119,7 +144,9 @@ class Encoder:
     def _cache_bytes(self) -> int: ...
 
 class Decoder:
-    def __init__(self, vocabulary: Vocabulary, *, leading_space: str = "keep") -> None: ...
+    def __init__(
+        self, vocabulary: Vocabulary, *, leading_space: str = "keep", texts: dict[int, bytes] = {}
+    ) -> None: ...
     def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str: ...
     def decode_bytes(self, ids: npt.ArrayLike, *, skip_special_tokens: bool = False) -> bytes: ...
     def decode_batch(

@@ -37,7 +37,7 @@ class Tokenizer(_core.Encoder):
     def __init__(self, spec: TokenizerSpec) -> None:
         super().__init__(
             spec.vocabulary,
-            added_tokens=[(token.content.encode(), token.id, token.flags) for token in spec.added_tokens],
+            added_tokens=[((t.normalized or t.content).encode(), t.id, t.flags) for t in spec.added_tokens],
             allow_special_by_default=spec.kind != "tiktoken",
             **spec.encoder,
         )
@@ -45,6 +45,7 @@ class Tokenizer(_core.Encoder):
         self._vocabulary = spec.vocabulary
         self._special = spec.vocabulary.special_tokens()
         self._decoder_or_none: _core.Decoder | None = None
+        self._strings: dict[int, str] | None = None
 
     # --- loading ------------------------------------------------------------------------------------------------------
 
@@ -52,15 +53,18 @@ class Tokenizer(_core.Encoder):
     def from_file(path: PathLike) -> Tokenizer:
         """A tokenizer from a file, told by its content.
 
-        A tokenizer.json, a SentencePiece model of type BPE, or a .tiktoken rank file that OpenAI published.
+        A tokenizer.json, a SentencePiece model of type BPE, a .tiktoken rank file that OpenAI published, or what save wrote
+        in Fissile's own form.
 
         Raises:
             TokenizerFileError: the file is none of these, or broken; the message says where.
             OSError: the file cannot be read.
         """
-        from fissile.formats import sentencepiece, tiktoken, tokenizer_json
+        from fissile.formats import own, sentencepiece, tiktoken, tokenizer_json
 
         data = Path(path).read_bytes()
+        if own.looks_like(data):
+            return Tokenizer(own.from_bytes(data, str(path)))
         if tokenizer_json.looks_like(data):
             return Tokenizer(tokenizer_json.from_json(data, str(path)))
         if tiktoken.looks_like(data):
@@ -79,13 +83,16 @@ class Tokenizer(_core.Encoder):
 
         Args:
             path: the file.
-            pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...) or that of an OpenAI
-                encoding ("cl100k_base", ...). None: the file must be one that OpenAI published.
+            pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...), that of an OpenAI
+                encoding ("cl100k_base", ...), or a regular expression as tiktoken has it. One that is not built in runs
+                through the regex package, at two to three microseconds a pretoken. None: the file must be one that OpenAI
+                published.
             special_tokens: text to id. None: those of the encoding, if one is named or recognised; else none.
 
         Raises:
             TokenizerFileError: the file is broken, or does not say which pattern it is for.
             ValueError: no such pattern.
+            ImportError: the pattern needs the regex package (pip install 'fissile[regex]').
         """
         from fissile.formats import tiktoken
 
@@ -100,6 +107,7 @@ class Tokenizer(_core.Encoder):
         Raises:
             TokenizerFileError: ranks are given twice or leave holes.
             ValueError: no such pattern.
+            ImportError: the pattern needs the regex package (pip install 'fissile[regex]').
         """
         from fissile.formats import tiktoken
 
@@ -186,7 +194,7 @@ class Tokenizer(_core.Encoder):
             threads: as of encode_batch, like the other arguments.
 
         Raises:
-            TokenizerFileError: a file cannot be read; it is named.
+            OSError: a file is missing (FileNotFoundError), a directory, or cannot be read; it is named.
         """
         self._check_dtype(dtype)
         names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
@@ -230,7 +238,9 @@ class Tokenizer(_core.Encoder):
     @property
     def _decoder(self) -> _core.Decoder:
         if self._decoder_or_none is None:
-            self._decoder_or_none = _core.Decoder(self._vocabulary, leading_space=self._spec.leading_space)
+            self._decoder_or_none = _core.Decoder(
+                self._vocabulary, leading_space=self._spec.leading_space, texts=self._spec.token_texts
+            )
         return self._decoder_or_none
 
     def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str:
@@ -244,22 +254,45 @@ class Tokenizer(_core.Encoder):
         Raises:
             KeyError: an id is no token's; position and id are named.
         """
+        if self._spec.decode_tokens is not None:
+            return self._decode_in_python(ids, skip_special_tokens)
         return self._decoder.decode(ids, errors, skip_special_tokens=skip_special_tokens)
+
+    def _decode_in_python(self, ids: npt.ArrayLike, skip_special_tokens: bool) -> str:
+        """For decoders that need the tokens' strings; what is not UTF-8 becomes U+FFFD, whatever `errors` says."""
+        self._decoder.decode_bytes(ids)  # raises for what is no id
+        if self._strings is None:
+            strings = {id: token for token, id in self._spec.payload()["model"]["vocab"].items()}
+            self._strings = strings | {token.id: token.content for token in self._spec.added_tokens}
+        strings = self._strings
+        skipped = set(self._special.values()) if skip_special_tokens else set()
+        tokens = [strings[id] for id in np.asarray(ids).tolist() if id not in skipped]
+        assert self._spec.decode_tokens is not None
+        return self._spec.decode_tokens(tokens)
 
     def decode_bytes(self, ids: npt.ArrayLike, *, skip_special_tokens: bool = False) -> bytes:
         """Bytes of some ids; arguments and errors as of decode."""
+        if self._spec.decode_tokens is not None:
+            return self._decode_in_python(ids, skip_special_tokens).encode()
         return self._decoder.decode_bytes(ids, skip_special_tokens=skip_special_tokens)
 
     def decode_batch(
         self, batch: Ragged | Iterable[npt.ArrayLike], errors: str = "replace", *, skip_special_tokens: bool = False
     ) -> list[str]:
         """Text of each document of a Ragged, or of each of some sequences of ids."""
-        if isinstance(batch, Ragged):
+        if isinstance(batch, Ragged) and self._spec.decode_tokens is None:
             return self._decoder.decode_batch(batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens)
-        return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in batch]
+        documents = (batch[i] for i in range(len(batch))) if isinstance(batch, Ragged) else batch
+        return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in documents]
 
     def stream_decoder(self, errors: str = "replace", *, skip_special_tokens: bool = False) -> StreamDecoder:
-        """A decoder for ids that arrive one by one; see StreamDecoder."""
+        """A decoder for ids that arrive one by one; see StreamDecoder.
+
+        Raises:
+            ValueError: the file's decoders work on whole texts only.
+        """
+        if self._spec.decode_tokens is not None:
+            raise ValueError(f"the decoders of {self._spec.source} work on whole texts only; decode() runs them")
         return StreamDecoder(self, errors, skip_special_tokens)
 
     # --- the vocabulary -----------------------------------------------------------------------------------------------
@@ -295,19 +328,24 @@ class Tokenizer(_core.Encoder):
 
     # --- saving -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: PathLike, format: Literal["json", "tiktoken", "model"] | None = None) -> None:
+    def save(self, path: PathLike, format: Literal["fissile", "json", "tiktoken", "model"] | None = None) -> None:
         """Write the tokenizer to a file, which appears under its name only when it is complete.
 
         Args:
             path: the file.
-            format: "json" (tokenizer.json), "tiktoken" (ranks, from a rank file only) or "model" (from a SentencePiece
-                model only). None: by the file's extension.
+            format: "fissile" (everything there is, quickly loaded), "json" (tokenizer.json), "tiktoken" (ranks, from a rank
+                file only) or "model" (from a SentencePiece model only). None: by the file's extension.
 
         Raises:
             ValueError: the format cannot hold this tokenizer.
         """
         target = Path(path)
-        writers = {"json": self._as_json, "tiktoken": self._as_ranks, "model": self._as_model}
+        writers = {
+            "fissile": self._as_own,
+            "json": self._as_json,
+            "tiktoken": self._as_ranks,
+            "model": self._as_model,
+        }
         chosen = format or target.suffix.removeprefix(".")
         if chosen not in writers:
             raise ValueError(f"{path}: expected an extension or a format among {', '.join(writers)}, found {chosen!r}")
@@ -319,9 +357,14 @@ class Tokenizer(_core.Encoder):
         finally:
             partial.unlink(missing_ok=True)
 
-    def _own_form(self) -> bytes:
+    def _foreign_form(self) -> bytes:
         """The file this tokenizer came from, or one that it could have come from."""
-        return bytes(self._spec.payload) if self._spec.kind == "sentencepiece" else self._as_json()
+        return bytes(self._spec.payload()) if self._spec.kind == "sentencepiece" else self._as_json()
+
+    def _as_own(self) -> bytes:
+        from fissile.formats import own
+
+        return own.to_bytes(self._spec)
 
     def _as_json(self) -> bytes:
         from fissile.formats import tokenizer_json
@@ -330,15 +373,13 @@ class Tokenizer(_core.Encoder):
         if spec.kind == "sentencepiece":
             raise ValueError("a SentencePiece model cannot be written as tokenizer.json: save it as .model")
         if spec.kind == "tokenizers":
-            return tokenizer_json.to_json(spec.payload)
-        return tokenizer_json.to_json(
-            tokenizer_json.tree_from_ranks(spec.vocabulary, spec.encoder["pattern"], spec.added_tokens)
-        )
+            return tokenizer_json.to_json(spec.payload())
+        return tokenizer_json.to_json(tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens))
 
     def _as_model(self) -> bytes:
         if self._spec.kind != "sentencepiece":
             raise ValueError("only a tokenizer made from a SentencePiece model can be written as one")
-        return self._own_form()
+        return self._foreign_form()
 
     def _as_ranks(self) -> bytes:
         from fissile.formats import tiktoken
@@ -355,9 +396,7 @@ class Tokenizer(_core.Encoder):
     # --- the object ---------------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._spec.kind == "tiktoken":
-            return Tokenizer.from_ranks, (self._ranks(), self._spec.encoder["pattern"], self._special)
-        return _from_bytes, (self._own_form(), self._spec.source)
+        return _from_own, (self._as_own(), self._spec.source)
 
     def __copy__(self) -> Tokenizer:
         return self
@@ -372,11 +411,11 @@ class Tokenizer(_core.Encoder):
         return hash(self._digest())
 
     def _digest(self) -> bytes:
-        return hashlib.sha256(self._own_form()).digest()
+        return hashlib.sha256(self._foreign_form()).digest()
 
     def __repr__(self) -> str:
         spec = self._spec
-        return f"Tokenizer({spec.source!r}, {self.n_vocab} ids, pattern {spec.encoder['pattern']!r}, as {spec.kind})"
+        return f"Tokenizer({spec.source!r}, {self.n_vocab} ids, pattern {spec.pattern!r}, as {spec.kind})"
 
     def _check_dtype(self, dtype: npt.DTypeLike) -> None:
         kind = np.dtype(dtype)
@@ -388,11 +427,10 @@ class Tokenizer(_core.Encoder):
             )
 
 
-def _from_bytes(data: bytes, source: str) -> Tokenizer:
-    from fissile.formats import sentencepiece, tokenizer_json
+def _from_own(data: bytes, source: str) -> Tokenizer:
+    from fissile.formats import own
 
-    read = tokenizer_json.from_json if tokenizer_json.looks_like(data) else sentencepiece.from_model
-    return Tokenizer(read(data, source))
+    return Tokenizer(own.from_bytes(data, source))
 
 
 class StreamDecoder:
@@ -408,7 +446,8 @@ class StreamDecoder:
         self._skip = skip_special_tokens
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors)
         self._first = tokenizer._decoder  # drops what decoding drops in front of a text
-        self._later = _core.Decoder(tokenizer._vocabulary)
+        self._later = _core.Decoder(tokenizer._vocabulary, texts=tokenizer._spec.token_texts)
+        self._drops_many = tokenizer._spec.leading_space == "drop_in_empty_text"
         self._begun = False
 
     def push(self, ids: int | npt.ArrayLike) -> str:
@@ -416,7 +455,9 @@ class StreamDecoder:
         some: npt.ArrayLike = [int(ids)] if isinstance(ids, (int, np.integer)) else ids
         decoder = self._later if self._begun else self._first
         data = decoder.decode_bytes(some, skip_special_tokens=self._skip)
-        self._begun = self._begun or bool(self._later.decode_bytes(some, skip_special_tokens=self._skip))
+        if not self._begun:
+            seen = data if self._drops_many else self._later.decode_bytes(some, skip_special_tokens=self._skip)
+            self._begun = bool(seen)
         return self._utf8.decode(data)
 
     def finish(self) -> str:

@@ -18,8 +18,8 @@
 namespace {
 
 namespace fs = std::filesystem;
-using fissile::FileError;
 using fissile::MappedFile;
+using fissile::SystemError;
 
 void write(const fs::path& path, const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
 
@@ -39,8 +39,8 @@ void check_files(const fs::path& folder) {
     CHECK(MappedFile((folder / "empty").string()).bytes().empty());
 
     const std::string missing = (folder / "missing").string();
-    CHECK_THROWS(MappedFile{missing}, FileError, missing);
-    CHECK_THROWS(MappedFile{folder.string()}, FileError, folder.string());
+    CHECK_THROWS(MappedFile{missing}, SystemError, missing);
+    CHECK_THROWS(MappedFile{folder.string()}, SystemError, folder.string());
 }
 
 #if !defined(_WIN32)

@@ -84,6 +84,10 @@ def set_at(path: str, value: object) -> Any:
     return change
 
 
+def replace_node(pattern: dict[str, str]) -> dict[str, Any]:
+    return {"type": "Replace", "pattern": pattern, "content": ""}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -103,21 +107,35 @@ def set_at(path: str, value: object) -> Any:
         (set_at("model/merges/0", "a"), r"merges\[0\] is 'a', expected two tokens"),
         (set_at("model/merges/0", 5), r"merges\[0\] must be a string or a pair of strings, found int"),
         (set_at("model/merges/0", ["a", 5]), "must be a string, found int"),
-        (set_at("model/dropout", 0.1), "model.dropout: is not supported"),
+        (set_at("model/dropout", 0.1), "model.dropout: gives random ids; .* split=BPEDropout"),
         (set_at("model/end_of_word_suffix", "</w>"), "model.end_of_word_suffix: is not supported"),
         (set_at("model/unk_token", "<nope>"), "'<nope>' is not in model.vocab"),
-        (set_at("normalizer", {"type": "Lowercase"}), "normalizer: Lowercase is not supported"),
+        (set_at("normalizer", {"type": "ByteLevel"}), "normalizer: ByteLevel is not supported"),
         (
-            set_at("normalizer", {"type": "Sequence", "normalizers": [{"type": "NFKC"}]}),
-            r"normalizer.normalizers\[0\]: NFKC",
+            set_at("normalizer", {"type": "Sequence", "normalizers": [{"type": "BertNormalizer"}]}),
+            r"normalizer.normalizers\[0\]: BertNormalizer",
         ),
+        (set_at("normalizer", {"type": "Strip", "strip_left": True}), "normalizer.strip_right: is missing"),
+        (set_at("normalizer", {"type": "Prepend", "prepend": "\ud800"}), "normalizer.prepend: holds a lone surrogate"),
+        (set_at("normalizer", replace_node({"Regex": "a("})), "normalizer.pattern.Regex: .* a group without an end"),
+        (set_at("normalizer", replace_node({"Regex": r"\X"})), r"normalizer.pattern.Regex: .* has \\X"),
+        (set_at("normalizer", replace_node({"Regex": "(" * 5000})), "nested too deeply"),
+        (set_at("normalizer", replace_node({})), "normalizer.pattern: expected one of Regex and String"),
         (set_at("normalizer", 5), "normalizer: expected an object or null, found int"),
-        (set_at("pre_tokenizer", None), "pre_tokenizer: expected ByteLevel, Metaspace"),
-        (set_at("pre_tokenizer", {"type": "Whitespace"}), "pre_tokenizer: Whitespace is not supported"),
-        (set_at("pre_tokenizer/pretokenizers/0/pattern", {"Regex": "x+"}), "none of the built-in patterns: 'x\\+'"),
-        (set_at("pre_tokenizer/pretokenizers/0/behavior", "Removed"), r"pretokenizers\[0\]: Split"),
-        (set_at("post_processor", {"type": "BertProcessing"}), "post_processor: BertProcessing is not supported"),
-        (set_at("decoder", {"type": "WordPiece"}), "decoder: WordPiece is not supported"),
+        (set_at("pre_tokenizer", {"type": "UnicodeScripts"}), "pre_tokenizer: UnicodeScripts is not supported"),
+        (set_at("pre_tokenizer/pretokenizers/0/pattern", {"Regex": "[z-a]"}), "whose ends are in the wrong order"),
+        (set_at("pre_tokenizer/pretokenizers/0/pattern", {"Regex": r"\p{Nope}"}), "is no regular expression"),
+        (set_at("pre_tokenizer/pretokenizers/0/behavior", "removed"), "expected one of Isolated, Removed"),
+        (set_at("pre_tokenizer", {"type": "Metaspace", "replacement": "ab"}), "expected one character, found 'ab'"),
+        (set_at("pre_tokenizer", {"type": "FixedLength", "length": 0}), "length: expected at least 1, found 0"),
+        (set_at("post_processor", {"type": "BertProcessing"}), "post_processor.cls: is missing"),
+        (set_at("post_processor", {"type": "BertProcessing", "cls": ["a", -1], "sep": ["b", 1]}), "cls: expected ids"),
+        (set_at("post_processor", {"type": "Other"}), "post_processor: Other is not supported"),
+        (set_at("decoder", {"type": "CTC"}), "decoder: CTC is not supported"),
+        (
+            set_at("decoder", {"type": "Strip", "content": " ", "start": -1, "stop": 0}),
+            "decoder: Strip of a negative number",
+        ),
         (set_at("added_tokens/0/id", "x"), r"added_tokens\[0\].id: expected int, found str"),
         (set_at("added_tokens/0/content", ""), r"added_tokens\[0\].content: is empty"),
         (set_at("added_tokens", {}), "added_tokens: expected list, found dict"),
@@ -212,9 +230,10 @@ def test_writing_and_reading_gives_an_equal_tokenizer(tmp_path: Path) -> None:
 
 
 def test_trees_are_not_changed_by_reading() -> None:
-    from fissile.formats.tokenizer_json import _read, _Reader
+    from fissile.formats.json_reader import Reader
+    from fissile.formats.tokenizer_json import _read
 
     root = tree()
     before = copy.deepcopy(root)
-    _read(_Reader("x"), root)
+    _read(Reader("x"), root)
     assert root == before

@@ -23,7 +23,8 @@ from tokenizers import (  # noqa: E402
     trainers,
 )
 
-from fissile.formats.tokenizer_json import _SPELLINGS, from_json  # noqa: E402
+from fissile.formats.patterns import SPELLINGS  # noqa: E402
+from fissile.formats.tokenizer_json import from_json  # noqa: E402
 
 Pair = tuple[fissile.Tokenizer, "tokenizers.Tokenizer"]
 
@@ -43,7 +44,7 @@ def byte_level(pattern: str | None, **options: bool) -> "tokenizers.Tokenizer":
     if pattern is None:
         theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     else:
-        split = pre_tokenizers.Split(Regex(_SPELLINGS[pattern]), "isolated")
+        split = pre_tokenizers.Split(Regex(SPELLINGS[pattern]), "isolated")
         byte = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         theirs.pre_tokenizer = pre_tokenizers.Sequence([split, byte])
     theirs.decoder = decoders.ByteLevel()
@@ -108,7 +109,7 @@ def metaspace(scheme: str, split: bool) -> Callable[["tokenizers.Tokenizer"], No
 
 
 KINDS: dict[str, Callable[[], "tokenizers.Tokenizer"]] = {
-    **{f"byte-level {pattern}": functools.partial(byte_level, pattern) for pattern in _SPELLINGS},
+    **{f"byte-level {pattern}": functools.partial(byte_level, pattern) for pattern in SPELLINGS},
     "byte-level with a space in front": functools.partial(byte_level, None),
     "ignore_merges": functools.partial(byte_level, "llama3", ignore_merges=True),
     "NFC": nfc,

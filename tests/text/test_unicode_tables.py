@@ -73,3 +73,9 @@ def test_peers_see_every_code_point_alike(pattern: str, matched: Callable[[str],
 def test_surrogates_have_no_class() -> None:
     assert not _core._testing.char_flags()[0xD800:0xE000].any()
     assert not _core._testing.nfc_classes()[0xD800:0xE000].any()
+
+
+def test_word_characters_are_those_of_rust() -> None:
+    from fissile.pipeline.character_sets import WORD, members
+
+    assert (_core._testing.word_characters().astype(bool) == members(WORD)).all()

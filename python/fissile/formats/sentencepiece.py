@@ -1,22 +1,23 @@
 """SentencePiece models (.model) of type BPE.
 
 The file is a protocol buffer (sentencepiece_model.proto); the few fields that matter are read straight from its wire
-format. What a model asks for and the core does not do is named in a TokenizerFileError.
+format. Text is normalised by the core (cpp/text/charsmap.cpp). What a model asks for that the core does not do is named in
+a TokenizerFileError.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from fissile._core import Vocabulary
+from fissile._core import SentencePieceNormalizer, Vocabulary
 from fissile.errors import TokenizerFileError
-from fissile.formats.spec import AddedToken, TokenizerSpec
+from fissile.formats.spec import FLAG_NORMALIZED, AddedToken, TokenizerSpec
 
-__all__ = ["from_model", "looks_like"]
+__all__ = ["Kinds", "from_model", "from_rest", "looks_like"]
 
 _METASPACE = "\u2581"
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = range(1, 7)
@@ -26,6 +27,15 @@ _MODEL_TYPES = {1: "UNIGRAM", 2: "BPE", 3: "WORD", 4: "CHAR"}
 def looks_like(data: bytes) -> bool:
     """Whether a file begins as such a model does: its first piece, a message of at most 127 bytes with a string."""
     return len(data) > 4 and data[0] == 0x0A and data[1] >= 2 and data[2] == 0x0A
+
+
+class Kinds(NamedTuple):
+    """Ids of pieces that are not like most."""
+
+    unknown: int
+    control: list[int]
+    user_defined: list[tuple[str, int]]
+    bos: list[int]  # of <s>, if there is one
 
 
 class _Broken(ValueError):
@@ -44,6 +54,14 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
     raise _Broken(f"has a number of more than ten bytes at byte {at}")
+
+
+def _as_varint(value: int) -> bytes:
+    written = bytearray()
+    while value > 127:
+        written.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*written, value])
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -78,6 +96,13 @@ def _message(data: bytes, source: str) -> dict[int, Any]:
     return dict(_fields(data))
 
 
+def _bytes(message: dict[int, Any], number: int, name: str) -> bytes:
+    value = message.get(number, b"")
+    if not isinstance(value, bytes):
+        raise _Broken(f"has no string in {name}")
+    return value
+
+
 def from_model(data: bytes, source: str) -> TokenizerSpec:
     """A .model file as a tokenizer.
 
@@ -100,7 +125,7 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
     scores: list[float] = []
     types: list[int] = []
     trainer: dict[int, Any] = {}
-    normalizer: dict[int, Any] = {}
+    rest = b""
     for number, value in _fields(data):
         if number == 1:
             piece = _message(value, "a piece")
@@ -111,32 +136,16 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
             pieces.append(text)
             scores.append(score)
             types.append(min(kind, 255))
-        elif number == 2:
+            continue
+        if number == 2:
             trainer = _message(value, "trainer_spec")
-        elif number == 3:
-            normalizer = _message(value, "normalizer_spec")
+        if isinstance(value, bytes):
+            rest += _as_varint(number << 3 | 2) + _as_varint(len(value)) + value
     if not pieces:
         refuse("no pieces, expected a SentencePiece model")
     model_type = trainer.get(3, 1)
     if model_type != 2:
         refuse(f"a model of type {_MODEL_TYPES.get(model_type, model_type)}, expected BPE")
-    if normalizer.get(2):
-        refuse(
-            f"normalizer {normalizer.get(1, b'').decode('utf-8', 'replace')!r} with a table of characters is not supported, only identity"
-        )
-    if normalizer.get(4, 1):
-        refuse("normalizer_spec.remove_extra_whitespaces is not supported")
-    if not normalizer.get(5, 1):
-        refuse("normalizer_spec.escape_whitespaces = false is not supported")
-    if trainer.get(24, 0):
-        refuse("trainer_spec.treat_whitespace_as_suffix is not supported")
-    dummy_prefix = bool(normalizer.get(3, 1))
-    user_defined = [
-        (text.decode(), id) for id, (text, kind) in enumerate(zip(pieces, types, strict=True)) if kind == _USER_DEFINED
-    ]
-    for text, _ in user_defined:
-        if _METASPACE in text:
-            refuse(f"the user-defined piece {text!r} holds a space, which is not supported")
     unknown = [id for id, kind in enumerate(types) if kind == _UNKNOWN]
     if len(unknown) != 1:
         refuse(f"{len(unknown)} pieces of type UNKNOWN, expected one")
@@ -148,22 +157,83 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
         unk_id=unknown[0],
         source=source,
     )
-    bos = next(
-        (id for id, (text, kind) in enumerate(zip(pieces, types, strict=True)) if text == b"<s>" and kind == _CONTROL),
-        None,
+    kinds = Kinds(
+        unknown=unknown[0],
+        control=[id for id, kind in enumerate(types) if kind == _CONTROL],
+        user_defined=[(text.decode(), id) for id, text in enumerate(pieces) if types[id] == _USER_DEFINED],
+        bos=[id for id, text in enumerate(pieces) if text == b"<s>" and types[id] == _CONTROL][:1],
     )
-    encoder: dict[str, Any] = {
-        "pattern": "metaspace",
-        "prefix_space": "always" if dummy_prefix else "never",
-        "prefix_first_segment_only": True,
-        "template_before": [] if bos is None else [bos],
-    }
+    return _spec_of(rest, vocabulary, kinds, source, lambda: data)
+
+
+def from_rest(
+    rest: bytes, vocabulary: Vocabulary, kinds: Kinds, source: str, payload: Callable[[], bytes]
+) -> TokenizerSpec:
+    """A tokenizer from a model without its pieces, and the vocabulary that was made of those; for own.py."""
+    try:
+        return _spec_of(rest, vocabulary, kinds, source, payload)
+    except _Broken as error:
+        raise TokenizerFileError(f"{source}: a SentencePiece model that {error}") from None
+
+
+def _spec_of(
+    rest: bytes, vocabulary: Vocabulary, kinds: Kinds, source: str, payload: Callable[[], bytes]
+) -> TokenizerSpec:
+    def refuse(what: str) -> NoReturn:
+        raise TokenizerFileError(f"{source}: {what}")
+
+    messages = dict(_fields(rest))
+    trainer, normalizer, denormalizer = (
+        _message(messages.get(number, b""), name)
+        for number, name in ((2, "trainer_spec"), (3, "normalizer_spec"), (5, "denormalizer_spec"))
+    )
+    if not normalizer.get(5, 1):
+        refuse("normalizer_spec.escape_whitespaces = false is not supported")
+    if denormalizer.get(2):
+        refuse("denormalizer_spec with a table of characters is not supported")
+    dummy_prefix = bool(normalizer.get(3, 1))
+    remove_extra = bool(normalizer.get(4, 1))
+    encoder: dict[str, Any] = {"pattern": "metaspace", "template_before": kinds.bos}
+    as_suffix = bool(trainer.get(24, 0))
+    table = _bytes(normalizer, 2, "normalizer_spec.precompiled_charsmap")
+    if (
+        not table
+        and not remove_extra
+        and not as_suffix
+        and not any(_METASPACE in text for text, _ in kinds.user_defined)
+    ):
+        encoder |= {"prefix_space": "always" if dummy_prefix else "never", "prefix_first_segment_only": True}
+        flags = 0
+    else:
+        encoder["normalize"] = SentencePieceNormalizer(
+            table,
+            [text.encode() for text, _ in kinds.user_defined],
+            add_dummy_prefix=dummy_prefix,
+            remove_extra_whitespaces=remove_extra,
+            whitespace_as_suffix=as_suffix,
+            source=source,
+        )
+        flags = FLAG_NORMALIZED
+    leading_space = "drop_in_empty_text" if remove_extra else "drop_in_first_piece" if dummy_prefix else "keep"
+    token_texts = dict.fromkeys(kinds.control, b"")
+    token_texts[kinds.unknown] = (
+        _bytes(trainer, 44, "trainer_spec.unk_surface") if 44 in trainer else " \u2047 ".encode()
+    )
     return TokenizerSpec(
         kind="sentencepiece",
         source=source,
         vocabulary=vocabulary,
+        pattern="metaspace",
         encoder=encoder,
-        added_tokens=[AddedToken(text, id, 0) for text, id in user_defined],
-        leading_space="drop_one" if dummy_prefix else "keep",
-        payload=data,
+        # The core takes U+2581 for a space, and the normalizer leaves spaces only. SentencePiece never finds a piece that is
+        # spelt with a space itself: normalised text has none.
+        added_tokens=[
+            AddedToken(text, id, flags, text.replace(_METASPACE, " "))
+            for text, id in kinds.user_defined
+            if " " not in text
+        ],
+        leading_space=leading_space,
+        token_texts=token_texts,
+        payload=payload,
+        rest={"model": rest, **kinds._asdict()},
     )

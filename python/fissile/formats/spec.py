@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -22,11 +23,19 @@ FLAG_SPECIAL, FLAG_LSTRIP, FLAG_RSTRIP, FLAG_SINGLE_WORD, FLAG_NORMALIZED = 1, 2
 
 
 class AddedToken(NamedTuple):
-    """A token found in text beside the model."""
+    """A token found in text beside the model.
+
+    Attributes:
+        content: its text.
+        id: its id.
+        flags: sum of FLAG_*.
+        normalized: what it is looked for as, with FLAG_NORMALIZED, if not as its text.
+    """
 
     content: str
     id: int
     flags: int
+    normalized: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,16 +46,24 @@ class TokenizerSpec:
         kind: the owning library: "tiktoken", "tokenizers" or "sentencepiece".
         source: name of the file, for errors and repr.
         vocabulary: the model.
+        pattern: how text is split: name of a built-in pattern, "metaspace", or a regular expression.
         encoder: keyword arguments of _core.Encoder (pattern, nfc, prefix_space, ...).
         added_tokens: in order of id.
-        leading_space: what decoding does with a space in front: "keep", "drop_one" or "drop_in_first_token".
-        payload: what was read, enough to write the file again: a dict of JSON, or the pattern and special tokens.
+        decode_tokens: the text of some tokens' strings, where the core does not decode as the file asks; see decoders.py.
+        leading_space: what decoding does with a space in front; see LeadingSpace in cpp/encode/decoder.hpp.
+        token_texts: what some ids decode to, in place of their tokens' bytes.
+        payload: gives what was read, to write the file again: the tree of a tokenizer.json, the bytes of a model.
+        rest: of a tokenizer.json or model, what is left without its tokens and merges, for Fissile's own form.
     """
 
     kind: Literal["tiktoken", "tokenizers", "sentencepiece"]
     source: str
     vocabulary: Vocabulary
+    pattern: str
     encoder: dict[str, Any]
     added_tokens: list[AddedToken]
     leading_space: str = "keep"
-    payload: Any = field(default=None, repr=False)
+    token_texts: dict[int, bytes] = field(default_factory=dict)
+    decode_tokens: Callable[[list[str]], str] | None = None
+    payload: Callable[[], Any] = field(default=lambda: None, repr=False)
+    rest: Any = field(default=None, repr=False)

@@ -7,10 +7,11 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fissile._core import Vocabulary
 from fissile.errors import TokenizerFileError
+from fissile.formats.patterns import NAMES, PATTERNS, canonical_pattern, is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
 
 __all__ = ["ENCODINGS", "PATTERNS", "from_rank_file", "from_ranks", "looks_like", "write_ranks"]
@@ -62,46 +63,6 @@ ENCODINGS = {
     "o200k_harmony": _Encoding("o200k", {"<|endoftext|>": 199999, "<|endofprompt|>": 200018, **_HARMONY}, None),
 }
 
-# Regular expression of each built-in pattern, as tiktoken spells it.
-PATTERNS = {
-    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
-    "cl100k": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
-    "llama3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    "o200k": "|".join(
-        [
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-            r"\p{N}{1,3}",
-            r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
-            r"\s*[\r\n]+",
-            r"\s+(?!\S)",
-            r"\s+",
-        ]
-    ),
-}
-
-_ALIASES = {
-    "r50k": "gpt2", "r50k_base": "gpt2", "p50k": "gpt2", "p50k_base": "gpt2", "p50k_edit": "gpt2", "gpt-2": "gpt2",
-    "cl100k_base": "cl100k", "gpt4": "cl100k", "gpt-4": "cl100k", "llama-3": "llama3", "qwen2.5": "qwen2", "qwen3": "qwen2",
-    "o200k_base": "o200k", "o200k_harmony": "o200k", "gpt4o": "o200k", "gpt-4o": "o200k", "gpt-oss": "o200k", "llama4": "o200k",
-    "deepseek": "deepseek_v3", "deepseek_r1": "deepseek_v3",
-}  # fmt: skip
-_NATIVE = {*PATTERNS, "deepseek_v3", "superbpe", "none"}
-
-
-def canonical_pattern(pattern: str) -> str:
-    """The built-in pattern that a name, an alias or a published regular expression means; ValueError for others."""
-    name = _ALIASES.get(pattern, pattern)
-    if name in _NATIVE:
-        return name
-    for known, regex in PATTERNS.items():
-        if pattern == regex:
-            return known
-    raise ValueError(
-        f"pattern {pattern!r} is not built in; expected one of {sorted(_NATIVE)}, an alias, or one of their regular expressions"
-    )
-
 
 def looks_like(data: bytes) -> bool:
     """Whether a file begins as a rank file does: base64, a space, digits."""
@@ -109,15 +70,25 @@ def looks_like(data: bytes) -> bool:
     return len(first) == 2 and first[1].isdigit() and len(first[0]) % 4 == 0 and bool(first[0])
 
 
-def _spec(vocabulary: Vocabulary, pattern: str, special_tokens: Mapping[str, int], source: str) -> TokenizerSpec:
+def _encoder(pattern: str) -> dict[str, Any]:
+    if is_built_in(pattern):
+        return {"pattern": pattern}
+    from fissile.pipeline.pre_tokenizers import join, matches_only
+    from fissile.pipeline.regexes import Matcher
+
+    return {"pattern": "none", "split": join([matches_only(Matcher(pattern, "rust"))], in_byte_alphabet=False)}
+
+
+def spec_of(vocabulary: Vocabulary, pattern: str, special_tokens: Mapping[str, int], source: str) -> TokenizerSpec:
+    """A vocabulary of ranks as a tokenizer; `pattern` is canonical."""
     specials = sorted(special_tokens.items(), key=lambda item: item[1])
     return TokenizerSpec(
         kind="tiktoken",
         source=source,
         vocabulary=vocabulary,
-        encoder={"pattern": pattern},
+        pattern=pattern,
+        encoder=_encoder(pattern),
         added_tokens=[AddedToken(text, id, FLAG_SPECIAL) for text, id in specials],
-        payload={"pattern": pattern, "special_tokens": dict(specials)},
     )
 
 
@@ -128,7 +99,7 @@ def from_rank_file(
 
     Args:
         path: the file.
-        pattern: name of a pattern or of an OpenAI encoding. None: the file must be a published one.
+        pattern: name of a pattern or of an OpenAI encoding, or a regular expression. None: the file must be published.
         special_tokens: text to id. None: those of the encoding that `pattern` names or the file is, else none.
     """
     source = str(path)
@@ -140,13 +111,13 @@ def from_rank_file(
         if encoding is None:
             raise TokenizerFileError(
                 f"{source}: a rank file does not say how text is split into pretokens; pass pattern= "
-                f"(one of {sorted(_NATIVE)}) and special_tokens= to Tokenizer.from_tiktoken"
+                f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken"
             )
         pattern = encoding.pattern
     if special_tokens is None:
         special_tokens = encoding.special_tokens if encoding else {}
-    name = canonical_pattern(pattern)
-    return _spec(Vocabulary.from_rank_file(data, dict(special_tokens), source), name, special_tokens, source)
+    pattern = canonical_pattern(pattern)
+    return spec_of(Vocabulary.from_rank_file(data, dict(special_tokens), source), pattern, special_tokens, source)
 
 
 def from_ranks(
@@ -154,7 +125,7 @@ def from_ranks(
 ) -> TokenizerSpec:
     """A dict of ranks as a tokenizer."""
     specials = dict(special_tokens or {})
-    return _spec(Vocabulary.from_ranks(dict(ranks), specials, source), canonical_pattern(pattern), specials, source)
+    return spec_of(Vocabulary.from_ranks(dict(ranks), specials, source), canonical_pattern(pattern), specials, source)
 
 
 def write_ranks(ranks: Mapping[bytes, int]) -> bytes:

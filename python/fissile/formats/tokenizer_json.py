@@ -1,19 +1,22 @@
 """tokenizer.json, the format of Hugging Face `tokenizers`: BPE models over bytes or characters.
 
-The tree of normalizer, pre-tokenizer, post-processor and decoder nodes is read into the few switches that the core
-has. A node that means something else is named in a TokenizerFileError; nothing is guessed.
+The model and the added tokens are read here, the nodes around them in json_nodes.py. A file's truncation and padding are
+not part of its ids and are not applied: Ragged.pad does both.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fissile._core import Vocabulary
 from fissile.errors import TokenizerFileError
+from fissile.formats import json_nodes
+from fissile.formats.json_reader import Json, Reader
+from fissile.formats.patterns import DEEPSEEK, SPELLINGS, SUPERBPE, is_built_in
 from fissile.formats.spec import (
     FLAG_LSTRIP,
     FLAG_NORMALIZED,
@@ -23,12 +26,9 @@ from fissile.formats.spec import (
     AddedToken,
     TokenizerSpec,
 )
-from fissile.formats.tiktoken import PATTERNS
 
-__all__ = ["from_json", "looks_like", "to_json", "tree_from_ranks"]
+__all__ = ["from_json", "from_rest", "looks_like", "to_json", "tree_from_ranks"]
 
-Json = dict[str, Any]
-_METASPACE = "\u2581"
 _FLAGS = {
     "special": FLAG_SPECIAL,
     "lstrip": FLAG_LSTRIP,
@@ -37,165 +37,13 @@ _FLAGS = {
     "normalized": FLAG_NORMALIZED,
 }
 
-_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-# The built-in patterns for Oniguruma, the engine of `tokenizers`. To it {1,3}+ is a repetition of groups, not possessive,
-# and $ an end of line, so cl100k is spelt without them; the file's own spelling of such a regex means something else.
-_SPELLINGS = PATTERNS | {
-    "cl100k": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]|\s+(?!\S)|\s"
-}
-# These and other published spellings.
-_REGEXES = {
-    **{regex: name for name, regex in _SPELLINGS.items()},
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
-    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
-    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+": "llama3",
-    _CONTRACTIONS
-    + r"|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "llama3",
-}
-_DEEPSEEK = (
-    r"\p{N}{1,3}",
-    "[一-龥\u3040-ゟ゠-ヿ]+",
-    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"""
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+",
-)
-_SUPERBPE = r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)"
-
 
 def looks_like(data: bytes) -> bool:
     """Whether a file begins as a JSON object does."""
     return data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{"
 
 
-class _Reader:
-    """Typed access to parts of the file; errors name the place."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def fail(self, where: str, problem: str) -> NoReturn:
-        raise TokenizerFileError(f"{self.source}: {where}: {problem}")
-
-    def get(self, parent: Json, key: str, where: str, types: type | tuple[type, ...], default: Any = ...) -> Any:
-        place = f"{where}.{key}" if where else key
-        value = parent.get(key, default)
-        if value is ...:
-            self.fail(place, "is missing")
-        if value is default and key not in parent:
-            return value
-        kinds = types if isinstance(types, tuple) else (types,)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            expected = " or ".join("null" if t is type(None) else t.__name__ for t in kinds)
-            self.fail(place, f"expected {expected}, found {type(value).__name__}")
-        return value
-
-    def steps(self, node: Json | None, where: str, members: str) -> list[tuple[Json, str]]:
-        """The nodes of a tree of Sequences in order, each with its place."""
-        if node is None:
-            return []
-        if not isinstance(node, dict):
-            self.fail(where, f"expected an object or null, found {type(node).__name__}")
-        if self.get(node, "type", where, str) != "Sequence":
-            return [(node, where)]
-        found = []
-        for i, member in enumerate(self.get(node, members, where, list)):
-            found += self.steps(member, f"{where}.{members}[{i}]", members)
-        return found
-
-    def unsupported(self, node: Json, where: str, why: str = "") -> NoReturn:
-        self.fail(where, f"{node.get('type')} {why or 'is not supported here'}")
-
-
-def _pattern(reader: _Reader, node: Json, where: str) -> tuple[str, str]:
-    """("Regex" | "String", text) of a Split or Replace."""
-    pattern = reader.get(node, "pattern", where, dict)
-    if len(pattern) != 1 or next(iter(pattern)) not in ("Regex", "String"):
-        reader.fail(f"{where}.pattern", "expected one of Regex and String")
-    kind = next(iter(pattern))
-    return kind, reader.get(pattern, kind, f"{where}.pattern", str)
-
-
-def _normalizer(reader: _Reader, node: Json | None, options: Json) -> bool:
-    """Sets nfc and prefix_space; whether spaces become U+2581."""
-    spaces_replaced = False
-    steps = reader.steps(node, "normalizer", "normalizers")
-    for i, (step, where) in enumerate(steps):
-        kind = step["type"]
-        if kind == "NFC" and len(steps) == 1:
-            options["nfc"] = True
-        elif kind == "Prepend" and i == 0 and len(steps) == 2 and step.get("prepend") == _METASPACE:
-            options["prefix_space"] = "always"
-        elif kind == "Replace" and i == len(steps) - 1 and not options.get("nfc"):
-            if _pattern(reader, step, where) != ("String", " ") or step.get("content") != _METASPACE:
-                reader.unsupported(step, where, "other than of ' ' by U+2581 is not supported")
-            spaces_replaced = True
-        else:
-            reader.unsupported(step, where)
-    if options.get("prefix_space") and not spaces_replaced:
-        reader.fail("normalizer", "Prepend is supported in front of Replace only")
-    return spaces_replaced
-
-
-def _metaspace(reader: _Reader, node: Json, where: str, options: Json) -> None:
-    """Sets prefix_space and split_spaces as a Metaspace node asks."""
-    if reader.get(node, "replacement", where, str, _METASPACE) != _METASPACE:
-        reader.unsupported(node, where, "with another replacement than U+2581 is not supported")
-    legacy = "always" if reader.get(node, "add_prefix_space", where, bool, True) else "never"
-    scheme = reader.get(node, "prepend_scheme", where, str, legacy)
-    if scheme not in ("always", "first", "never"):
-        reader.fail(f"{where}.prepend_scheme", f"expected always, first or never, found {scheme!r}")
-    if scheme != "never":
-        options["prefix_space"] = "unless_space"
-        options["prefix_first_segment_only"] = scheme == "first"
-    options["split_spaces"] = reader.get(node, "split", where, bool, True)
-
-
-def _pre_tokenizer(reader: _Reader, node: Json | None, spaces_replaced: bool, options: Json) -> str:
-    """Sets pattern and the like; the alphabet of the model, "bytes" or "chars"."""
-    steps = reader.steps(node, "pre_tokenizer", "pretokenizers")
-    kinds = [step["type"] for step, _ in steps]
-    if kinds[-1:] == ["ByteLevel"]:
-        if spaces_replaced:
-            reader.fail("pre_tokenizer", "ByteLevel after a Replace of spaces is not supported")
-        byte_level, where = steps.pop()
-        splits = []
-        for step, place in steps:
-            if step["type"] != "Split" or step.get("behavior") != "Isolated" or step.get("invert", False):
-                reader.unsupported(step, place)
-            regex_or_string, text = _pattern(reader, step, place)
-            # Some files hold the line break itself where others write its escape.
-            splits.append((regex_or_string, text.replace("\r", r"\r").replace("\n", r"\n")))
-        use_regex = reader.get(byte_level, "use_regex", where, bool, True)
-        prefix = reader.get(byte_level, "add_prefix_space", where, bool, True)
-        if splits and (use_regex or prefix):
-            reader.unsupported(
-                byte_level, where, "after Split is supported without use_regex and add_prefix_space only"
-            )
-        if prefix:
-            options["prefix_space"] = "unless_space"
-        if not splits:
-            options["pattern"] = "gpt2" if use_regex else "none"
-        elif tuple(text for _, text in splits) == _DEEPSEEK and all(kind == "Regex" for kind, _ in splits):
-            options["pattern"] = "deepseek_v3"
-        elif len(splits) == 1 and splits[0] == ("Regex", _SUPERBPE):
-            options["pattern"] = "superbpe"
-        elif len(splits) == 1 and splits[0][0] == "Regex" and splits[0][1] in _REGEXES:
-            options["pattern"] = _REGEXES[splits[0][1]]
-        else:
-            reader.fail("pre_tokenizer", f"this Split is none of the built-in patterns: {splits[0][1]!r}")
-        return "bytes"
-    options["pattern"] = "metaspace"
-    if kinds == ["Metaspace"] and not spaces_replaced:
-        _metaspace(reader, *steps[0], options)
-    elif spaces_replaced and (not steps or (kinds == ["Split"] and _pattern(reader, *steps[0]) == ("String", " "))):
-        pass  # no space is left for a Split at spaces to find
-    elif steps:
-        reader.unsupported(*steps[-1])
-    else:
-        reader.fail("pre_tokenizer", "expected ByteLevel, Metaspace, or a normalizer that replaces spaces; found none")
-    return "chars"
-
-
-def _added_tokens(reader: _Reader, root: Json) -> list[AddedToken]:
+def _added_tokens(reader: Reader, root: Json) -> list[AddedToken]:
     tokens = []
     for i, item in enumerate(reader.get(root, "added_tokens", "", list, [])):
         where = f"added_tokens[{i}]"
@@ -212,62 +60,7 @@ def _added_tokens(reader: _Reader, root: Json) -> list[AddedToken]:
     return tokens
 
 
-def _template(reader: _Reader, root: Json) -> tuple[list[int], list[int]]:
-    """Ids that the single-text template puts before and after a text."""
-    before: list[int] = []
-    after: list[int] = []
-    for node, where in reader.steps(root.get("post_processor"), "post_processor", "processors"):
-        kind = node["type"]
-        if kind == "ByteLevel":
-            continue  # trims offsets only
-        if kind != "TemplateProcessing":
-            reader.unsupported(node, where)
-        special = reader.get(node, "special_tokens", where, dict)
-        target = before
-        for i, piece in enumerate(reader.get(node, "single", where, list)):
-            place = f"{where}.single[{i}]"
-            if not isinstance(piece, dict) or len(piece) != 1:
-                reader.fail(place, "expected SpecialToken or Sequence")
-            if "Sequence" in piece:
-                target = after
-                continue
-            name = reader.get(reader.get(piece, "SpecialToken", place, dict), "id", place, str)
-            entry = reader.get(special, name, f"{where}.special_tokens", dict)
-            ids = reader.get(entry, "ids", f"{where}.special_tokens.{name}", list)
-            if not all(isinstance(id, int) and 0 <= id < 2**28 for id in ids):
-                reader.fail(f"{where}.special_tokens.{name}.ids", "expected ids")
-            target += ids
-    return before, after
-
-
-def _leading_space(reader: _Reader, root: Json, alphabet: str) -> str:
-    """Checks that decoding is what the core does; what it does with a space in front."""
-    steps = reader.steps(root.get("decoder"), "decoder", "decoders")
-    if alphabet == "bytes":
-        for step, where in steps:
-            if step["type"] != "ByteLevel":
-                reader.unsupported(step, where)
-        return "keep"
-    leading = "keep"
-    for step, where in steps:
-        kind = step["type"]
-        if kind == "Strip":
-            if step.get("content") != " " or step.get("start") != 1 or step.get("stop") != 0:
-                reader.unsupported(step, where, "other than of one ' ' in front is not supported")
-            leading = "drop_one"
-        elif kind == "Metaspace":
-            legacy = "always" if reader.get(step, "add_prefix_space", where, bool, True) else "never"
-            if reader.get(step, "prepend_scheme", where, str, legacy) != "never":
-                leading = "drop_in_first_token"
-        elif kind == "Replace":
-            if _pattern(reader, step, where) != ("String", _METASPACE) or step.get("content") != " ":
-                reader.unsupported(step, where, "other than of U+2581 by ' ' is not supported")
-        elif kind not in ("ByteFallback", "Fuse"):
-            reader.unsupported(step, where)
-    return leading
-
-
-def _model(reader: _Reader, root: Json) -> Json:
+def _model(reader: Reader, root: Json) -> Json:
     model: Json = reader.get(root, "model", "", dict)
     kind = reader.get(model, "type", "model", str, "BPE")
     if kind != "BPE":
@@ -276,7 +69,9 @@ def _model(reader: _Reader, root: Json) -> Json:
         if reader.get(model, key, "model", (str, type(None)), None):
             reader.fail(f"model.{key}", "is not supported")
     if reader.get(model, "dropout", "model", (int, float, type(None)), None):
-        reader.fail("model.dropout", "is not supported; ids of such a tokenizer are random")
+        reader.fail(
+            "model.dropout", "gives random ids; load the file with null there, and encode with split=BPEDropout(p)"
+        )
     return model
 
 
@@ -299,66 +94,115 @@ def _parse(data: bytes, source: str) -> Json:
 def from_json(data: bytes, source: str) -> TokenizerSpec:
     """A tokenizer.json as a tokenizer; TokenizerFileError names the place of what cannot be used."""
     root = _parse(data, source)
-    reader = _Reader(source)
+    reader = Reader(source)
     try:
         return _read(reader, root)
     except RecursionError:
         raise TokenizerFileError(f"{source}: nodes are nested too deeply for a tokenizer") from None
 
 
-def _read(reader: _Reader, root: Json) -> TokenizerSpec:
+def from_rest(
+    rest: Json, source: str, vocabulary: Vocabulary, has_bytes: bool, payload: Callable[[], Json]
+) -> TokenizerSpec:
+    """A tokenizer from a tree without tokens and merges, and the vocabulary that was made of those; for own.py.
+
+    Args:
+        rest: the tree.
+        source: name of the file.
+        vocabulary: its model.
+        has_bytes: the model has a token for every byte to fall back on.
+        payload: gives the whole tree.
+    """
+    return _read(Reader(source), rest, _Known(vocabulary, has_bytes, payload))
+
+
+class _Known(NamedTuple):
+    vocabulary: Vocabulary
+    has_bytes: bool
+    payload: Callable[[], Json]
+
+
+def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerSpec:
     model = _model(reader, root)
-    options: Json = {}
-    spaces_replaced = _normalizer(reader, root.get("normalizer"), options)
-    alphabet = _pre_tokenizer(reader, root.get("pre_tokenizer"), spaces_replaced, options)
     added = _added_tokens(reader, root)
-    if options.get("prefix_space") == "always" and any(t.flags & FLAG_NORMALIZED for t in added):
-        reader.fail("added_tokens", "a normalized token under a Prepend normalizer is not supported")
-    vocab = reader.get(model, "vocab", "model", dict)
-    merges = reader.get(model, "merges", "model", list)
+    vocab = {} if known else reader.get(model, "vocab", "model", dict)
+    merges = [] if known else reader.get(model, "merges", "model", list)
     byte_fallback = reader.get(model, "byte_fallback", "model", bool, False)
     fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
-    has_bytes = byte_fallback and all(f"<0x{byte:02X}>" in vocab for byte in range(256))
+    has_bytes = byte_fallback and (known.has_bytes if known else all(f"<0x{byte:02X}>" in vocab for byte in range(256)))
     unk = reader.get(model, "unk_token", "model", (str, type(None)), None)
-    if options.get("split_spaces") and unk is not None and fuse_unk and not has_bytes:
-        reader.fail("model.fuse_unk", "with a Metaspace that splits is supported with a token for every byte only")
-    vocabulary = Vocabulary.from_merges(
-        vocab,
-        merges,
-        [(t.content, t.id, bool(t.flags & FLAG_SPECIAL)) for t in added],
-        alphabet=alphabet,
-        ignore_merges=reader.get(model, "ignore_merges", "model", bool, False),
-        byte_fallback=byte_fallback,
-        unk_token=unk,
-        fuse_unk=fuse_unk,
-        source=reader.source,
+
+    in_normalized = [t.content for t in added if t.flags & FLAG_NORMALIZED]
+    kinds = [node["type"] for node, _ in reader.steps(root.get("normalizer"), "normalizer", "normalizers")]
+    in_python = any("Prepend" in kinds or " " in text or "\u2581" in text for text in in_normalized)
+    normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python)
+    options, alphabet = json_nodes.pre_tokenizer(
+        reader,
+        root.get("pre_tokenizer"),
+        normalizers,
+        whole_runs=unk is not None and fuse_unk and not has_bytes,
     )
-    options["template_before"], options["template_after"] = _template(reader, root)
+    if "prefix_space" in normalizers.options and (alphabet != "metaspace" or "prefix_space" in options):
+        normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python=True)
+    if normalizers.spaces_replaced and alphabet != "metaspace" and "normalize" not in normalizers.options:
+        normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python=True)
+    options = normalizers.options | options
+    added = [_as_normalized(reader, token, normalizers) for token in added]
+    vocabulary = (
+        known.vocabulary
+        if known
+        else Vocabulary.from_merges(
+            vocab,
+            merges,
+            [(t.content, t.id, bool(t.flags & FLAG_SPECIAL)) for t in added],
+            alphabet=alphabet,
+            ignore_merges=reader.get(model, "ignore_merges", "model", bool, False),
+            byte_fallback=byte_fallback,
+            unk_token=unk,
+            fuse_unk=fuse_unk,
+            source=reader.source,
+        )
+    )
+    options["template_before"], options["template_after"] = json_nodes.template(reader, root.get("post_processor"))
+    leading_space, decode_tokens = json_nodes.decoder(reader, root.get("decoder"), alphabet)
     return TokenizerSpec(
         kind="tokenizers",
         source=reader.source,
         vocabulary=vocabulary,
+        pattern=options["pattern"] if "split" not in options else "of the file",
         encoder=options,
         added_tokens=sorted(added, key=lambda token: token.id),
-        leading_space=_leading_space(reader, root, alphabet),
-        payload=root,
+        leading_space=leading_space,
+        decode_tokens=decode_tokens,
+        payload=known.payload if known else lambda: root,
+        rest=root | {"model": {key: value for key, value in model.items() if key not in ("vocab", "merges")}},
     )
+
+
+def _as_normalized(reader: Reader, token: AddedToken, normalizers: json_nodes.Normalizers) -> AddedToken:
+    """The token with what it is looked for as in normalised text."""
+    if not token.flags & FLAG_NORMALIZED or "normalize" not in normalizers.options:
+        return token
+    normalized = normalizers.apply(token.content)
+    if not normalized:
+        reader.fail("added_tokens", f"nothing is left of {token.content!r} when it is normalised")
+    return token._replace(normalized=normalized)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _byte_chars() -> list[str]:
-    """Character of each byte in the byte-level alphabet of GPT-2."""
-    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    others = iter(range(256, 512))
-    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
-
-
 def _pre_tokenizer_tree(pattern: str) -> Json:
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-    regexes = {"none": (), "deepseek_v3": _DEEPSEEK, "superbpe": (_SUPERBPE,)}.get(pattern) or (
-        (_SPELLINGS[pattern],) if pattern in _SPELLINGS else ()
+    if not is_built_in(pattern):
+        from fissile.pipeline.regexes import translate
+
+        # tiktoken drops what no match covers.
+        regex = translate(pattern, "rust", target="oniguruma")
+        split = {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Removed", "invert": True}
+        return {"type": "Sequence", "pretokenizers": [split, byte_level]}
+    regexes = {"none": (), "deepseek_v3": DEEPSEEK, "superbpe": (SUPERBPE,)}.get(pattern) or (
+        (SPELLINGS[pattern],) if pattern in SPELLINGS else ()
     )
     splits = [{"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated", "invert": False} for r in regexes]
     return {"type": "Sequence", "pretokenizers": [*splits, byte_level]}
@@ -366,7 +210,9 @@ def _pre_tokenizer_tree(pattern: str) -> Json:
 
 def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedToken]) -> Json:
     """The tokenizer.json of a rank file: merges in rank order, and whole pretokens looked up first, as tiktoken does."""
-    chars = _byte_chars()
+    from fissile.pipeline.pre_tokenizers import byte_alphabet
+
+    chars = byte_alphabet()
     added_ids = {token.id for token in added_tokens}
     text = {
         id: "".join(chars[byte] for byte in vocabulary.token_bytes(id))
