@@ -1,0 +1,104 @@
+#include "train/merge_corpus.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cpu/prefetch.hpp"
+
+namespace fissile {
+
+namespace {
+
+constexpr std::size_t kAhead = 16;
+constexpr std::size_t kCheckEvery = 1 << 14;
+
+// Places of the entries in order of falling count: those with small counts, nearly all, by counting the counts.
+std::vector<std::uint32_t> by_count(const std::uint64_t* counts, std::size_t n) {
+    constexpr std::size_t kSmall = 1 << 16;
+    if (n > 0xffffffffu) throw Error("more than 4294967295 distinct pretokens: train on a sample");
+    std::vector<std::size_t> n_of(kSmall + 1);
+    for (std::size_t i = 0; i < n; ++i) ++n_of[std::min<std::uint64_t>(counts[i], kSmall)];
+    std::vector<std::size_t> begin(kSmall + 1);
+    std::size_t total = 0;
+    for (std::size_t c = kSmall + 1; c-- > 0;) {
+        begin[c] = total;
+        total += n_of[c];
+    }
+    std::vector<std::uint32_t> order(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        order[begin[std::min<std::uint64_t>(counts[i], kSmall)]++] = static_cast<std::uint32_t>(i);
+    }
+    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n_of[kSmall]),
+              [counts](std::uint32_t a, std::uint32_t b) {
+                  return counts[a] != counts[b] ? counts[a] > counts[b] : a < b;
+              });
+    return order;
+}
+
+}  // namespace
+
+MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<TokenId, 256>& byte_ids,
+                                  Interrupt& interrupt) {
+    const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
+    std::uint64_t n_sequences = 0, n_tokens = 0;
+    for (std::size_t i = 0; i < pretokens.n; ++i) {
+        const std::size_t size = pretokens[i].size();
+        if (size < 2) continue;
+        ++n_sequences;
+        n_tokens += size;
+    }
+    MergeSequences sequences(n_sequences, n_tokens);
+    std::uint64_t weight = 0;
+    TokenId seen = 0;  // kNoToken once a byte without an id has come up
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
+        if (i % kCheckEvery == 0) interrupt.check_now();
+        const Bytes pretoken = pretokens[order[i]];
+        if (pretoken.size() < 2) continue;
+        if (pretokens.counts[order[i]] != weight) {
+            weight = pretokens.counts[order[i]];
+            sequences.begin_weight(weight);
+        }
+        std::uint32_t* slot = sequences.add(pretoken.size());
+        for (const std::uint8_t byte : pretoken) {
+            seen = std::max(seen, byte_ids[byte]);
+            *slot++ = byte_ids[byte];
+        }
+        if (seen == kNoToken) {
+            const auto missing = std::find_if(pretoken.begin(), pretoken.end(),
+                                              [&](std::uint8_t byte) { return byte_ids[byte] == kNoToken; });
+            throw Error("byte " + std::to_string(*missing) + " occurs in the corpus and is not in the alphabet");
+        }
+    }
+    sequences.finish();
+    return sequences;
+}
+
+MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder, Interrupt& interrupt) {
+    const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
+    MergeSequences sequences(pretokens.n, pretokens.n == 0 ? 0 : pretokens.ends[pretokens.n - 1]);
+    IdArray ids;
+    Encoder::Workspace workspace;
+    workspace.interrupt = &interrupt;
+    std::uint64_t weight = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
+        if (i % kCheckEvery == 0) interrupt.check_now();
+        const Bytes pretoken = pretokens[order[i]];
+        if (pretoken.size() < 2) continue;
+        const auto end = static_cast<std::int64_t>(pretoken.size());
+        ids.clear();
+        encoder.encode_spans(pretoken, &end, 1, workspace, ids);
+        if (ids.size() < 2) continue;
+        if (pretokens.counts[order[i]] != weight) {
+            weight = pretokens.counts[order[i]];
+            sequences.begin_weight(weight);
+        }
+        std::copy_n(ids.data(), ids.size(), sequences.add(ids.size()));
+    }
+    sequences.finish();
+    return sequences;
+}
+
+}  // namespace fissile
