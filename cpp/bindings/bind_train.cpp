@@ -65,13 +65,13 @@ class Watch {
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
 };
 
-py::tuple train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_t>& ends,
+py::dict train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_t>& ends,
                        const Array<std::uint64_t>& counts, const std::vector<py::bytes>& tokens,
                        const Array<TokenId>& byte_ids, const std::shared_ptr<Vocabulary>& encode_with,
                        std::uint64_t vocab_size, std::uint64_t min_frequency,
                        std::optional<std::uint64_t> max_token_length, bool length_in_chars, bool strict_length,
                        std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end, unsigned threads,
-                       py::object progress) {
+                       py::object progress, std::uint64_t first_threshold, std::uint32_t thread_share) {
     const CountsView pretokens = view_of_counts(bytes, ends, counts);
     if (byte_ids.ndim() != 1 || byte_ids.size() != 256) throw py::value_error("byte_ids must have 256 entries");
     if (vocab_size > kMaxTokenId) {
@@ -98,6 +98,9 @@ py::tuple train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64
     options.rules.max_words = max_words.value_or(MergeRules::kAny);
     options.rules.colon_space = colon_space;
     options.rules.newline_end = newline_end;
+    options.first_threshold = first_threshold;
+    options.thread_share = std::max(thread_share, 1u);
+    std::vector<std::uint8_t> seen;
     Watch watch(std::move(progress));
     watch.told = {"tokens of pretokens", 0, pretokens.n};
     TrainResult result;
@@ -108,7 +111,7 @@ py::tuple train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64
         if (encode_with) {
             EncoderOptions plain;
             const Encoder encoder(encode_with, plain, {});
-            sequences = sequences_of_tokens(pretokens, encoder, interrupt);
+            sequences = sequences_of_tokens(pretokens, encoder, seen, interrupt);
         } else {
             sequences = sequences_of_bytes(pretokens, ids_of_bytes, interrupt);
         }
@@ -128,7 +131,14 @@ py::tuple train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64
     for (const TrainEpoch& epoch : result.epochs) {
         epochs.append(py::make_tuple(epoch.threshold, epoch.n_slots, epoch.n_merges));
     }
-    return py::make_tuple(merges, to_numpy(std::move(result.counts)), epochs, result.n_joins);
+    py::dict trained;
+    trained["merges"] = merges;
+    trained["counts"] = to_numpy(std::move(result.counts));
+    trained["joined"] = to_numpy(std::move(result.joined));
+    trained["seen"] = to_numpy(std::move(seen));
+    trained["epochs"] = epochs;
+    trained["n_joins"] = result.n_joins;
+    return trained;
 }
 
 }  // namespace
@@ -139,7 +149,8 @@ void bind_train(py::module_& m) {
           py::arg("encode_with") = py::none(), py::arg("vocab_size"), py::arg("min_frequency") = 0,
           py::arg("max_token_length") = py::none(), py::arg("length_in_chars") = false,
           py::arg("strict_length") = false, py::arg("max_words") = py::none(), py::arg("colon_space") = true,
-          py::arg("newline_end") = true, py::arg("threads") = 1, py::arg("progress") = py::none());
+          py::arg("newline_end") = true, py::arg("threads") = 1, py::arg("progress") = py::none(),
+          py::arg("first_threshold") = 0, py::arg("thread_share") = 4096);
 }
 
 }  // namespace fissile::bindings

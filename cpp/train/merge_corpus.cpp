@@ -75,7 +75,9 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
     return sequences;
 }
 
-MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder, Interrupt& interrupt) {
+MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
+                                   std::vector<std::uint8_t>& seen, Interrupt& interrupt) {
+    seen.assign(encoder.vocabulary().n_vocab(), 0);
     const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
     MergeSequences sequences(pretokens.n, pretokens.n == 0 ? 0 : pretokens.ends[pretokens.n - 1]);
     IdArray ids;
@@ -86,10 +88,11 @@ MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& e
         if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
         if (i % kCheckEvery == 0) interrupt.check_now();
         const Bytes pretoken = pretokens[order[i]];
-        if (pretoken.size() < 2) continue;
+        if (pretoken.empty()) continue;
         const auto end = static_cast<std::int64_t>(pretoken.size());
         ids.clear();
         encoder.encode_spans(pretoken, &end, 1, workspace, ids);
+        for (std::size_t k = 0; k < ids.size(); ++k) seen[ids.data()[k]] = 1;
         if (ids.size() < 2) continue;
         if (pretokens.counts[order[i]] != weight) {
             weight = pretokens.counts[order[i]];

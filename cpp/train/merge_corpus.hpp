@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "base.hpp"
 #include "cpu/interrupt.hpp"
@@ -28,7 +29,8 @@ struct CountsView {
 MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<TokenId, 256>& byte_ids,
                                   Interrupt& interrupt);
 
-// Each pretoken as the encoder encodes it by itself.
-MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder, Interrupt& interrupt);
+// Each pretoken as the encoder encodes it by itself; `seen[id]` becomes 1 for every token that comes up.
+MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
+                                   std::vector<std::uint8_t>& seen, Interrupt& interrupt);
 
 }  // namespace fissile

@@ -9,8 +9,7 @@ namespace fissile {
 
 namespace {
 
-constexpr std::uint32_t kShareOfThread = 4096;  // positions that are worth waking a thread for
-constexpr std::uint32_t kAhead = 12;            // positions looked ahead for, while memory answers
+constexpr std::uint32_t kAhead = 12;  // positions looked ahead for, while memory answers
 constexpr std::uint32_t kCheckEvery = 1 << 14;
 // The first epoch is for pairs more frequent than one in so many neighbours: some thousand merges of real text.
 constexpr std::uint64_t kFirstShare = 8192;
@@ -77,7 +76,8 @@ TokenId MergeLoop::token_of(TokenId left, TokenId right, bool& is_new) {
 std::uint64_t MergeLoop::next_threshold() const {
     const std::uint64_t floor = std::max<std::uint64_t>(options_.min_frequency, 1);
     const std::size_t n = result_.counts.size();
-    if (sequences_.n_slots() < kMinSlotsForEpochs) return floor;
+    if (result_.epochs.empty() && options_.first_threshold != 0) return std::max(floor, options_.first_threshold);
+    if (options_.first_threshold == 0 && sequences_.n_slots() < kMinSlotsForEpochs) return floor;
     if (result_.epochs.empty()) return std::max(floor, total_weight_ / kFirstShare);
     const double now = static_cast<double>(pairs_.threshold());
     double guess = now / 16;
@@ -124,11 +124,17 @@ TrainResult MergeLoop::run() {
             if (n_parts_ == 1) {
                 work(parts_[0]);
             } else {
-                crew_.run([&](unsigned part) { work(parts_[part]); });
+                crew_.run([&](unsigned part) {
+                    if (part < n_parts_) work(parts_[part]);
+                });
             }
         };
         each_part([&](Part& part) { join(part, left, right, made); });
-        for (std::size_t i = 0; i < n_parts_; ++i) result_.n_joins += parts_[i].n_positions;
+        result_.joined.push_back(0);
+        for (std::size_t i = 0; i < n_parts_; ++i) {
+            result_.n_joins += parts_[i].n_positions;
+            result_.joined.back() += parts_[i].weight;
+        }
         decrease_old(left, right);
         if (!is_new) {
             clear_sums();
@@ -148,7 +154,7 @@ void MergeLoop::divide(PositionList& list, TokenId left, TokenId right) {
     std::uint32_t begin = 0;
     n_parts_ = 0;
     const std::uint32_t* const slots = sequences_.slots();
-    const auto wanted = std::clamp<std::size_t>(list.size / kShareOfThread, 1, parts_.size());
+    const auto wanted = std::clamp<std::size_t>(list.size / options_.thread_share, 1, parts_.size());
     for (std::size_t i = 0; i < wanted; ++i) {
         auto end = static_cast<std::uint32_t>(std::uint64_t{list.size} * (i + 1) / wanted);
         for (end = std::max(end, begin); end > begin && end < list.size; ++end) {
@@ -173,6 +179,7 @@ void MergeLoop::join(Part& part, TokenId left, TokenId right, TokenId made) {
     const std::uint32_t* const end = part.positions + part.n_positions;
     std::uint32_t last_end = 0;  // of the token made last
     part.both = {};
+    part.weight = 0;
     std::uint32_t until_check = kCheckEvery;
     for (const std::uint32_t* from = part.positions; from < end; ++from) {
         if (from + kAhead < end) prefetch(slots + from[kAhead]);
@@ -186,6 +193,7 @@ void MergeLoop::join(Part& part, TokenId left, TokenId right, TokenId made) {
         if (slots[q] != right) continue;
         const std::uint32_t next = q + sequences_.length(q);
         const std::uint64_t weight = weights.weight_at(p);
+        part.weight += weight;
         if (p == last_end) {
             // What the occurrence before took for its right neighbour has become the same token as itself.
             part.right.take_back(left, weight);
@@ -253,6 +261,7 @@ bool MergeLoop::insert_new(TokenId made) {
         std::uint32_t* out = pairs_.insert(pair_key(left, right), weight, n);
         for (std::size_t i = 0; i < n_parts_; ++i) {
             Sum& sum = sum_in(parts_[i]);
+            if (sum.n == 0) continue;
             sum.out = out;
             out += sum.n;
         }

@@ -27,6 +27,9 @@ struct TrainOptions {
     std::uint64_t min_frequency = 0;  // pairs that occur less often are not merged
     MergeRules rules;
     unsigned n_threads = 1;
+    // How the work is done, not what comes out; other values are for tests.
+    std::uint64_t first_threshold = 0;   // of the first epoch; 0: by the size of the corpus
+    std::uint32_t thread_share = 4096;   // positions of a pair that are worth waking a thread for
 };
 
 // What those who wait may be told; read and written by one thread.
@@ -42,7 +45,8 @@ struct TrainEpoch {
 
 struct TrainResult {
     std::vector<Merge> merges;          // ids in order of their making; a merge may make a token that there was already
-    std::vector<std::uint64_t> counts;  // occurrences of each merge's pair when it was merged
+    std::vector<std::uint64_t> counts;  // occurrences of each merge's pair when it was merged, overlapping ones too
+    std::vector<std::uint64_t> joined;  // how many of them became one token
     std::vector<TrainEpoch> epochs;
     std::uint64_t n_joins = 0;  // neighbours joined in distinct sequences: the work
 };
@@ -83,6 +87,7 @@ class MergeLoop {
     struct Part {
         std::uint32_t* positions = nullptr;
         std::uint32_t n_positions = 0;
+        std::uint64_t weight = 0;  // of the occurrences joined
         Sums left, right;
         Sum both;  // on both sides, the token just made
     };
