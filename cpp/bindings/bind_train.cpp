@@ -38,40 +38,68 @@ CountsView view_of_counts(const Array<std::uint8_t>& bytes, const Array<std::uin
     return view;
 }
 
-// Ctrl-C, and the caller's progress: progress(phase, done, total) every 50 ms.
+py::array_t<TokenId> merges_array(const std::vector<Merge>& merges, std::size_t n) {
+    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
+    Array<TokenId> array({static_cast<py::ssize_t>(n), py::ssize_t{3}});
+    if (n != 0) std::memcpy(array.mutable_data(), merges.data(), n * sizeof(Merge));
+    return array;
+}
+
+// Ctrl-C; the caller's progress, progress(phase, done, total) every 50 ms; and checkpoint(merges, counts, joined) every
+// so many seconds.
 class Watch {
    public:
-    explicit Watch(py::object progress) : progress_(std::move(progress)) {}
+    Watch(py::object progress, py::object checkpoint, double seconds)
+        : progress_(std::move(progress)),
+          checkpoint_(std::move(checkpoint)),
+          period_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))),
+          next_checkpoint_(Clock::now() + period_) {}
     TrainProgress told;
+    const TrainResult* result = nullptr;
 
     bool keep_going() {
         const py::gil_scoped_acquire gil;
         if (PyErr_CheckSignals() != 0) return false;
-        const auto now = std::chrono::steady_clock::now();
+        const auto now = Clock::now();
+        if (!checkpoint_.is_none() && result != nullptr && now >= next_checkpoint_) {
+            if (!save()) return false;
+            next_checkpoint_ = Clock::now() + period_;
+        }
         if (progress_.is_none() || now < next_) return true;
         next_ = now + std::chrono::milliseconds(50);
         return tell();
     }
+    // Both return false with Python's error set.
     bool tell() {
         if (progress_.is_none()) return true;
-        const py::object result = py::reinterpret_steal<py::object>(
+        const auto returned = py::reinterpret_steal<py::object>(
             PyObject_CallFunction(progress_.ptr(), "sKK", told.phase, static_cast<unsigned long long>(told.done),
                                   static_cast<unsigned long long>(told.total)));
-        return result.ptr() != nullptr;
+        return returned.ptr() != nullptr;
+    }
+    bool save() {
+        const std::size_t n = result->joined.size();
+        const auto returned = py::reinterpret_steal<py::object>(PyObject_CallFunctionObjArgs(
+            checkpoint_.ptr(), merges_array(result->merges, n).ptr(), copy_to_numpy(result->counts.data(), n).ptr(),
+            copy_to_numpy(result->joined.data(), n).ptr(), nullptr));
+        return returned.ptr() != nullptr;
     }
 
    private:
-    py::object progress_;
-    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+    using Clock = std::chrono::steady_clock;
+    py::object progress_, checkpoint_;
+    Clock::duration period_;
+    Clock::time_point next_ = Clock::now(), next_checkpoint_;
 };
 
 py::dict train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_t>& ends,
-                       const Array<std::uint64_t>& counts, const std::vector<py::bytes>& tokens,
-                       const Array<TokenId>& byte_ids, const std::shared_ptr<Vocabulary>& encode_with,
-                       std::uint64_t vocab_size, std::uint64_t min_frequency,
-                       std::optional<std::uint64_t> max_token_length, bool length_in_chars, bool strict_length,
-                       std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end, unsigned threads,
-                       py::object progress, std::uint64_t first_threshold, std::uint32_t thread_share) {
+                      const Array<std::uint64_t>& counts, const std::vector<py::bytes>& tokens,
+                      const Array<TokenId>& byte_ids, const std::shared_ptr<Vocabulary>& encode_with,
+                      std::uint64_t vocab_size, std::uint64_t min_frequency,
+                      std::optional<std::uint64_t> max_token_length, bool length_in_chars, bool strict_length,
+                      std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end, unsigned threads,
+                      py::object progress, py::object checkpoint, double checkpoint_seconds,
+                      std::uint64_t first_threshold, std::uint32_t thread_share) {
     const CountsView pretokens = view_of_counts(bytes, ends, counts);
     if (byte_ids.ndim() != 1 || byte_ids.size() != 256) throw py::value_error("byte_ids must have 256 entries");
     if (vocab_size > kMaxTokenId) {
@@ -100,8 +128,8 @@ py::dict train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_
     options.rules.newline_end = newline_end;
     options.first_threshold = first_threshold;
     options.thread_share = std::max(thread_share, 1u);
-    std::vector<std::uint8_t> seen;
-    Watch watch(std::move(progress));
+    std::vector<std::uint64_t> n_of(initial.size());
+    Watch watch(std::move(progress), std::move(checkpoint), checkpoint_seconds);
     watch.told = {"tokens of pretokens", 0, pretokens.n};
     TrainResult result;
     try {
@@ -111,31 +139,28 @@ py::dict train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_
         if (encode_with) {
             EncoderOptions plain;
             const Encoder encoder(encode_with, plain, {});
-            sequences = sequences_of_tokens(pretokens, encoder, seen, interrupt);
+            sequences = sequences_of_tokens(pretokens, encoder, n_of, interrupt);
         } else {
-            sequences = sequences_of_bytes(pretokens, ids_of_bytes, interrupt);
+            sequences = sequences_of_bytes(pretokens, ids_of_bytes, n_of, interrupt);
         }
         MergeLoop loop(std::move(sequences), initial, options, interrupt, watch.told);
+        watch.result = &loop.result();
         result = loop.run();
+        watch.result = nullptr;
     } catch (const Cancelled&) {
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         throw;
     }
     if (!watch.tell()) throw py::error_already_set();
-    Array<TokenId> merges({static_cast<py::ssize_t>(result.merges.size()), py::ssize_t{3}});
-    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
-    if (!result.merges.empty()) {
-        std::memcpy(merges.mutable_data(), result.merges.data(), result.merges.size() * sizeof(Merge));
-    }
     py::list epochs;
     for (const TrainEpoch& epoch : result.epochs) {
         epochs.append(py::make_tuple(epoch.threshold, epoch.n_slots, epoch.n_merges));
     }
     py::dict trained;
-    trained["merges"] = merges;
+    trained["merges"] = merges_array(result.merges, result.merges.size());
     trained["counts"] = to_numpy(std::move(result.counts));
     trained["joined"] = to_numpy(std::move(result.joined));
-    trained["seen"] = to_numpy(std::move(seen));
+    trained["initial"] = to_numpy(std::move(n_of));
     trained["epochs"] = epochs;
     trained["n_joins"] = result.n_joins;
     return trained;
@@ -150,7 +175,8 @@ void bind_train(py::module_& m) {
           py::arg("max_token_length") = py::none(), py::arg("length_in_chars") = false,
           py::arg("strict_length") = false, py::arg("max_words") = py::none(), py::arg("colon_space") = true,
           py::arg("newline_end") = true, py::arg("threads") = 1, py::arg("progress") = py::none(),
-          py::arg("first_threshold") = 0, py::arg("thread_share") = 4096);
+          py::arg("checkpoint") = py::none(), py::arg("checkpoint_seconds") = 30.0, py::arg("first_threshold") = 0,
+          py::arg("thread_share") = 4096);
 }
 
 }  // namespace fissile::bindings

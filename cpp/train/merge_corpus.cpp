@@ -29,17 +29,16 @@ std::vector<std::uint32_t> by_count(const std::uint64_t* counts, std::size_t n) 
     for (std::size_t i = 0; i < n; ++i) {
         order[begin[std::min<std::uint64_t>(counts[i], kSmall)]++] = static_cast<std::uint32_t>(i);
     }
-    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n_of[kSmall]),
-              [counts](std::uint32_t a, std::uint32_t b) {
-                  return counts[a] != counts[b] ? counts[a] > counts[b] : a < b;
-              });
+    std::sort(
+        order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n_of[kSmall]),
+        [counts](std::uint32_t a, std::uint32_t b) { return counts[a] != counts[b] ? counts[a] > counts[b] : a < b; });
     return order;
 }
 
 }  // namespace
 
 MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<TokenId, 256>& byte_ids,
-                                  Interrupt& interrupt) {
+                                  std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
     const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
     std::uint64_t n_sequences = 0, n_tokens = 0;
     for (std::size_t i = 0; i < pretokens.n; ++i) {
@@ -50,34 +49,34 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
     }
     MergeSequences sequences(n_sequences, n_tokens);
     std::uint64_t weight = 0;
-    TokenId seen = 0;  // kNoToken once a byte without an id has come up
+    std::array<std::uint64_t, 256> n_of_byte{};
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
         if (i % kCheckEvery == 0) interrupt.check_now();
         const Bytes pretoken = pretokens[order[i]];
+        const std::uint64_t count = pretokens.counts[order[i]];
+        for (const std::uint8_t byte : pretoken) n_of_byte[byte] += count;
         if (pretoken.size() < 2) continue;
-        if (pretokens.counts[order[i]] != weight) {
-            weight = pretokens.counts[order[i]];
+        if (count != weight) {
+            weight = count;
             sequences.begin_weight(weight);
         }
         std::uint32_t* slot = sequences.add(pretoken.size());
-        for (const std::uint8_t byte : pretoken) {
-            seen = std::max(seen, byte_ids[byte]);
-            *slot++ = byte_ids[byte];
+        for (const std::uint8_t byte : pretoken) *slot++ = byte_ids[byte];
+    }
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+        if (n_of_byte[byte] == 0) continue;
+        if (byte_ids[byte] == kNoToken) {
+            throw Error("byte " + std::to_string(byte) + " occurs in the corpus and is not in the alphabet");
         }
-        if (seen == kNoToken) {
-            const auto missing = std::find_if(pretoken.begin(), pretoken.end(),
-                                              [&](std::uint8_t byte) { return byte_ids[byte] == kNoToken; });
-            throw Error("byte " + std::to_string(*missing) + " occurs in the corpus and is not in the alphabet");
-        }
+        n_of[byte_ids[byte]] += n_of_byte[byte];
     }
     sequences.finish();
     return sequences;
 }
 
 MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
-                                   std::vector<std::uint8_t>& seen, Interrupt& interrupt) {
-    seen.assign(encoder.vocabulary().n_vocab(), 0);
+                                   std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
     const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
     MergeSequences sequences(pretokens.n, pretokens.n == 0 ? 0 : pretokens.ends[pretokens.n - 1]);
     IdArray ids;
@@ -92,7 +91,7 @@ MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& e
         const auto end = static_cast<std::int64_t>(pretoken.size());
         ids.clear();
         encoder.encode_spans(pretoken, &end, 1, workspace, ids);
-        for (std::size_t k = 0; k < ids.size(); ++k) seen[ids.data()[k]] = 1;
+        for (std::size_t k = 0; k < ids.size(); ++k) n_of[ids.data()[k]] += pretokens.counts[order[i]];
         if (ids.size() < 2) continue;
         if (pretokens.counts[order[i]] != weight) {
             weight = pretokens.counts[order[i]];

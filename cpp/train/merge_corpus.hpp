@@ -25,12 +25,14 @@ struct CountsView {
     }
 };
 
+// For both, n_of[id] is increased by the occurrences of each token in the corpus, pretokens of one token included.
+
 // Each byte a token, of the id given; Error names a byte that has none (kNoToken).
 MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<TokenId, 256>& byte_ids,
-                                  Interrupt& interrupt);
+                                  std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
 
-// Each pretoken as the encoder encodes it by itself; `seen[id]` becomes 1 for every token that comes up.
+// Each pretoken as the encoder encodes it by itself.
 MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
-                                   std::vector<std::uint8_t>& seen, Interrupt& interrupt);
+                                   std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
 
 }  // namespace fissile

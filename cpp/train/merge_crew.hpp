@@ -1,5 +1,5 @@
-// A few threads that wait for the next merge: starting threads anew for each of thousands of merges would cost more than
-// most merges do.
+// A few threads that wait for the next merge: starting threads anew for each of thousands of merges would cost more
+// than most merges do.
 #pragma once
 
 #include <atomic>

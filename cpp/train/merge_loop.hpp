@@ -2,8 +2,8 @@
 //
 // Of equally frequent pairs the smaller pair of ids goes first; ids are those of `tokenizers` (special tokens, the
 // alphabet by its characters, then merges in order), so that the merges are those of its BpeTrainer. What a merge costs
-// is the positions of its pair: each is read once, joined in place, and its neighbours are summed up by id, so the index
-// of pairs is asked once a distinct neighbour. Long lists are divided among threads; sums do not depend on how.
+// is the positions of its pair: each is read once, joined in place, and its neighbours are summed up by id, so the
+// index of pairs is asked once a distinct neighbour. Long lists are divided among threads; sums do not depend on how.
 // Plain definition: tests/reference/train.py.
 #pragma once
 
@@ -28,8 +28,8 @@ struct TrainOptions {
     MergeRules rules;
     unsigned n_threads = 1;
     // How the work is done, not what comes out; other values are for tests.
-    std::uint64_t first_threshold = 0;   // of the first epoch; 0: by the size of the corpus
-    std::uint32_t thread_share = 4096;   // positions of a pair that are worth waking a thread for
+    std::uint64_t first_threshold = 0;  // of the first epoch; 0: by the size of the corpus
+    std::uint32_t thread_share = 4096;  // positions of a pair that are worth waking a thread for
 };
 
 // What those who wait may be told; read and written by one thread.
@@ -58,6 +58,8 @@ class MergeLoop {
               Interrupt& interrupt, TrainProgress& progress);
 
     TrainResult run();
+    // So far; the last merge may be without its entry in `joined`.
+    const TrainResult& result() const { return result_; }
 
    private:
     // Occurrences beside one token.

@@ -1,11 +1,12 @@
 // The corpus while it is being merged: sequences of tokens, each with a weight, in one flat array of 32-bit slots.
 //
 //     edge | a b c | edge | d e | edge                 a token of one slot is its id
-//     edge | X 3 3 | edge | d e | edge                 X, made of a, b and c: its length is tagged in its second and its
+//     edge | X 3 3 | edge | d e | edge                 X, made of a, b and c: its length is tagged in its second and
+//     its
 //                                                      last slot, so that both neighbours are found without links
 //
-// Merging two tokens writes four slots at most. Whatever was at the start of the right one is overwritten by a tag, so a
-// slot that holds an id is the start of that token, and an old position of a pair is checked by reading it.
+// Merging two tokens writes four slots at most. Whatever was at the start of the right one is overwritten by a tag, so
+// a slot that holds an id is the start of that token, and an old position of a pair is checked by reading it.
 //
 // Sequences are in order of weight, equal weights together. The weight of a position is therefore found in a short list
 // of ranges, with no cost for long sequences and none in the array: 4 bytes a slot is all there is.

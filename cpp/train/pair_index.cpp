@@ -131,12 +131,11 @@ void PairIndex::build_dense(const MergeSequences& sequences, const TokenShapes& 
         std::uint32_t* out = nullptr;
     };
     std::vector<Cell> cells(n_ids * n_ids);
-    for_each_pair(sequences, interrupt,
-                  [&](TokenId left, TokenId right, std::uint32_t, std::uint64_t weight) {
-                      Cell& cell = cells[left * n_ids + right];
-                      cell.count += weight;
-                      ++cell.n;
-                  });
+    for_each_pair(sequences, interrupt, [&](TokenId left, TokenId right, std::uint32_t, std::uint64_t weight) {
+        Cell& cell = cells[left * n_ids + right];
+        cell.count += weight;
+        ++cell.n;
+    });
     reset(0);
     for (TokenId left = 0; left < n_ids; ++left) {
         for (TokenId right = 0; right < n_ids; ++right) {

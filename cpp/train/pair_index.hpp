@@ -1,9 +1,10 @@
 // Pairs of neighbouring tokens that may still be merged: how often each occurs, and where.
 //
 // Only pairs that occur at least `threshold` times are kept. A pair's count never rises after the merge that made it
-// (its tokens are not made again), so a pair that is rarer than the threshold at birth, or becomes so, can be forgotten:
-// the best pair is still exact while any pair is left. When none is, the index is built anew with a lower threshold.
-// Real text has few frequent pairs and a great many rare ones, so this keeps both the table and the lists short.
+// (its tokens are not made again), so a pair that is rarer than the threshold at birth, or becomes so, can be
+// forgotten: the best pair is still exact while any pair is left. When none is, the index is built anew with a lower
+// threshold. Real text has few frequent pairs and a great many rare ones, so this keeps both the table and the lists
+// short.
 //
 // The queue holds each pair's count at birth and is corrected when a pair comes up with a count that has fallen since.
 #pragma once

@@ -1,6 +1,6 @@
 """The compiled core. Arrays are C-contiguous; shapes and dtypes stand beside them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -133,3 +133,29 @@ class Decoder:
     def to_lists(self, ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> list[list[int]]: ...
 
 def arrow_large_list(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> tuple[object, object]: ...
+def train_merges(
+    bytes: npt.NDArray[np.uint8],  # (total,): distinct pretokens one after another
+    ends: npt.NDArray[np.uint64],  # (n,)
+    counts: npt.NDArray[np.uint64],  # (n,)
+    *,
+    tokens: Sequence[bytes],  # by id
+    byte_ids: npt.NDArray[np.uint32],  # (256,)
+    encode_with: Vocabulary | None = None,
+    vocab_size: int,
+    min_frequency: int = 0,
+    max_token_length: int | None = None,
+    length_in_chars: bool = False,
+    strict_length: bool = False,
+    max_words: int | None = None,
+    colon_space: bool = True,
+    newline_end: bool = True,
+    threads: int = 1,
+    progress: Callable[[str, int, int], object] | None = None,
+    checkpoint: Callable[[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint64]], object]
+    | None = None,
+    checkpoint_seconds: float = 30.0,
+    first_threshold: int = 0,
+    thread_share: int = 4096,
+) -> dict[
+    str, Any
+]: ...  # merges (m, 3) uint32, counts and joined (m,) uint64, initial (n_tokens,) uint64, epochs, n_joins
