@@ -11,6 +11,7 @@
 #include "bindings/numpy_out.hpp"
 #include "train/merge_corpus.hpp"
 #include "train/merge_loop.hpp"
+#include "train/superword_runs.hpp"
 
 namespace fissile::bindings {
 
@@ -19,23 +20,21 @@ namespace {
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
-// Views of the three arrays of a PretokenCounts; ValueError where they do not belong together.
-CountsView view_of_counts(const Array<std::uint8_t>& bytes, const Array<std::uint64_t>& ends,
-                          const Array<std::uint64_t>& counts) {
-    if (bytes.ndim() != 1 || ends.ndim() != 1 || counts.ndim() != 1 || ends.size() != counts.size()) {
-        throw py::value_error("bytes, ends and counts must have one dimension, and ends as many entries as counts");
+// ValueError where the three arrays of sequences do not belong together.
+void check_sequences(const py::array& items, const Array<std::uint64_t>& ends, const Array<std::uint64_t>& counts) {
+    if (items.ndim() != 1 || ends.ndim() != 1 || counts.ndim() != 1 || ends.size() != counts.size()) {
+        throw py::value_error("items, ends and counts must have one dimension, and ends as many entries as counts");
     }
-    const CountsView view{bytes.data(), ends.data(), counts.data(), static_cast<std::size_t>(ends.size())};
     std::uint64_t last = 0;
-    for (std::size_t i = 0; i < view.n; ++i) {
-        if (view.ends[i] < last) throw py::value_error("ends[" + std::to_string(i) + "] is below the one before");
-        last = view.ends[i];
+    for (py::ssize_t i = 0; i < ends.size(); ++i) {
+        const std::uint64_t end = ends.data()[i];
+        if (end < last) throw py::value_error("ends[" + std::to_string(i) + "] is below the one before");
+        last = end;
     }
-    if (last != static_cast<std::uint64_t>(bytes.size())) {
+    if (last != static_cast<std::uint64_t>(items.size())) {
         throw py::value_error("the last of ends is " + std::to_string(last) + ", and there are " +
-                              std::to_string(bytes.size()) + " bytes");
+                              std::to_string(items.size()) + " items");
     }
-    return view;
 }
 
 py::array_t<TokenId> merges_array(const std::vector<Merge>& merges, std::size_t n) {
@@ -92,15 +91,21 @@ class Watch {
     Clock::time_point next_ = Clock::now(), next_checkpoint_;
 };
 
-py::dict train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_t>& ends,
-                      const Array<std::uint64_t>& counts, const std::vector<py::bytes>& tokens,
-                      const Array<TokenId>& byte_ids, const std::shared_ptr<Vocabulary>& encode_with,
-                      std::uint64_t vocab_size, std::uint64_t min_frequency,
-                      std::optional<std::uint64_t> max_token_length, bool length_in_chars, bool strict_length,
-                      std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end, unsigned threads,
-                      py::object progress, py::object checkpoint, double checkpoint_seconds,
+py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, const Array<std::uint64_t>& counts,
+                      const std::vector<py::bytes>& tokens, const Array<TokenId>& byte_ids,
+                      const std::shared_ptr<Vocabulary>& encode_with, std::uint64_t vocab_size,
+                      std::uint64_t min_frequency, std::optional<std::uint64_t> max_token_length, bool length_in_chars,
+                      bool strict_length, std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end,
+                      unsigned threads, py::object progress, py::object checkpoint, double checkpoint_seconds,
                       std::uint64_t first_threshold, std::uint32_t thread_share) {
-    const CountsView pretokens = view_of_counts(bytes, ends, counts);
+    check_sequences(items, ends, counts);
+    const bool are_ids = py::isinstance<Array<TokenId>>(items);
+    if (!are_ids && !py::isinstance<Array<std::uint8_t>>(items)) {
+        throw py::type_error("items must be bytes (uint8) or ids (uint32), C-contiguous");
+    }
+    const auto n = static_cast<std::size_t>(ends.size());
+    const void* const data = items.data();
+    const CountsView pretokens{static_cast<const std::uint8_t*>(data), ends.data(), counts.data(), n};
     if (byte_ids.ndim() != 1 || byte_ids.size() != 256) throw py::value_error("byte_ids must have 256 entries");
     if (vocab_size > kMaxTokenId) {
         throw py::value_error("vocab_size is " + std::to_string(vocab_size) + ", expected at most " +
@@ -130,13 +135,16 @@ py::dict train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_
     options.thread_share = std::max(thread_share, 1u);
     std::vector<std::uint64_t> n_of(initial.size());
     Watch watch(std::move(progress), std::move(checkpoint), checkpoint_seconds);
-    watch.told = {"tokens of pretokens", 0, pretokens.n};
+    watch.told = {"read sequences", 0, n};
     TrainResult result;
     try {
         const py::gil_scoped_release release;
         Interrupt interrupt([&watch] { return watch.keep_going(); });
         MergeSequences sequences;
-        if (encode_with) {
+        if (are_ids) {
+            sequences =
+                sequences_of_ids(static_cast<const TokenId*>(data), ends.data(), counts.data(), n, n_of, interrupt);
+        } else if (encode_with) {
             EncoderOptions plain;
             const Encoder encoder(encode_with, plain, {});
             sequences = sequences_of_tokens(pretokens, encoder, n_of, interrupt);
@@ -166,10 +174,47 @@ py::dict train_merges(const Array<std::uint8_t>& bytes, const Array<std::uint64_
     return trained;
 }
 
+// _core.RunCounter, with its signals looked at.
+void add_documents(RunCounter& counter, const std::vector<py::buffer>& documents, std::uint64_t weight) {
+    std::vector<py::buffer_info> open;
+    std::vector<Bytes> views;
+    for (const py::buffer& document : documents) {
+        open.push_back(document.request());
+        const py::buffer_info& info = open.back();
+        views.push_back(
+            {static_cast<const std::uint8_t*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize)});
+    }
+    Watch watch(py::none(), py::none(), 0);
+    try {
+        const py::gil_scoped_release release;
+        Interrupt interrupt([&watch] { return watch.keep_going(); });
+        counter.add(views, weight, interrupt);
+    } catch (const Cancelled&) {
+        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+        throw;
+    }
+}
+
+std::unique_ptr<RunCounter> make_run_counter(std::shared_ptr<Vocabulary> vocabulary, const std::string& pattern,
+                                             bool by_line, unsigned threads) {
+    const auto known = pattern_from_name(pattern);
+    if (!known) throw py::value_error("no pattern is named '" + pattern + "'");
+    return std::make_unique<RunCounter>(std::move(vocabulary), *known, by_line, std::clamp(threads, 1u, 64u));
+}
+
 }  // namespace
 
 void bind_train(py::module_& m) {
-    m.def("train_merges", &train_merges, py::arg("bytes").noconvert(), py::arg("ends").noconvert(),
+    py::class_<RunCounter>(m, "RunCounter", "Counts runs of pretokens that are one token each.")
+        .def(py::init(&make_run_counter), py::arg("vocabulary"), py::kw_only(), py::arg("pattern"), py::arg("by_line"),
+             py::arg("threads") = 1)
+        .def("add", &add_documents, py::arg("documents"), py::arg("weight") = 1)
+        .def("take", [](RunCounter& counter) {
+            TokenRuns runs = counter.take();
+            return py::make_tuple(to_numpy(std::move(runs.ids)), to_numpy(std::move(runs.ends)),
+                                  to_numpy(std::move(runs.counts)));
+        });
+    m.def("train_merges", &train_merges, py::arg("items").noconvert(), py::arg("ends").noconvert(),
           py::arg("counts").noconvert(), py::kw_only(), py::arg("tokens"), py::arg("byte_ids").noconvert(),
           py::arg("encode_with") = py::none(), py::arg("vocab_size"), py::arg("min_frequency") = 0,
           py::arg("max_token_length") = py::none(), py::arg("length_in_chars") = false,

@@ -103,4 +103,30 @@ MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& e
     return sequences;
 }
 
+MergeSequences sequences_of_ids(const TokenId* ids, const std::uint64_t* ends, const std::uint64_t* counts,
+                                std::size_t n, std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
+    const std::vector<std::uint32_t> order = by_count(counts, n);
+    MergeSequences sequences(n, n == 0 ? 0 : ends[n - 1]);
+    std::uint64_t weight = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (i % kCheckEvery == 0) interrupt.check_now();
+        const std::uint64_t begin = order[i] == 0 ? 0 : ends[order[i] - 1];
+        const auto size = static_cast<std::size_t>(ends[order[i]] - begin);
+        const std::uint64_t count = counts[order[i]];
+        for (std::size_t k = 0; k < size; ++k) {
+            const TokenId id = ids[begin + k];
+            if (id >= n_of.size()) throw Error("a sequence holds the id " + std::to_string(id) + ", which is no token");
+            n_of[id] += count;
+        }
+        if (size < 2) continue;
+        if (count != weight) {
+            weight = count;
+            sequences.begin_weight(weight);
+        }
+        std::copy_n(ids + begin, size, sequences.add(size));
+    }
+    sequences.finish();
+    return sequences;
+}
+
 }  // namespace fissile

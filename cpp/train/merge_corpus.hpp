@@ -25,7 +25,7 @@ struct CountsView {
     }
 };
 
-// For both, n_of[id] is increased by the occurrences of each token in the corpus, pretokens of one token included.
+// For all, n_of[id] is increased by the occurrences of each token in the corpus, pretokens of one token included.
 
 // Each byte a token, of the id given; Error names a byte that has none (kNoToken).
 MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<TokenId, 256>& byte_ids,
@@ -34,5 +34,9 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
 // Each pretoken as the encoder encodes it by itself.
 MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
                                    std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
+
+// Sequences of token ids, n of them, laid out as pretokens are; Error names an id that is not below n_of.size().
+MergeSequences sequences_of_ids(const TokenId* ids, const std::uint64_t* ends, const std::uint64_t* counts,
+                                std::size_t n, std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
 
 }  // namespace fissile

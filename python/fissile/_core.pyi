@@ -133,8 +133,18 @@ class Decoder:
     def to_lists(self, ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> list[list[int]]: ...
 
 def arrow_large_list(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> tuple[object, object]: ...
+
+class RunCounter:
+    def __init__(self, vocabulary: Vocabulary, *, pattern: str, by_line: bool, threads: int = 1) -> None: ...
+    def add(self, documents: Sequence[bytes | bytearray | memoryview], weight: int = 1) -> None: ...
+    def take(
+        self,
+    ) -> tuple[
+        npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint64]
+    ]: ...  # ids (total,), ends (n,), counts (n,)
+
 def train_merges(
-    bytes: npt.NDArray[np.uint8],  # (total,): distinct pretokens one after another
+    items: npt.NDArray[np.uint8] | npt.NDArray[np.uint32],  # (total,): distinct pretokens, or sequences of ids
     ends: npt.NDArray[np.uint64],  # (n,)
     counts: npt.NDArray[np.uint64],  # (n,)
     *,

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from fissile import _core
 from fissile.formats.spec import TokenizerSpec
@@ -18,15 +14,14 @@ from fissile.formats.tiktoken import canonical_pattern, write_ranks
 from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import ALPHABET, Draft
-from fissile.training_report import Phase, TrainingReport
+from fissile.training_report import TrainingReport
+from fissile.training_stage import Clock, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
+from fissile.training_superwords import Superwords
 
 if TYPE_CHECKING:
     from fissile.counting import PretokenCounts
 
 __all__ = ["TrainedTokenizer", "train"]
-
-Progress = Callable[[str, int, int], object]
-Joined = npt.NDArray[np.uint64]
 
 _MAX_PRETOKEN = 1_000_000  # bytes; longer ones are worth a warning
 _N_LONGEST = 10
@@ -85,6 +80,12 @@ def train(
     pad_to: int | Literal["power_of_two"] | None = None,
     alphabet: Literal["bytes", "seen"] = "bytes",
     continue_from: Tokenizer | None = None,
+    superword_at: int | None = None,
+    superword_unit: Literal["document", "line", "runs"] = "document",
+    superword_inputs: Any = None,
+    superword_words: int | None = 4,
+    superword_colon: bool = False,
+    superword_newline_end: bool = True,
     held_out: Text | Mapping[str, Text] | None = None,
     checkpoint: PathLike | None = None,
     checkpoint_seconds: float = 30.0,
@@ -118,6 +119,18 @@ def train(
         alphabet: "bytes": all 256; "seen": those of the corpus, and text of others loses them.
         continue_from: a byte-level tokenizer whose ids and merges come first and stay. Merges of it that do not occur in
             this corpus are in the report.
+        superword_at: SuperBPE (arXiv 2503.13423): so many ids by ordinary merges, then merges that may bridge spaces, up
+            to vocab_size; the result splits text by the pattern "superbpe". With `continue_from`, the first stage is not
+            trained: it is that tokenizer cut to so many ids.
+        superword_unit: what the second stage works on. "document": what the pattern "superbpe" leaves whole in a
+            document. "line": the same in a line, all as the paper's trainer does it: superword_at - 1 merges are kept,
+            and those that the second stage does not meet are dropped. "runs": runs of whole pretokens that are one
+            token each and hold a letter, counted, so that superwords are whole words (as arXiv 2604.05192 counts them).
+        superword_inputs: what the second stage reads, if not `inputs`; needed where those are counted already, or can
+            be read only once. For "document" and "line", counts made with the pattern "superbpe" may be given.
+        superword_words: most words (what lies between spaces) in a superword; None: any number.
+        superword_colon: whether a superword may hold ": ".
+        superword_newline_end: whether one may end with a newline.
         held_out: text, or texts by name, on which the report measures bytes a token.
         checkpoint: a file that keeps the merges so far; where it exists, training goes on from it. Removed at the end.
         checkpoint_seconds: how often it is written.
@@ -133,7 +146,7 @@ def train(
             corpus is empty, the counts are of another pattern, or the checkpoint is of another training.
         OSError: an input cannot be read.
     """
-    options = _Options(
+    options = Options(
         vocab_size=_whole("vocab_size", vocab_size, 1),
         min_frequency=_whole("min_frequency", min_frequency, 0),
         max_token_length=None if max_token_length is None else _whole("max_token_length", max_token_length, 1),
@@ -153,31 +166,53 @@ def train(
             if value:
                 raise ValueError(f"{name} come before all merges, so they do not go with continue_from")
 
-    clock = _Clock()
+    superwords = None
+    if superword_at is not None:
+        superwords = Superwords(
+            at=_whole("superword_at", superword_at, 1),
+            unit=_choice("superword_unit", superword_unit, ("document", "line", "runs")),
+            inputs=inputs if superword_inputs is None else superword_inputs,
+            max_words=None if superword_words is None else _whole("superword_words", superword_words, 1),
+            colon_space=superword_colon,
+            newline_end=superword_newline_end,
+        )
+        superwords.check(vocab_size)
+        options.vocab_size = superwords.at
+    elif superword_inputs is not None:
+        raise ValueError("superword_inputs is of no use without superword_at")
+
+    clock = Clock()
     counts, pattern = _counts(inputs, pattern, continue_from, options, counting, clock)
     report = _new_report(counts, pattern)
     if continue_from is not None:
-        draft = Draft.of(continue_from)
+        draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at)
         draft.add_texts(list(special_tokens), flags=1)
         if not draft.replays():
             raise ValueError(
                 f"{continue_from!r} lists a pair twice or merges parts before it makes them: cannot go on from it"
             )
     else:
-        seen = np.unique(counts.bytes).tolist() if alphabet == "seen" else range(256)
-        draft = Draft.new(list(special_tokens), list(matched_tokens), reserved, [b for b in ALPHABET if b in set(seen)])
-        _add_seeds(draft, seed_tokens, pattern)
-    if vocab_size < len(draft.tokens):
-        raise ValueError(
-            f"vocab_size is {vocab_size}, but special tokens, alphabet and what is inherited take {len(draft.tokens)} ids"
+        seen = set(np.unique(counts.bytes).tolist() if alphabet == "seen" else range(256))
+        draft = Draft.new(
+            list(special_tokens), list(matched_tokens), reserved, [byte for byte in ALPHABET if byte in seen]
         )
-    saved = (
-        None if checkpoint is None else Checkpoint(checkpoint, checkpoint_seconds, counts, draft, options.identity())
-    )
+        _add_seeds(draft, seed_tokens, pattern)
+    if options.vocab_size < len(draft.tokens):
+        name = "vocab_size" if superwords is None else "superword_at"
+        raise ValueError(
+            f"{name} is {options.vocab_size}, but special tokens, alphabet and what is inherited take "
+            f"{len(draft.tokens)} ids"
+        )
+    saved = None
+    if checkpoint is not None:
+        saved = Checkpoint(checkpoint, checkpoint_seconds, counts, draft, options.identity())
     with clock.phase("merging", "merges") as phase:
-        stage = _merge(draft, counts, options, saved)
+        stage = merge(draft, corpus_of(counts), options, saved)
         phase.amount = len(stage.joined)
     _fill_report(report, draft, stage, n_inherited=len(draft.merges) - len(stage.joined))
+    if superwords is not None:
+        options.vocab_size = vocab_size
+        draft, pattern = superwords.add(draft, pattern, counts.sequence, options, counting, clock, report), "superbpe"
     _pad(draft, pad_to)
     tokenizer = TrainedTokenizer(draft.spec(pattern), report)
     _finish_report(report, tokenizer, held_out, clock)
@@ -187,34 +222,6 @@ def train(
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Options:
-    """Arguments of the merge loop."""
-
-    vocab_size: int
-    min_frequency: int
-    max_token_length: int | None
-    length_in_chars: bool
-    strict_length: bool
-    threads: int
-    progress: Progress | None
-
-    def identity(self) -> str:
-        """What the merges depend on beside the corpus. The size only says where to stop."""
-        return f"{self.min_frequency} {self.max_token_length} {self.length_in_chars} {self.strict_length}"
-
-    def keywords(self) -> dict[str, Any]:
-        return {
-            "vocab_size": self.vocab_size,
-            "min_frequency": self.min_frequency,
-            "max_token_length": self.max_token_length,
-            "length_in_chars": self.length_in_chars,
-            "strict_length": self.strict_length,
-            "threads": self.threads,
-            "progress": self.progress,
-        }
 
 
 def _whole(name: str, value: Any, least: int) -> int:
@@ -237,31 +244,13 @@ def _n_threads(threads: int | None) -> int:
     return _whole("threads", threads, 1)
 
 
-class _Clock:
-    """Phases and how long they took."""
-
-    def __init__(self) -> None:
-        self.phases: list[Phase] = []
-
-    @dataclass
-    class Running:
-        amount: int = 0
-
-    @contextmanager
-    def phase(self, name: str, unit: str) -> Iterator[Running]:
-        running = self.Running()
-        begin = time.perf_counter()
-        yield running
-        self.phases.append(Phase(name, time.perf_counter() - begin, running.amount, unit))
-
-
 def _counts(
     inputs: Any,
     pattern: str | None,
     continue_from: Tokenizer | None,
-    options: _Options,
+    options: Options,
     counting: dict[str, Any],
-    clock: _Clock,
+    clock: Clock,
 ) -> tuple[PretokenCounts, str]:
     """The counted corpus, and the pattern it was split by."""
     from fissile.counting import PretokenCounts, count
@@ -313,56 +302,6 @@ def _add_seeds(draft: Draft, seeds: Sequence[str | bytes], pattern: str) -> None
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Stage:
-    """What a run of the merge loop gave beside merges."""
-
-    initial: npt.NDArray[np.uint64]  # occurrences of each token before it
-    joined: npt.NDArray[np.uint64]  # tokens that each of its merges made
-    counts: npt.NDArray[np.uint64]
-    epochs: list[tuple[int, int, int]] = field(default_factory=list)
-
-
-def _merge(draft: Draft, counts: PretokenCounts, options: _Options, saved: Checkpoint | None) -> _Stage:
-    """Extends the draft by merges up to options.vocab_size."""
-    resumed = None if saved is None else saved.load()
-    if saved is not None and resumed is not None:
-        draft.extend(resumed.merges)
-        if not draft.replays():  # such merges cannot be applied by encoding: start again
-            draft.take_back(len(resumed.merges))
-            saved.restart()
-            resumed = None
-    trained = _core.train_merges(
-        counts.bytes,
-        counts.ends,
-        counts.counts,
-        tokens=draft.tokens,
-        byte_ids=draft.byte_ids,
-        encode_with=draft.vocabulary() if len(draft.merges) else None,
-        checkpoint=None if saved is None else saved.write,
-        checkpoint_seconds=0.0 if saved is None else saved.seconds,
-        **options.keywords(),
-    )
-    draft.extend(trained["merges"])
-    stage = _Stage(trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
-    if resumed is not None:
-        stage.joined = np.concatenate([resumed.joined, stage.joined])
-        stage.counts = np.concatenate([resumed.counts, stage.counts])
-        undone = draft.merges[len(draft.merges) - len(stage.joined) :][: len(resumed.joined)]
-        _apply(stage.initial, undone, resumed.joined, backwards=True)
-    return stage
-
-
-def _apply(
-    occurrences: npt.NDArray[np.uint64], merges: npt.NDArray[np.uint32], joined: Joined, backwards: bool = False
-) -> None:
-    """What merges make of the occurrences of each token, or made them of."""
-    plus, minus = (np.subtract, np.add) if backwards else (np.add, np.subtract)
-    plus.at(occurrences, merges[:, 2], joined)
-    for side in (0, 1):
-        minus.at(occurrences, merges[:, side], joined)
-
-
 def _pad(draft: Draft, pad_to: int | str | None) -> None:
     n = len(draft.tokens)
     if pad_to == "power_of_two":
@@ -408,18 +347,19 @@ def _new_report(counts: PretokenCounts, pattern: str) -> TrainingReport:
     return report
 
 
-def _fill_report(report: TrainingReport, draft: Draft, stage: _Stage, n_inherited: int) -> None:
+def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_inherited: int) -> None:
     made = draft.merges[n_inherited:]
     occurrences = np.zeros(len(draft.tokens), np.uint64)
     occurrences[: len(stage.initial)] = stage.initial
     n_tokens = int(occurrences.sum())
     occurring = occurrences != 0
-    _apply(occurrences, made, stage.joined)
+    apply_merges(occurrences, made, stage.joined)
     added = np.array([token.id for token in draft.added], np.int64)
     is_model = np.array([bool(token) for token in draft.tokens])
     is_model[added] = False
     report.unused = np.flatnonzero((occurrences == 0) & is_model).astype(np.uint32)
-    report.not_occurring = _not_occurring(draft, n_inherited, occurring)
+    missing = draft.merges[unneeded(draft, n_inherited, occurring)]
+    report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
     report.n_merges = len(draft.merges)
     report.last_count = int(stage.counts[-1]) if len(stage.counts) else 0
     report.longest = sorted(
@@ -439,20 +379,8 @@ def _sizes(first: int, last: int) -> list[int]:
     return [1 << k for k in range(first.bit_length(), last.bit_length()) if 1 << k < last] + [last]
 
 
-def _not_occurring(draft: Draft, n_inherited: int, occurring: npt.NDArray[np.bool_]) -> list[tuple[bytes, bytes]]:
-    """Inherited merges that no pretoken needed: a token that occurs has needed the merges that its parts came from."""
-    needed = occurring.copy()
-    missing = []
-    for left, right, made in draft.merges[:n_inherited][::-1].tolist():
-        if needed[made]:
-            needed[left] = needed[right] = True
-        else:
-            missing.append((draft.tokens[left], draft.tokens[right]))
-    return missing[::-1]
-
-
 def _finish_report(
-    report: TrainingReport, tokenizer: TrainedTokenizer, held_out: Text | Mapping[str, Text] | None, clock: _Clock
+    report: TrainingReport, tokenizer: TrainedTokenizer, held_out: Text | Mapping[str, Text] | None, clock: Clock
 ) -> None:
     report.vocab_size = tokenizer.n_vocab
     report.phases = clock.phases

@@ -149,7 +149,7 @@ def test_nothing_to_merge() -> None:
     ("change", "message"),
     [
         ({"ends": np.array([3, 2], np.uint64)}, "below"),
-        ({"ends": np.array([1, 2], np.uint64)}, "4 bytes"),
+        ({"ends": np.array([1, 2], np.uint64)}, "4 items"),
         ({"ends": np.array([4], np.uint64)}, "as many"),
         ({"byte_ids": np.zeros(255, np.uint32)}, "256"),
         ({"byte_ids": np.full(256, 7, np.uint32)}, "lacks"),
@@ -159,7 +159,7 @@ def test_nothing_to_merge() -> None:
 )
 def test_arguments_that_do_not_fit_are_errors(change: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {
-        "bytes": np.frombuffer(b"abcd", np.uint8),
+        "items": np.frombuffer(b"abcd", np.uint8),
         "ends": np.array([2, 4], np.uint64),
         "counts": np.array([1, 1], np.uint64),
         "tokens": [b"a"],
