@@ -67,6 +67,10 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument("--pad-to", metavar="N|power_of_two", help="fill the vocabulary up with ids that no text gets")
     train.add_argument("--sequence", choices=("line", "document"), help="what pretokens do not cross")
     train.add_argument("--continue-from", metavar="T", help="a tokenizer whose ids and merges come first and stay")
+    train.add_argument(
+        "--superword-at", type=int, metavar="T", help="SuperBPE: ids made before merges may bridge spaces"
+    )
+    train.add_argument("--superword-unit", choices=("document", "line", "runs"), default="document")
     train.add_argument("--held-out", metavar="FILE", help="measure bytes a token on this text")
     train.add_argument("--checkpoint", metavar="FILE", help="keep the merges so far here, and go on from it")
     train.add_argument("--threads", type=int, metavar="N", help="default: every CPU")
@@ -128,6 +132,8 @@ def _train(parsed: argparse.Namespace) -> None:
             max_token_length=parsed.max_token_length,
             pad_to=pad_to,
             continue_from=None if parsed.continue_from is None else _load(parsed.continue_from),
+            superword_at=parsed.superword_at,
+            superword_unit=parsed.superword_unit,
             held_out=held_out,
             checkpoint=parsed.checkpoint,
             threads=parsed.threads,

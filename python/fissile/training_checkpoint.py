@@ -24,6 +24,10 @@ class Saved(NamedTuple):
     counts: npt.NDArray[np.uint64]
     joined: npt.NDArray[np.uint64]
 
+    def first(self, n: int) -> Saved:
+        """The first n merges."""
+        return Saved(self.merges[:n], self.counts[:n], self.joined[:n])
+
 
 class Checkpoint:
     """One training's file."""

@@ -125,6 +125,9 @@ def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | No
     """Extends the draft by merges up to options.vocab_size."""
     resumed = None if saved is None else saved.load()
     if saved is not None and resumed is not None:
+        # A smaller vocabulary than the stopped training's ends where its last id is made.
+        last = np.flatnonzero(resumed.merges[:, 2] == options.vocab_size - 1)[:1]
+        resumed = resumed.first(int(last[0]) + 1 if len(last) else len(resumed.merges))
         draft.extend(resumed.merges)
         if not draft.replays():  # such merges cannot be applied by encoding: start again
             draft.take_back(len(resumed.merges))
