@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from reference.texts import library_text
 
 import fissile
 from fissile.cli import main
 
-TEXT = "the cat sat on the mat; the dog sat on the log\n" * 20
+TEXT = library_text(4000)
 
 
 @pytest.fixture
