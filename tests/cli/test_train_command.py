@@ -43,7 +43,7 @@ def test_train_goes_on_and_makes_superwords(corpus: Path, tmp_path: Path) -> Non
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     common = ["train", str(corpus), "--pattern", "gpt2"]
     assert main([*common, "--vocab-size", "275", "-o", str(first)]) == 0
-    options = ["--superword-at", "275", "--superword-unit", "runs", "--continue-from", str(first)]
+    options = ["--superword-at", "275", "--superword-unit", "document", "--continue-from", str(first)]
     assert main([*common, "--vocab-size", "280", *options, "-o", str(second)]) == 0
     merges = fissile.Tokenizer.from_file(second).merges
     assert merges[:19] == fissile.Tokenizer.from_file(first).merges
