@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -362,9 +363,8 @@ def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_inherited
     report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
     report.n_merges = len(draft.merges)
     report.last_count = int(stage.counts[-1]) if len(stage.counts) else 0
-    report.longest = sorted(
-        (draft.tokens[id] for id in np.flatnonzero(is_model)), key=lambda token: (-len(token), token)
-    )[:_N_LONGEST]
+    made_by_merging = (token for token, model in zip(draft.tokens, is_model.tolist(), strict=True) if model)
+    report.longest = nlargest(_N_LONGEST, made_by_merging, key=len)
     # Each new token of the vocabulary is a merge; of merges that make an old one the size does not change.
     sizes = np.maximum.accumulate(
         np.concatenate([[int(made[0, 2]) if len(made) else len(draft.tokens)], made[:, 2] + 1])

@@ -9,13 +9,14 @@ import numpy.typing as npt
 
 from fissile._core import Vocabulary
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
-from fissile.formats.tokenizer_json import _byte_chars, tree_from_ranks
+from fissile.formats.tokenizer_json import bpe_tree, byte_chars
 from fissile.tokenizer import Tokenizer
 
 __all__ = ["ALPHABET", "Draft"]
 
-_CHARS = _byte_chars()
+_CHARS = byte_chars()
 _BYTES = {char: byte for byte, char in enumerate(_CHARS)}
+_TO_CHARS = dict(enumerate(_CHARS))
 # Ties are decided by ids, so the alphabet has the order in which `tokenizers` sorts it: by its characters.
 ALPHABET = sorted(range(256), key=lambda byte: _CHARS[byte])
 NO_TOKEN = 0xFFFFFFFF
@@ -136,24 +137,44 @@ class Draft:
 
     def _strings(self) -> list[str]:
         """Each token as tokenizer.json spells it; ids that are inert get a name that no token has."""
-        added = {token.id: token.content for token in self.added}
-        known = {"".join(_CHARS[byte] for byte in token) for token in self.tokens} | set(added.values())
-        strings = []
-        for id, token in enumerate(self.tokens):
-            name = added.get(id) or "".join(_CHARS[byte] for byte in token)
-            if not name:
-                name = f"<|reserved_{id}|>"
-                while name in known:
-                    name = f"<{name}>"
-            strings.append(name)
+        strings = [token.decode("latin-1").translate(_TO_CHARS) for token in self.tokens]
+        for token in self.added:
+            strings[token.id] = token.content
+        inert = [id for id, string in enumerate(strings) if not string]
+        known = set(strings) if inert else set()
+        for id in inert:
+            strings[id] = f"<|reserved_{id}|>"
+            while strings[id] in known:
+                strings[id] = f"<{strings[id]}>"
         return strings
 
     def vocabulary(self) -> Vocabulary:
         """The model, for encoding."""
-        strings = self._strings()
-        return Vocabulary.from_merges(
+        vocab, merges = self._model(self._strings())
+        return self._vocabulary(vocab, merges)
+
+    def spec(self, pattern: str) -> TokenizerSpec:
+        """The finished tokenizer."""
+        vocab, merges = self._model(self._strings())
+        return TokenizerSpec(
+            kind="tokenizers",
+            source="trained",
+            vocabulary=self._vocabulary(vocab, merges),
+            encoder={"pattern": pattern, "template_before": [], "template_after": []},
+            added_tokens=sorted(self.added, key=lambda token: token.id),
+            payload=bpe_tree(vocab, merges, pattern, self.added, ignore_merges=False),
+        )
+
+    def _model(self, strings: list[str]) -> tuple[dict[str, int], list[list[str]]]:
+        return (
             {string: id for id, string in enumerate(strings)},
-            [(strings[left], strings[right]) for left, right in self.merges[:, :2].tolist()],
+            [[strings[left], strings[right]] for left, right in self.merges[:, :2].tolist()],
+        )
+
+    def _vocabulary(self, vocab: dict[str, int], merges: list[list[str]]) -> Vocabulary:
+        return Vocabulary.from_merges(
+            vocab,
+            merges,
             [(token.content, token.id, bool(token.flags & FLAG_SPECIAL)) for token in self.added],
             alphabet="bytes",
             ignore_merges=False,
@@ -161,21 +182,4 @@ class Draft:
             unk_token=None,
             fuse_unk=False,
             source="training",
-        )
-
-    def spec(self, pattern: str) -> TokenizerSpec:
-        """The finished tokenizer."""
-        vocabulary = self.vocabulary()
-        tree = tree_from_ranks(vocabulary, pattern, self.added)
-        strings = self._strings()
-        tree["model"]["vocab"] = {string: id for id, string in enumerate(strings)}
-        tree["model"]["merges"] = [[strings[left], strings[right]] for left, right in self.merges[:, :2].tolist()]
-        tree["model"]["ignore_merges"] = False
-        return TokenizerSpec(
-            kind="tokenizers",
-            source="trained",
-            vocabulary=vocabulary,
-            encoder={"pattern": pattern, "template_before": [], "template_after": []},
-            added_tokens=sorted(self.added, key=lambda token: token.id),
-            payload=tree,
         )

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from reference.texts import library_text
 
 import fissile
 from fissile.cli import main
+from reference.texts import library_text
 
 TEXT = library_text(4000)
 

@@ -10,8 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-import numpy as np
-
 from fissile._core import Vocabulary
 from fissile.errors import TokenizerFileError
 from fissile.formats.spec import (
@@ -25,7 +23,7 @@ from fissile.formats.spec import (
 )
 from fissile.formats.tiktoken import PATTERNS
 
-__all__ = ["from_json", "looks_like", "to_json", "tree_from_ranks"]
+__all__ = ["bpe_tree", "from_json", "looks_like", "to_json", "tree_from_ranks"]
 
 Json = dict[str, Any]
 _METASPACE = "\u2581"
@@ -348,7 +346,7 @@ def _read(reader: _Reader, root: Json) -> TokenizerSpec:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _byte_chars() -> list[str]:
+def byte_chars() -> list[str]:
     """Character of each byte in the byte-level alphabet of GPT-2."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = iter(range(256, 512))
@@ -366,14 +364,26 @@ def _pre_tokenizer_tree(pattern: str) -> Json:
 
 def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedToken]) -> Json:
     """The tokenizer.json of a rank file: merges in rank order, and whole pretokens looked up first, as tiktoken does."""
-    chars = _byte_chars()
+    chars = byte_chars()
     added_ids = {token.id for token in added_tokens}
     text = {
         id: "".join(chars[byte] for byte in vocabulary.token_bytes(id))
         for id in range(vocabulary.n_vocab)
         if id not in added_ids and vocabulary.has_token(id)
     }
-    merges: np.ndarray[Any, Any] = vocabulary.merges()
+    merges = [[text[left], text[right]] for left, right, _ in vocabulary.merges().tolist()]
+    return bpe_tree({string: id for id, string in text.items()}, merges, pattern, added_tokens, ignore_merges=True)
+
+
+def bpe_tree(
+    vocab: dict[str, int],
+    merges: list[list[str]],
+    pattern: str,
+    added_tokens: list[AddedToken],
+    *,
+    ignore_merges: bool,
+) -> Json:
+    """The tokenizer.json of a byte-level model whose tokens are spelt in the byte-level alphabet."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
     return {
         "version": "1.0",
@@ -395,9 +405,9 @@ def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[Add
             "end_of_word_suffix": None,
             "fuse_unk": False,
             "byte_fallback": False,
-            "ignore_merges": True,
-            "vocab": {string: id for id, string in text.items()},
-            "merges": [[text[left], text[right]] for left, right, _ in merges.tolist()],
+            "ignore_merges": ignore_merges,
+            "vocab": vocab,
+            "merges": merges,
         },
     }
 
