@@ -8,6 +8,7 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from fissile import _core
 from fissile.formats.spec import TokenizerSpec
@@ -210,10 +211,14 @@ def train(
     with clock.phase("merging", "merges") as phase:
         stage = merge(draft, corpus_of(counts), options, saved)
         phase.amount = len(stage.joined)
-    _fill_report(report, draft, stage, n_inherited=len(draft.merges) - len(stage.joined))
+    occurrences = _fill_report(report, draft, stage, report.n_bytes)
     if superwords is not None:
         options.vocab_size = vocab_size
-        draft, pattern = superwords.add(draft, pattern, counts.sequence, options, counting, clock, report), "superbpe"
+        draft, stage, n_bytes = superwords.add(draft, pattern, counts.sequence, options, counting, clock, report)
+        if superwords.unit == "runs":  # runs are a part of the corpus, which is as the first stage left it
+            stage.initial, n_bytes = occurrences, report.n_bytes
+        _fill_report(report, draft, stage, n_bytes)
+        pattern = "superbpe"
     _pad(draft, pad_to)
     tokenizer = TrainedTokenizer(draft.spec(pattern), report)
     _finish_report(report, tokenizer, held_out, clock)
@@ -348,30 +353,31 @@ def _new_report(counts: PretokenCounts, pattern: str) -> TrainingReport:
     return report
 
 
-def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_inherited: int) -> None:
+def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_bytes: int) -> npt.NDArray[np.uint64]:
+    """What one stage did; the occurrences of each token after it."""
+    n_inherited = len(draft.merges) - len(stage.joined)
     made = draft.merges[n_inherited:]
     occurrences = np.zeros(len(draft.tokens), np.uint64)
     occurrences[: len(stage.initial)] = stage.initial
     n_tokens = int(occurrences.sum())
-    occurring = occurrences != 0
+    if not report.not_occurring:
+        missing = draft.merges[unneeded(draft, n_inherited, occurrences != 0)]
+        report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
     apply_merges(occurrences, made, stage.joined)
-    added = np.array([token.id for token in draft.added], np.int64)
     is_model = np.array([bool(token) for token in draft.tokens])
-    is_model[added] = False
+    is_model[[token.id for token in draft.added]] = False
     report.unused = np.flatnonzero((occurrences == 0) & is_model).astype(np.uint32)
-    missing = draft.merges[unneeded(draft, n_inherited, occurring)]
-    report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
     report.n_merges = len(draft.merges)
-    report.last_count = int(stage.counts[-1]) if len(stage.counts) else 0
+    report.last_count = int(stage.counts[-1]) if len(stage.counts) else report.last_count
     made_by_merging = (token for token, model in zip(draft.tokens, is_model.tolist(), strict=True) if model)
     report.longest = nlargest(_N_LONGEST, made_by_merging, key=len)
-    # Each new token of the vocabulary is a merge; of merges that make an old one the size does not change.
-    sizes = np.maximum.accumulate(
-        np.concatenate([[int(made[0, 2]) if len(made) else len(draft.tokens)], made[:, 2] + 1])
-    )
+    # A merge that makes an old token does not change the size.
+    sizes = np.maximum.accumulate(np.concatenate([[stage.n_tokens], made[:, 2] + 1]))
     left = n_tokens - np.concatenate([[0], np.cumsum(stage.joined.astype(np.int64))])
     places = [np.searchsorted(sizes, size, side="right") - 1 for size in _sizes(int(sizes[0]), int(sizes[-1]))]
-    report.curve = np.array([[sizes[place], report.n_bytes / left[place]] for place in places], np.float64)
+    curve = np.array([[sizes[place], n_bytes / left[place]] for place in places], np.float64)
+    report.curve = np.concatenate([report.curve, curve])
+    return occurrences
 
 
 def _sizes(first: int, last: int) -> list[int]:

@@ -115,6 +115,7 @@ class Clock:
 class Stage:
     """What a run of the merge loop gave beside merges."""
 
+    n_tokens: int  # of the draft before it
     initial: npt.NDArray[np.uint64]  # occurrences of each token before it
     joined: npt.NDArray[np.uint64]  # tokens that each of its merges made
     counts: npt.NDArray[np.uint64]
@@ -123,6 +124,7 @@ class Stage:
 
 def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | None) -> Stage:
     """Extends the draft by merges up to options.vocab_size."""
+    n_tokens = len(draft.tokens)
     resumed = None if saved is None else saved.load()
     if saved is not None and resumed is not None:
         # A smaller vocabulary than the stopped training's ends where its last id is made.
@@ -143,7 +145,7 @@ def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | No
         **options.keywords(),
     )
     draft.extend(trained["merges"])
-    stage = Stage(trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
+    stage = Stage(n_tokens, trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
     if resumed is not None:
         stage.joined = np.concatenate([resumed.joined, stage.joined])
         stage.counts = np.concatenate([resumed.counts, stage.counts])

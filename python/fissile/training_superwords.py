@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fissile import _core
 from fissile.training_draft import Draft
 from fissile.training_report import TrainingReport
-from fissile.training_stage import Clock, Corpus, Options, corpus_of, merge, not_occurring
+from fissile.training_stage import Clock, Corpus, Options, Stage, corpus_of, merge, not_occurring
 
 if TYPE_CHECKING:
     from fissile.counting import PretokenCounts
@@ -71,8 +71,8 @@ class Superwords:
         counting: dict[str, Any],
         clock: Clock,
         report: TrainingReport,
-    ) -> Draft:
-        """The draft of the first stage with superwords after it."""
+    ) -> tuple[Draft, Stage, int]:
+        """The draft of the first stage with superwords after it, what was done, and the bytes it was done on."""
         if self.unit == "line":
             draft.take_back(1)  # the reference counts a header line as a merge
         options = replace(options, max_words=self.max_words, colon_space=self.colon_space, newline_end=self.newline_end)
@@ -82,6 +82,7 @@ class Superwords:
             else:
                 counts = self._spans(options, counting)
                 corpus, phase.amount = corpus_of(counts), counts.n_bytes
+        n_bytes = phase.amount
         if self.unit == "line":
             dropped = not_occurring(draft, corpus, options)
             report.not_occurring += [
@@ -91,9 +92,7 @@ class Superwords:
         with clock.phase("superwords", "merges") as phase:
             stage = merge(draft, corpus, options, None)
             phase.amount = len(stage.joined)
-        report.n_merges = len(draft.merges)
-        report.last_count = int(stage.counts[-1]) if len(stage.counts) else report.last_count
-        return draft
+        return draft, stage, n_bytes
 
     def _spans(self, options: Options, counting: dict[str, Any]) -> PretokenCounts:
         """What the pattern leaves whole, counted."""

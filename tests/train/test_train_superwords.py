@@ -102,6 +102,18 @@ def test_tokenizers_gives_the_same_ids(unit: str, tmp_path: Path) -> None:
     assert tokenizer.count(TEXT) < fissile.train([TEXT], 450, "gpt4").count(TEXT)
 
 
+def test_report_goes_on_with_the_second_stage() -> None:
+    tokenizer = fissile.train([TEXT], 480, "gpt2", sequence="document", superword_at=400)
+    sizes = tokenizer.report.curve[:, 0].tolist()
+    assert sizes == [400, 400, 480] or sizes == [400, 480]
+    ids = tokenizer.encode(TEXT)
+    assert tokenizer.report.curve[-1].tolist() == [480, len(TEXT.encode()) / len(ids)]
+    assert tokenizer.report.unused.tolist() == sorted(set(range(480)) - set(ids.tolist()))
+    assert tokenizer.report.n_merges == 224
+    whole = fissile.train([TEXT], 480, "gpt2", sequence="line", superword_at=400, superword_unit="runs")
+    assert whole.report.curve[-1][1] > whole.report.curve[0][1]
+
+
 def test_filters_are_options() -> None:
     options: dict[str, Any] = {"sequence": "document", "superword_at": 400}
     free = fissile.train([PROSE * 3], 520, "gpt2", superword_words=None, superword_colon=True, **options)
