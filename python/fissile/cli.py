@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
     except KeyboardInterrupt:
         return 130
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         print(f"fissile {parsed.command}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -44,11 +44,51 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="encode this Python's standard library and show the result")
     demo.set_defaults(run=_demo)
 
+    count = commands.add_parser("count", help="count the pretokens of a corpus, for training")
+    count.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="files, directories or patterns: text, .jsonl, .parquet"
+    )
+    count.add_argument("--pattern", default="gpt4", metavar="P", help="how text is split (default: gpt4)")
+    count.add_argument(
+        "--sequence", choices=("line", "document"), default="line", help="what is split by itself (default: line)"
+    )
+    count.add_argument("--field", default="text", metavar="F", help="of .jsonl: key of the text (default: text)")
+    count.add_argument("--column", default="text", metavar="C", help="of .parquet: column of text (default: text)")
+    count.add_argument(
+        "--special", action="append", default=[], metavar="TEXT", help="cut out and not counted; again for more"
+    )
+    count.add_argument("--threads", type=int, metavar="N", help="default: every CPU")
+    count.add_argument("--memory", type=_byte_count, metavar="BYTES", help="budget of the tables, such as 500M or 4G")
+    _add_counts_out(count)
+    count.set_defaults(run=_count)
+
+    merge_counts = commands.add_parser("merge-counts", help="add counts of parts of a corpus")
+    merge_counts.add_argument("inputs", nargs="+", metavar="COUNTS", help="files that fissile count wrote")
+    _add_counts_out(merge_counts)
+    merge_counts.set_defaults(run=_merge_counts)
+
     inspect = commands.add_parser("inspect", help="show the tokens of a text")
     inspect.add_argument("text", metavar="TEXT|FILE", help="a file's path, or else the text itself")
     _add_tokenizer(inspect)
     inspect.set_defaults(run=_inspect)
     return parser
+
+
+def _add_counts_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where the counts go")
+
+
+def _byte_count(text: str) -> int:
+    """A number of bytes, with K, M, G or T for powers of 1024."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    shift = units.get(text[-1:].upper(), 0)
+    try:
+        n_bytes = int(float(text[:-1] if shift else text) * 2**shift)
+    except (ValueError, OverflowError):
+        n_bytes = 0
+    if n_bytes < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of bytes such as 500M or 4G, found {text!r}")
+    return n_bytes
 
 
 def _add_tokenizer(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +115,33 @@ def _demo(parsed: argparse.Namespace) -> None:
     from fissile import demo
 
     demo.run()
+
+
+def _count(parsed: argparse.Namespace) -> None:
+    from fissile import counting, progress
+
+    with progress.shown("B") as shown:
+        n_bytes = counting.count_to_file(
+            parsed.out,
+            parsed.inputs,
+            parsed.pattern,
+            sequence=parsed.sequence,
+            field=parsed.field,
+            column=parsed.column,
+            threads=parsed.threads,
+            memory_bytes=parsed.memory,
+            special_tokens=parsed.special,
+            progress=shown,
+            allow_empty=False,
+        )
+    print(f"{parsed.out}: {n_bytes:,} bytes of text counted")
+
+
+def _merge_counts(parsed: argparse.Namespace) -> None:
+    from fissile import counting
+
+    counting.merge_files(parsed.inputs, parsed.out)
+    print(f"{parsed.out}: {len(parsed.inputs)} files merged")
 
 
 def _inspect(parsed: argparse.Namespace) -> None:
