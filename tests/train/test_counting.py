@@ -16,12 +16,12 @@ import pytest
 import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.pretokenize import PATTERNS, known, pretokens
-from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora
 
 import fissile
 from fissile import PretokenCounts, _core
 from fissile.counting import count_to_file
+from reference.pretokenize import PATTERNS, known, pretokens
+from reference.texts import WORLD, adversarial, library_text, shared, shared_corpora
 
 LETTERS = "a B1\n\r\t'/!.s é漢\u3000\u00a0 l"
 

@@ -34,6 +34,7 @@ BATCH_SIZE = 4 << 20
 BATCH_DOCUMENTS = 16384
 """At most so many documents are in a batch."""
 BLOCK_BYTES = 1 << 20
+_PACKED_BYTES = 8 << 10
 
 _COMPRESSIONS = {".gz": "gz", ".bz2": "bz2", ".xz": "xz", ".zst": "zst"}
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
@@ -113,8 +114,10 @@ def _raise(error: OSError) -> None:
 
 def _source(path: str) -> Source:
     status = os.stat(path)
-    with open(path, "rb"):  # now rather than after hours of work
-        pass
+    is_file = stat.S_ISREG(status.st_mode)
+    if is_file:
+        with open(path, "rb"):  # an error now rather than after hours of work; a pipe would take it for its only reader
+            pass
     stem, suffix = os.path.splitext(path.lower())
     compression = _COMPRESSIONS.get(suffix)
     inner = os.path.splitext(stem)[1] if compression else suffix
@@ -127,7 +130,7 @@ def _source(path: str) -> Source:
         kind = "parquet"
         if compression:
             raise ValueError(f"{path}: a parquet file inside of {suffix} cannot be read: unpack it first")
-    return Source(path, kind, compression, status.st_size if stat.S_ISREG(status.st_mode) else None)
+    return Source(path, kind, compression, status.st_size if is_file else None)
 
 
 # --- reading one ------------------------------------------------------------------------------------------------------
@@ -210,6 +213,8 @@ def blocks(source: Source, on_read: Callable[[int], None] = lambda n: None) -> I
                 on_read(raw.tell() if raw.seekable() else 0)
                 yield block
         except _broken() as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the system, not of the file
             raise ValueError(f"{source.path}: broken .{source.compression} file: {error}") from error
 
 
@@ -229,11 +234,10 @@ def _unpacked(raw: BinaryIO, compression: str) -> BinaryIO:
 
 def _broken() -> tuple[type[Exception], ...]:
     """What the modules of the standard library raise for broken files; loaded only once something was raised."""
-    import gzip
     import lzma
     import zlib
 
-    return (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError)
+    return (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def _zstd(raw: BinaryIO, path: str) -> Iterator[bytes]:
@@ -243,21 +247,27 @@ def _zstd(raw: BinaryIO, path: str) -> Iterator[bytes]:
         raise ImportError(f"{path}: reading .zst needs the zstandard package: pip install 'fissile[zstd]'") from None
     unpacker = zstandard.ZstdDecompressor().decompressobj()
     is_inside = False  # a frame
+    unpacked = bytearray()
     try:
-        while packed := raw.read(BLOCK_BYTES // 8):
+        # Few bytes at a time, as there is no way to ask for few unpacked ones.
+        while packed := raw.read(_PACKED_BYTES):
             while packed:
                 is_inside = True
-                if block := unpacker.decompress(packed):
-                    yield block
+                unpacked += unpacker.decompress(packed)
                 packed = b""
                 if unpacker.eof:  # another frame may follow
                     packed = unpacker.unused_data
                     unpacker = zstandard.ZstdDecompressor().decompressobj()
                     is_inside = False
+            while len(unpacked) >= BLOCK_BYTES:
+                yield bytes(unpacked[:BLOCK_BYTES])
+                del unpacked[:BLOCK_BYTES]
     except zstandard.ZstdError as error:
         raise ValueError(f"{path}: broken .zst file: {error}") from error
     if is_inside:
         raise ValueError(f"{path}: broken .zst file: found the end of the file inside a frame")
+    if unpacked:
+        yield bytes(unpacked)
 
 
 # --- lines of JSON ----------------------------------------------------------------------------------------------------
