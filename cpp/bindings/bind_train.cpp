@@ -135,7 +135,7 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
     options.thread_share = std::max(thread_share, 1u);
     std::vector<std::uint64_t> n_of(initial.size());
     Watch watch(std::move(progress), std::move(checkpoint), checkpoint_seconds);
-    watch.told = {"read sequences", 0, n};
+    watch.told = {"prepare", 0, n};
     TrainResult result;
     try {
         const py::gil_scoped_release release;

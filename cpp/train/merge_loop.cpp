@@ -98,7 +98,7 @@ void MergeLoop::begin_epoch() {
 }
 
 TrainResult MergeLoop::run() {
-    progress_ = {"merge", n_tokens_, options_.vocab_size};
+    progress_ = {"train", n_tokens_, options_.vocab_size};
     for (std::size_t w = 0; w < sequences_.weights().size(); ++w) {
         const auto& weights = sequences_.weights();
         const std::size_t end = w + 1 < weights.size() ? weights[w + 1].begin : sequences_.n_slots();

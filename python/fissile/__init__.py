@@ -1,7 +1,8 @@
-"""Fissile: exact BPE, fast. See Tokenizer for everything else."""
+"""Fissile: exact BPE, fast. See Tokenizer for encoding and decoding, count for what training learns from."""
 
 from typing import TYPE_CHECKING, Any
 
+from fissile.counting import PretokenCounts, count
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
 from fissile.tokenizer import Tokenizer
@@ -11,7 +12,17 @@ if TYPE_CHECKING:
     from fissile.training_report import TrainingReport
 
 __version__ = "0.1.0"
-__all__ = ["Ragged", "Tokenizer", "TokenizerFileError", "TrainedTokenizer", "TrainingReport", "__version__", "train"]
+__all__ = [
+    "PretokenCounts",
+    "Ragged",
+    "Tokenizer",
+    "TokenizerFileError",
+    "TrainedTokenizer",
+    "TrainingReport",
+    "__version__",
+    "count",
+    "train",
+]
 
 # What few programs need is imported when it is asked for.
 _LATER = {

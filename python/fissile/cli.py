@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import sys
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
     except KeyboardInterrupt:
         return 130
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         print(f"fissile {parsed.command}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -45,6 +44,29 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="encode this Python's standard library and show the result")
     demo.set_defaults(run=_demo)
 
+    count = commands.add_parser("count", help="count the pretokens of a corpus, for training")
+    count.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="files, directories or patterns: text, .jsonl, .parquet"
+    )
+    count.add_argument("--pattern", default="gpt4", metavar="P", help="how text is split (default: gpt4)")
+    count.add_argument(
+        "--sequence", choices=("line", "document"), default="line", help="what is split by itself (default: line)"
+    )
+    count.add_argument("--field", default="text", metavar="F", help="of .jsonl: key of the text (default: text)")
+    count.add_argument("--column", default="text", metavar="C", help="of .parquet: column of text (default: text)")
+    count.add_argument(
+        "--special", action="append", default=[], metavar="TEXT", help="cut out and not counted; again for more"
+    )
+    count.add_argument("--threads", type=int, metavar="N", help="default: every CPU")
+    count.add_argument("--memory", type=_byte_count, metavar="BYTES", help="budget of the tables, such as 500M or 4G")
+    _add_counts_out(count)
+    count.set_defaults(run=_count)
+
+    merge_counts = commands.add_parser("merge-counts", help="add counts of parts of a corpus")
+    merge_counts.add_argument("inputs", nargs="+", metavar="COUNTS", help="files that fissile count wrote")
+    _add_counts_out(merge_counts)
+    merge_counts.set_defaults(run=_merge_counts)
+
     _add_train(commands)
 
     inspect = commands.add_parser("inspect", help="show the tokens of a text")
@@ -56,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = commands.add_parser("train", help="train a tokenizer on files")
-    train.add_argument("inputs", metavar="INPUT", nargs="+", help="a text file, a directory, or a file of counts")
+    train.add_argument(
+        "inputs", metavar="INPUT", nargs="+", help="what fissile count reads, or the files that it wrote"
+    )
     train.add_argument("--vocab-size", type=int, required=True, metavar="N", help="ids in all")
     train.add_argument(
         "--pattern", metavar="P", help="how text is split (default: that of a file of counts, else gpt4)"
@@ -66,6 +90,9 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument("--max-token-length", type=int, metavar="N", help="longest token in bytes")
     train.add_argument("--pad-to", metavar="N|power_of_two", help="fill the vocabulary up with ids that no text gets")
     train.add_argument("--sequence", choices=("line", "document"), help="what pretokens do not cross")
+    train.add_argument("--field", metavar="F", help="of .jsonl: key of the text (default: text)")
+    train.add_argument("--column", metavar="C", help="of .parquet: column of text (default: text)")
+    train.add_argument("--memory", type=_byte_count, dest="memory_bytes", metavar="BYTES", help="as of fissile count")
     train.add_argument("--continue-from", metavar="T", help="a tokenizer whose ids and merges come first and stay")
     train.add_argument(
         "--superword-at", type=int, metavar="T", help="SuperBPE: ids made before merges may bridge spaces"
@@ -78,6 +105,23 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "-o", "--output", required=True, metavar="FILE", help="tokenizer.json, or ranks as FILE.tiktoken"
     )
     train.set_defaults(run=_train)
+
+
+def _add_counts_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where the counts go")
+
+
+def _byte_count(text: str) -> int:
+    """A number of bytes, with K, M, G or T for powers of 1024."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    shift = units.get(text[-1:].upper(), 0)
+    try:
+        n_bytes = int(float(text[:-1] if shift else text) * 2**shift)
+    except (ValueError, OverflowError):
+        n_bytes = 0
+    if n_bytes < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of bytes such as 500M or 4G, found {text!r}")
+    return n_bytes
 
 
 def _add_tokenizer(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +155,8 @@ def _demo(parsed: argparse.Namespace) -> None:
 
 
 def _train(parsed: argparse.Namespace) -> None:
+    from fissile import progress
+    from fissile.counting import PretokenCounts, is_counts_file
     from fissile.training import train
 
     # Found out before hours of work, not after them.
@@ -120,11 +166,16 @@ def _train(parsed: argparse.Namespace) -> None:
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such directory")
     held_out = None if parsed.held_out is None else Path(parsed.held_out).read_bytes()
-    counting = {} if parsed.sequence is None else {"sequence": parsed.sequence}
+    names = ("sequence", "field", "column", "memory_bytes")
+    counting = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
     pad_to = int(parsed.pad_to) if (parsed.pad_to or "").isdigit() else parsed.pad_to
-    with _Bar() as bar:
+    inputs: Any = parsed.inputs
+    if is_counts_file(inputs[0]):
+        counts = [PretokenCounts.load(path) for path in inputs]
+        inputs = sum(counts[1:], counts[0])
+    with progress.shown("") as shown:
         tokenizer = train(
-            parsed.inputs,
+            inputs,
             parsed.vocab_size,
             parsed.pattern,
             special_tokens=parsed.special_token,
@@ -137,50 +188,38 @@ def _train(parsed: argparse.Namespace) -> None:
             held_out=held_out,
             checkpoint=parsed.checkpoint,
             threads=parsed.threads,
-            progress=bar.show,
+            progress=shown,
             **counting,
         )
     tokenizer.save(output)
     print(tokenizer.report)
 
 
-class _Bar:
-    """A progress bar on stderr, if that is a terminal: tqdm's, or a line of percents where it is not installed."""
+def _count(parsed: argparse.Namespace) -> None:
+    from fissile import counting, progress
 
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-        self._phase = ""
-        self._bar: Any = None
+    with progress.shown("B") as shown:
+        n_bytes = counting.count_to_file(
+            parsed.out,
+            parsed.inputs,
+            parsed.pattern,
+            sequence=parsed.sequence,
+            field=parsed.field,
+            column=parsed.column,
+            threads=parsed.threads,
+            memory_bytes=parsed.memory,
+            special_tokens=parsed.special,
+            progress=shown,
+            allow_empty=False,
+        )
+    print(f"{parsed.out}: {n_bytes:,} bytes of text counted")
 
-    def __enter__(self) -> _Bar:
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._close()
+def _merge_counts(parsed: argparse.Namespace) -> None:
+    from fissile import counting
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-        elif self._phase:
-            print(file=sys.stderr)
-
-    def show(self, phase: str, done: int, total: int) -> None:
-        """What fissile.train calls."""
-        if not self._shown:
-            return
-        if phase != self._phase:
-            self._close()
-            self._phase = phase
-            with contextlib.suppress(ImportError):
-                from tqdm import tqdm
-
-                self._bar = tqdm(total=total, desc=phase, unit_scale=True, leave=True)
-        if self._bar is not None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
-        else:
-            print(f"\r{phase}: {100 * done // max(total, 1)} %", end="", file=sys.stderr, flush=True)
+    counting.merge_files(parsed.inputs, parsed.out)
+    print(f"{parsed.out}: {len(parsed.inputs)} files merged")
 
 
 def _inspect(parsed: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import ALPHABET, Draft
 from fissile.training_report import TrainingReport
-from fissile.training_stage import Clock, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
+from fissile.training_stage import Clock, Corpus, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
 from fissile.training_superwords import Superwords
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ def train(
 
     clock = Clock()
     counts, pattern = _counts(inputs, pattern, continue_from, options, counting, clock)
-    report = _new_report(counts, pattern)
+    corpus = corpus_of(counts)
+    report = _new_report(counts, corpus, pattern)
     if continue_from is not None:
         draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at)
         draft.add_texts(list(special_tokens), flags=1)
@@ -194,7 +195,7 @@ def train(
                 f"{continue_from!r} lists a pair twice or merges parts before it makes them: cannot go on from it"
             )
     else:
-        seen = set(np.unique(counts.bytes).tolist() if alphabet == "seen" else range(256))
+        seen = set(np.unique(corpus.items).tolist() if alphabet == "seen" else range(256))
         draft = Draft.new(
             list(special_tokens), list(matched_tokens), reserved, [byte for byte in ALPHABET if byte in seen]
         )
@@ -207,9 +208,10 @@ def train(
         )
     saved = None
     if checkpoint is not None:
-        saved = Checkpoint(checkpoint, checkpoint_seconds, counts, draft, options.identity())
+        about = f"{pattern} {counts.sequence}"
+        saved = Checkpoint(checkpoint, checkpoint_seconds, about, corpus, draft, options.identity())
     with clock.phase("merging", "merges") as phase:
-        stage = merge(draft, corpus_of(counts), options, saved)
+        stage = merge(draft, corpus, options, saved)
         phase.amount = len(stage.joined)
     occurrences = _fill_report(report, draft, stage, report.n_bytes)
     if superwords is not None:
@@ -279,7 +281,7 @@ def _counts(
         with clock.phase("counting", "bytes") as phase:
             counts = count(inputs, pattern=found, threads=options.threads, progress=options.progress, **counting)
             phase.amount = counts.n_bytes
-    if len(counts.ends) == 0:
+    if len(counts) == 0:
         raise ValueError("the corpus is empty: the inputs hold no text")
     return counts, found
 
@@ -334,21 +336,20 @@ def _cut(tokenizer: Tokenizer, vocab_size: int) -> Draft:
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
-def _new_report(counts: PretokenCounts, pattern: str) -> TrainingReport:
-    lengths = np.diff(counts.ends, prepend=np.uint64(0))
+def _new_report(counts: PretokenCounts, corpus: Corpus, pattern: str) -> TrainingReport:
+    lengths = np.diff(corpus.ends, prepend=np.uint64(0))
     report = TrainingReport(
         pattern=pattern,
         sequence=counts.sequence,
         n_documents=counts.n_documents,
-        n_bytes=int((lengths * counts.counts).sum()),
-        n_pretokens=int(counts.counts.sum()),
+        n_bytes=int((lengths * corpus.counts).sum()),
+        n_pretokens=int(corpus.counts.sum()),
         n_distinct=len(lengths),
     )
     longest = int(lengths.max())
     if longest > _MAX_PRETOKEN:
-        place = int(lengths.argmax())
-        begin = int(counts.ends[place]) - longest
-        text = counts.bytes[begin : begin + 40].tobytes()
+        end = int(corpus.ends[lengths.argmax()])
+        text = corpus.items[end - longest : end - longest + 40].tobytes()
         report.warnings.append(f"a pretoken of {longest:,} bytes, which begins {text!r}: is this text?")
     return report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from fissile.counting import PretokenCounts
     from fissile.training_draft import Draft
+    from fissile.training_stage import Corpus
 
 __all__ = ["Checkpoint"]
 
@@ -30,20 +31,27 @@ class Saved(NamedTuple):
 
 
 class Checkpoint:
-    """One training's file."""
+    """One training's file.
+
+    Args:
+        path: the file.
+        seconds: how often it is written.
+        about: what the corpus is, beside its counts.
+        corpus: what is trained on.
+        draft: what training starts from.
+        options: what the merges depend on beside these.
+    """
 
     def __init__(
-        self, path: str | os.PathLike[str], seconds: float, counts: PretokenCounts, draft: Draft, options: str
+        self, path: str | os.PathLike[str], seconds: float, about: str, corpus: Corpus, draft: Draft, options: str
     ) -> None:
         self.path = Path(path)
         self.seconds = seconds
         self._before: Saved | None = None  # merges of the run that this one goes on from
-        # Sums that do not depend on the order of the pretokens, which may differ from run to run.
-        lengths = np.diff(counts.ends, prepend=np.uint64(0))
-        sums = [len(lengths), counts.counts.sum(), lengths.sum(), (counts.counts * lengths).sum()]
-        sums += [(counts.counts * counts.counts).sum(), (lengths * lengths * counts.counts).sum()]
-        parts = [counts.pattern, counts.sequence, *map(str, map(int, sums)), options, str(len(draft.merges))]
-        self.identity = "\n".join([*parts, *map(bytes.hex, draft.tokens)])
+        digest = sha256()
+        for array in corpus:
+            digest.update(np.ascontiguousarray(array).data)
+        self.identity = "\n".join([about, digest.hexdigest(), options, *map(bytes.hex, draft.tokens)])
 
     def load(self) -> Saved | None:
         """What was saved, or None where there is no file.

@@ -32,7 +32,7 @@ __all__ = [
     "unneeded",
 ]
 
-Progress = Callable[[str, int, int], object]
+Progress = Callable[[str, int, int | None], object]
 
 
 class Corpus(NamedTuple):
@@ -51,7 +51,7 @@ class Corpus(NamedTuple):
 
 def corpus_of(counts: PretokenCounts) -> Corpus:
     """Counted pretokens as a corpus."""
-    return Corpus(counts.bytes, counts.ends, counts.counts)
+    return Corpus(*counts.arrays())
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Any
 
 from fissile import _core
@@ -14,11 +14,11 @@ from fissile.training_stage import Clock, Corpus, Options, Stage, corpus_of, mer
 
 if TYPE_CHECKING:
     from fissile.counting import PretokenCounts
+    from fissile.data.readers import Text
 
 __all__ = ["Superwords"]
 
 _PATTERN = "superbpe"
-_BATCH_BYTES = 64 << 20  # of documents handed to the core at once
 
 
 @dataclass
@@ -111,32 +111,29 @@ class Superwords:
             draft.vocabulary(), pattern=pattern, by_line=sequence == "line", threads=options.threads
         )
         n_bytes = 0
-        for batch in _batches(_documents(self.inputs)):
-            counter.add(batch)
-            n_bytes += sum(map(len, batch))
+        for batch, weight in _documents(self.inputs, counting):
+            documents = [text.encode() if isinstance(text, str) else text for text in batch]
+            counter.add(documents, weight)
+            n_bytes += sum(map(len, documents))
+            if options.progress is not None:
+                options.progress("count runs of words", n_bytes, None)
+            # A view of a mapped file must be gone before the file can be closed.
+            del documents, batch
         return Corpus(*counter.take()), n_bytes
 
 
-def _documents(inputs: Any) -> Iterator[bytes]:
-    """The documents of the inputs, as fissile.count reads them."""
-    if isinstance(inputs, (str, os.PathLike)):
-        inputs = [inputs]
-    for item in inputs:
-        if isinstance(item, os.PathLike) or (isinstance(item, str) and os.path.exists(item)):
-            with open(item, "rb") as file:
-                yield file.read()
+def _documents(inputs: Any, counting: dict[str, Any]) -> Iterator[tuple[list[Text], int]]:
+    """The documents of the inputs in batches, as fissile.count reads them, and the weight of each batch."""
+    from fissile.counting import split_inputs
+    from fissile.data import readers
+
+    sources, texts, _ = split_inputs(inputs, counting.get("weights"))
+    if texts is not None:
+        yield from ((list(batch.texts), 1) for batch in readers.batches_of(texts))
+    reading = {name: counting[name] for name in ("field", "column") if name in counting}
+    for source, weight in sources:
+        if source.is_plain_text and source.n_bytes:
+            with open(source.path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+                yield [memoryview(text)], weight
         else:
-            yield item.encode() if isinstance(item, str) else bytes(item)
-
-
-def _batches(documents: Iterable[bytes]) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    n_bytes = 0
-    for document in documents:
-        batch.append(document)
-        n_bytes += len(document)
-        if n_bytes >= _BATCH_BYTES:
-            yield batch
-            batch, n_bytes = [], 0
-    if batch:
-        yield batch
+            yield from ((list(batch.texts), weight) for batch in readers.batches(source, **reading))

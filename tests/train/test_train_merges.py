@@ -174,7 +174,7 @@ def test_progress_is_told_and_its_exceptions_stop_training() -> None:
     told: list[tuple[str, int, int]] = []
     words = words_of(library_text(), "gpt2")
     merges_of(words, 2000, progress=lambda *args: told.append(args))
-    assert told[-1] == ("merge", 2000, 2000)
+    assert told[-1] == ("train", 2000, 2000)
 
     def stop(phase: str, done: int, total: int) -> None:
         raise KeyError(phase)
