@@ -137,6 +137,7 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
     Watch watch(std::move(progress), std::move(checkpoint), checkpoint_seconds);
     watch.told = {"prepare", 0, n};
     TrainResult result;
+    std::vector<std::string> made;
     try {
         const py::gil_scoped_release release;
         Interrupt interrupt([&watch] { return watch.keep_going(); });
@@ -155,6 +156,7 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
         watch.result = &loop.result();
         result = loop.run();
         watch.result = nullptr;
+        made = loop.tokens_from(static_cast<TokenId>(initial.size()));
     } catch (const Cancelled&) {
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         throw;
@@ -169,6 +171,9 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
     trained["counts"] = to_numpy(std::move(result.counts));
     trained["joined"] = to_numpy(std::move(result.joined));
     trained["initial"] = to_numpy(std::move(n_of));
+    py::list tokens_made(made.size());
+    for (std::size_t i = 0; i < made.size(); ++i) tokens_made[i] = py::bytes(made[i]);
+    trained["tokens"] = tokens_made;
     trained["epochs"] = epochs;
     trained["n_joins"] = result.n_joins;
     return trained;

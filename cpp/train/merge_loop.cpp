@@ -28,15 +28,12 @@ MergeLoop::MergeLoop(MergeSequences sequences, const std::vector<std::string>& t
       parts_(options.n_threads) {
     const std::uint64_t n_ids = std::max<std::uint64_t>(options.vocab_size, tokens.size());
     token_index_.reserve(n_ids);
-    const auto bytes_of = [this](TokenId id) {
-        const std::uint64_t begin = id == 0 ? 0 : token_ends_[id - 1];
-        return Bytes{token_data_.data() + begin, static_cast<std::size_t>(token_ends_[id] - begin)};
-    };
-    for (const std::string& token : tokens) {
-        token_data_.insert(token_data_.end(), token.begin(), token.end());
+    const auto bytes_of = [this](TokenId id) { return token(id); };
+    for (const std::string& text : tokens) {
+        token_data_.insert(token_data_.end(), text.begin(), text.end());
         token_ends_.push_back(token_data_.size());
-        shapes_.add(as_bytes(token), token.size() == 1);
-        if (!token.empty()) token_index_.insert(static_cast<TokenId>(token_ends_.size() - 1), bytes_of);
+        shapes_.add(as_bytes(text), text.size() == 1);
+        if (!text.empty()) token_index_.insert(static_cast<TokenId>(token_ends_.size() - 1), bytes_of);
     }
     n_tokens_ = tokens.size();
     for (Part& part : parts_) {
@@ -46,10 +43,7 @@ MergeLoop::MergeLoop(MergeSequences sequences, const std::vector<std::string>& t
 }
 
 TokenId MergeLoop::token_of(TokenId left, TokenId right, bool& is_new) {
-    const auto bytes_of = [this](TokenId id) {
-        const std::uint64_t begin = id == 0 ? 0 : token_ends_[id - 1];
-        return Bytes{token_data_.data() + begin, static_cast<std::size_t>(token_ends_[id] - begin)};
-    };
+    const auto bytes_of = [this](TokenId id) { return token(id); };
     const std::size_t begin = token_data_.size();
     for (const TokenId part : {left, right}) {
         const std::size_t size = bytes_of(part).size();
@@ -69,6 +63,12 @@ TokenId MergeLoop::token_of(TokenId left, TokenId right, bool& is_new) {
         token_data_.resize(begin);
     }
     return known;
+}
+
+std::vector<std::string> MergeLoop::tokens_from(TokenId first) const {
+    std::vector<std::string> tokens;
+    for (TokenId id = first; id < token_ends_.size(); ++id) tokens.emplace_back(as_chars(token(id)));
+    return tokens;
 }
 
 // Counts fall with rank as a power of it, roughly. From where the last epoch began and ended, half of what the last

@@ -58,6 +58,8 @@ class MergeLoop {
               Interrupt& interrupt, TrainProgress& progress);
 
     TrainResult run();
+    // Bytes of the tokens from an id on.
+    std::vector<std::string> tokens_from(TokenId first) const;
     // So far; the last merge may be without its entry in `joined`.
     const TrainResult& result() const { return result_; }
 
@@ -96,6 +98,10 @@ class MergeLoop {
 
     void begin_epoch();
     std::uint64_t next_threshold() const;
+    Bytes token(TokenId id) const {
+        const std::uint64_t begin = id == 0 ? 0 : token_ends_[id - 1];
+        return {token_data_.data() + begin, static_cast<std::size_t>(token_ends_[id] - begin)};
+    }
     TokenId token_of(TokenId left, TokenId right, bool& is_new);
     void divide(PositionList& list, TokenId left, TokenId right);
     void join(Part& part, TokenId left, TokenId right, TokenId made);

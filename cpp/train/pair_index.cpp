@@ -154,7 +154,7 @@ void PairIndex::build_dense(const MergeSequences& sequences, const TokenShapes& 
 // A sketch first: counters that pairs share, so never too low. Only pairs whose counter reaches the threshold enter the
 // table, which rare pairs would fill.
 void PairIndex::build_sparse(const MergeSequences& sequences, const TokenShapes& shapes, Interrupt& interrupt) {
-    const std::size_t n_counters = std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots(), 1 << 12, 1 << 21));
+    const std::size_t n_counters = std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots() / 4, 1 << 12, 1 << 21));
     const unsigned shift = static_cast<unsigned>(64 - std::countr_zero(n_counters));
     std::vector<std::uint64_t> sketch(n_counters);
     for_each_pair(sequences, interrupt, [&](TokenId left, TokenId right, std::uint32_t, std::uint64_t weight) {

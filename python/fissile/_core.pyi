@@ -168,7 +168,7 @@ def train_merges(
     thread_share: int = 4096,
 ) -> dict[
     str, Any
-]: ...  # merges (m, 3) uint32, counts and joined (m,) uint64, initial (n_tokens,) uint64, epochs, n_joins
+]: ...  # merges (m, 3) uint32, counts and joined (m,) uint64, initial (n_tokens,) uint64, tokens, epochs, n_joins
 
 class TextCounter:
     def __init__(

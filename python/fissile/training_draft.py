@@ -89,11 +89,14 @@ class Draft:
         moved = [added[id]._replace(id=place) for place, id in enumerate(ids) if id in added]
         return Draft([tokens[id] for id in ids], new_ids[kept], moved)
 
-    def extend(self, merges: npt.NDArray[np.uint32]) -> None:
-        """Adds merges, whose new tokens have the next ids."""
-        for left, right, made in merges.tolist():
-            if made == len(self.tokens):
-                self.tokens.append(self.tokens[left] + self.tokens[right])
+    def extend(self, merges: npt.NDArray[np.uint32], made: list[bytes] | None = None) -> None:
+        """Adds merges, whose new tokens have the next ids; `made` are these, if they are known."""
+        if made is not None:
+            self.tokens += made
+        else:
+            for left, right, id in merges.tolist():
+                if id == len(self.tokens):
+                    self.tokens.append(self.tokens[left] + self.tokens[right])
         self.merges = np.concatenate([self.merges, merges])
 
     def take_back(self, n_merges: int) -> None:
@@ -165,13 +168,11 @@ class Draft:
             payload=bpe_tree(vocab, merges, pattern, self.added, ignore_merges=False),
         )
 
-    def _model(self, strings: list[str]) -> tuple[dict[str, int], list[list[str]]]:
-        return (
-            {string: id for id, string in enumerate(strings)},
-            [[strings[left], strings[right]] for left, right in self.merges[:, :2].tolist()],
-        )
+    def _model(self, strings: list[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+        left, right = ([strings[id] for id in self.merges[:, side].tolist()] for side in (0, 1))
+        return dict(zip(strings, range(len(strings)), strict=True)), list(zip(left, right, strict=True))
 
-    def _vocabulary(self, vocab: dict[str, int], merges: list[list[str]]) -> Vocabulary:
+    def _vocabulary(self, vocab: dict[str, int], merges: list[tuple[str, str]]) -> Vocabulary:
         return Vocabulary.from_merges(
             vocab,
             merges,

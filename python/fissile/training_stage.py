@@ -144,7 +144,7 @@ def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | No
         checkpoint_seconds=0.0 if saved is None else saved.seconds,
         **options.keywords(),
     )
-    draft.extend(trained["merges"])
+    draft.extend(trained["merges"], trained["tokens"])
     stage = Stage(n_tokens, trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
     if resumed is not None:
         stage.joined = np.concatenate([resumed.joined, stage.joined])

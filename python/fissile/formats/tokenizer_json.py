@@ -7,7 +7,7 @@ has. A node that means something else is named in a TokenizerFileError; nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from fissile._core import Vocabulary
@@ -377,7 +377,7 @@ def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[Add
 
 def bpe_tree(
     vocab: dict[str, int],
-    merges: list[list[str]],
+    merges: Sequence[Sequence[str]],
     pattern: str,
     added_tokens: list[AddedToken],
     *,
