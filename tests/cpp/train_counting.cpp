@@ -148,7 +148,8 @@ int main() {
         };
         std::sort(expected.begin(), expected.end(), less);
         Interrupt interrupt({});
-        sort_by_prefix(records.data(), records.size(), [](const CountTable::Short& r) { return r.low; }, less, interrupt);
+        sort_by_prefix(
+            records.data(), records.size(), [](const CountTable::Short& r) { return r.low; }, less, interrupt);
         bool equal = true;
         for (std::size_t i = 0; i < records.size(); ++i) equal &= records[i].count == expected[i].count;
         CHECK(equal);
