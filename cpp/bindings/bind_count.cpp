@@ -119,15 +119,17 @@ CountedText from_arrays(const std::string& pattern, const std::string& sequence,
     if (static_cast<std::size_t>(counts.size()) != n) throw py::value_error("ends and counts differ in length");
     if ((n == 0 ? 0 : e[n - 1]) != size) throw py::value_error("the last of ends must be the length of bytes");
     std::uint64_t total = 0;
+    const auto fail = [](const char* name, std::size_t i, const char* expected) {
+        throw py::value_error(std::string(name).append("[").append(std::to_string(i)).append("] must ") + expected);
+    };
     for (std::size_t i = 0; i < n; ++i) {
         const std::uint64_t begin = i == 0 ? 0 : e[i - 1];
-        const std::string place = "[" + std::to_string(i) + "]";
-        if (e[i] <= begin || e[i] > size) throw py::value_error("ends" + place + " must be greater than the one before");
-        if (c[i] == 0) throw py::value_error("counts" + place + " must be at least 1, not 0");
+        if (e[i] <= begin || e[i] > size) fail("ends", i, "be greater than the one before");
+        if (c[i] == 0) fail("counts", i, "be at least 1, not 0");
         total = add_counts(total, c[i]);
         const Bytes pretoken{bytes.data() + begin, static_cast<std::size_t>(e[i] - begin)};
         if (i != 0 && !less_bytes(counted.counts[i - 1], pretoken)) {
-            throw py::value_error("pretoken" + place + " must come after the one before it in order of bytes");
+            fail("pretoken", i, "come after the one before it in order of bytes");
         }
         counted.counts.append(pretoken, c[i]);
     }
@@ -209,7 +211,7 @@ void bind_count(py::module_& m) {
     py::class_<TextCounter>(m, "TextCounter", "Counts the pretokens of texts; see fissile.count.")
         .def(py::init(&make_counter), py::kw_only(), py::arg("pattern"), py::arg("sequence"),
              py::arg("special_tokens") = std::vector<std::string>(), py::arg("threads") = py::none(),
-             py::arg("memory_bytes") = 0, py::arg("spill_directory") = "", py::arg("portion_bytes") = 1 << 20,
+             py::arg("memory_bytes") = 0, py::arg("spill_directory") = "", py::arg("portion_bytes") = 1 << 19,
              py::arg("scale") = 1)
         .def("add_files", &add_files, py::arg("files"), py::arg("progress") = py::none())
         .def("add_texts", &add_texts, py::arg("texts"), py::arg("weight"), py::arg("n_documents"))
@@ -233,10 +235,8 @@ void bind_count(py::module_& m) {
         .def("count_of", &count_of, py::arg("pretoken"))
         .def("equals", &equal, py::arg("other"))
         .def_property_readonly("pattern", [](const CountedText& c) { return c.info.pattern; })
-        .def_property_readonly("sequence",
-                               [](const CountedText& c) {
-                                   return c.info.sequence == Sequence::kLine ? "line" : "document";
-                               })
+        .def_property_readonly(
+            "sequence", [](const CountedText& c) { return c.info.sequence == Sequence::kLine ? "line" : "document"; })
         .def_property_readonly("scale", [](const CountedText& c) { return c.info.scale; })
         .def_property_readonly("n_documents", [](const CountedText& c) { return c.info.n_documents; })
         .def_property_readonly("n_bytes", [](const CountedText& c) { return c.info.n_bytes; })

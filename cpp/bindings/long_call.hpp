@@ -30,8 +30,8 @@ inline unsigned thread_count(const std::optional<std::int64_t>& threads) {
     return static_cast<unsigned>(*threads);
 }
 
-// As check_signals, and calls `progress`, unless it is None, with what `done` returns, at most every 50 ms. An exception
-// that it raises ends the work.
+// As check_signals, and calls `progress`, unless it is None, with what `done` returns, at most every 50 ms. An
+// exception that it raises ends the work.
 template <class Done>
 auto check_signals_and_report(const py::object& progress, Done done) {
     using Clock = std::chrono::steady_clock;

@@ -74,7 +74,8 @@ int compare(const CountSource& a, const CountSource& b) noexcept {
 // Ranges of a table's entries by their first eight bytes.
 template <class Entry, class First>
 std::span<const Entry> range_of(std::span<const Entry> sorted, std::uint64_t begin, std::uint64_t last, First first) {
-    const auto from = std::partition_point(sorted.begin(), sorted.end(), [&](const Entry& e) { return first(e) < begin; });
+    const auto from =
+        std::partition_point(sorted.begin(), sorted.end(), [&](const Entry& e) { return first(e) < begin; });
     const auto to = std::partition_point(from, sorted.end(), [&](const Entry& e) { return first(e) <= last; });
     return {from, to};
 }

@@ -1,8 +1,8 @@
 // Sorted lists of pretokens -> one, with the counts of equal pretokens added.
 //
 // A source is a list that is read once, in ascending order of bytes: a part of a thread's table, a run spilled to disk,
-// a counts file. The merge is a heap of sources, so that it holds one pretoken of each; it costs a few comparisons of two
-// words an entry, whole pretokens being compared only where their first 15 bytes are equal.
+// a counts file. The merge is a heap of sources, so that it holds one pretoken of each; it costs a few comparisons of
+// two words an entry, whole pretokens being compared only where their first 15 bytes are equal.
 #pragma once
 
 #include <cstdint>

@@ -53,10 +53,9 @@ bool SequenceRule::divides(const TextView& text, std::size_t i) const {
     const std::uint32_t left = text.unit(i - 1), right = text.unit(i);
     if (sequence_ == Sequence::kLine) return left == '\n';
     if (right != ' ' && right != '\n') return false;
-    const std::uint8_t flags =
-        text.kind == TextKind::kUtf8 && left >= 0x80
-            ? flags_before({static_cast<const std::uint8_t*>(text.data), text.length}, i)
-            : char_flags(left);
+    const std::uint8_t flags = text.kind == TextKind::kUtf8 && left >= 0x80
+                                   ? flags_before({static_cast<const std::uint8_t*>(text.data), text.length}, i)
+                                   : char_flags(left);
     return (flags & (kLetter | kNumber)) != 0;
 }
 

@@ -2,8 +2,8 @@
 //
 // A pretoken of at most 15 bytes is its 16-byte PieceKey, with the count in the same 24 bytes; open addressing, probed
 // for a batch of pretokens at a time: first every key and slot, so that the cache lines are on their way, then the
-// additions. Longer ones (under one in a hundred in English, one in three in Chinese) stand in an arena and are found by
-// hash in a second table, in the same two steps. No locks: every thread has its own, and what they hold is joined at
+// additions. Longer ones (under one in a hundred in English, one in three in Chinese) stand in an arena and are found
+// by hash in a second table, in the same two steps. No locks: every thread has its own, and what they hold is joined at
 // the end. Cost: 3 to 5 ns a pretoken beside scanning (bench/count.py).
 //
 // The tables only grow. Their owner asks make_room before each batch, and empties the table (into a sorted run) when

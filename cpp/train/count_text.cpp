@@ -68,9 +68,8 @@ TextCounter::TextCounter(CountOptions options)
       scan_(scanner_for(options_.pattern)) {
     if (!options_.special_tokens.empty()) specials_.emplace(added_tokens(options_.special_tokens));
     options_.n_threads = std::max(options_.n_threads, 1u);
-    table_bytes_ = options_.memory_bytes == 0
-                       ? static_cast<std::size_t>(-1)
-                       : std::max(options_.memory_bytes / options_.n_threads, kLeastTableBytes);
+    table_bytes_ = options_.memory_bytes == 0 ? static_cast<std::size_t>(-1)
+                                              : std::max(options_.memory_bytes / options_.n_threads, kLeastTableBytes);
 }
 
 TextCounter::~TextCounter() = default;
@@ -80,9 +79,7 @@ void TextCounter::prepare_workers() {
 }
 
 std::function<bool()> TextCounter::unless_stopped(const std::function<bool()>& keep_going) const {
-    return [this, &keep_going] {
-        return !stopped_.load(std::memory_order_relaxed) && (!keep_going || keep_going());
-    };
+    return [this, &keep_going] { return !stopped_.load(std::memory_order_relaxed) && (!keep_going || keep_going()); };
 }
 
 std::size_t TextCounter::n_runs() const { return n_runs_.load(std::memory_order_relaxed); }
@@ -145,8 +142,7 @@ void TextCounter::count_file(Worker& w, const File& file, std::uint64_t begin, I
             last = n;
             if (base + n == file.n_bytes) break;
             interrupt.check_now();
-            const std::size_t more =
-                static_cast<std::size_t>(std::min<std::uint64_t>(file.n_bytes - base - n, n));
+            const std::size_t more = static_cast<std::size_t>(std::min<std::uint64_t>(file.n_bytes - base - n, n));
             w.read(n, more, base + n);
             n += more;
         }
@@ -165,8 +161,8 @@ void TextCounter::count_file(Worker& w, const File& file, std::uint64_t begin, I
 void TextCounter::add_texts(const std::vector<TextView>& texts, std::uint64_t weight, std::uint64_t n_documents,
                             const std::function<bool()>& keep_going) {
     struct Portion {
-        std::size_t first_text, n_texts;     // n_texts == 0: the part [begin, end) of first_text
-        std::size_t begin = 0, end = 0;  // in units of the text
+        std::size_t first_text, n_texts;  // n_texts == 0: the part [begin, end) of first_text
+        std::size_t begin = 0, end = 0;   // in units of the text
     };
     std::vector<Portion> portions;
     std::size_t from = 0, size = 0;

@@ -33,7 +33,7 @@ struct CountOptions {
     unsigned n_threads = 1;
     std::size_t memory_bytes = 0;  // for all tables; 0: no limit. A thread keeps at least 64 KiB.
     std::string spill_directory;   // exists, if there is a limit; who made it removes it
-    std::size_t portion_bytes = std::size_t{1} << 20;
+    std::size_t portion_bytes = std::size_t{1} << 19;
     std::uint64_t scale = 1;  // for the result's info
 };
 

@@ -55,7 +55,8 @@ std::uint32_t crc32(Bytes data, std::uint32_t before = 0) {
 
 template <class T>
 void put(std::vector<std::uint8_t>& out, T value) {
-    for (std::size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+        out.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
 }
 
 void put_varint(std::vector<std::uint8_t>& out, std::uint64_t value) {
@@ -91,8 +92,8 @@ CountsInfo merged_info(const CountsInfo& a, const std::string& name_a, const Cou
                     name_a);
     }
     if (a.sequence != b.sequence) {
-        throw Error(name_b + ": counted with sequence='" + name_of(b.sequence) + "', expected '" +
-                    name_of(a.sequence) + "' as in " + name_a);
+        throw Error(name_b + ": counted with sequence='" + name_of(b.sequence) + "', expected '" + name_of(a.sequence) +
+                    "' as in " + name_a);
     }
     CountsInfo merged = a;
     merged.scale = scale_product(a.scale / std::gcd(a.scale, b.scale), b.scale);
@@ -199,7 +200,10 @@ void CountsReader::read_head() {
     read(head.data(), 8, "a counts file's beginning");
     if (std::memcmp(head.data(), kMagic, 8) != 0) {
         std::string found;
-        for (std::size_t i = 0; i < 8; ++i) found += (i == 0 ? "" : " ") + hex(head[i]).substr(8);
+        for (std::size_t i = 0; i < 8; ++i) {
+            if (i != 0) found += ' ';
+            found += hex(head[i]).substr(8);
+        }
         fail(0, "found " + found + ", expected 93 46 49 53 43 4e 54 0a: this is not a counts file of fissile");
     }
     read(head.data() + 8, 8, "the head");
@@ -246,8 +250,8 @@ bool CountsReader::read_block() {
         fail(offset + 8, "found the block's checksum " + hex(found) + ", expected " + hex(expected));
     }
     if ((n_payload == 0) != (n_entries == 0)) {
-        fail(offset, "found a block of " + std::to_string(n_entries) + " entries in " + std::to_string(n_payload) +
-                         " bytes");
+        fail(offset,
+             "found a block of " + std::to_string(n_entries) + " entries in " + std::to_string(n_payload) + " bytes");
     }
     at_ = 0;
     n_left_ = n_entries;

@@ -180,7 +180,7 @@ class TextCounter:
         threads: int | None = None,
         memory_bytes: int = 0,
         spill_directory: str = "",
-        portion_bytes: int = 1048576,
+        portion_bytes: int = 524288,
         scale: int = 1,
     ) -> None: ...
     def add_files(
