@@ -7,9 +7,9 @@
 #include <pybind11/stl.h>
 
 #include <optional>
-#include <thread>
 
 #include "bindings/bindings.hpp"
+#include "bindings/long_call.hpp"
 #include "bindings/numpy_out.hpp"
 #include "bindings/python_nfc.hpp"
 #include "bindings/python_steps.hpp"
@@ -206,11 +206,6 @@ class ScratchLease {
     Scratch* scratch_;
 };
 
-bool check_signals() {
-    const py::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() == 0;
-}
-
 struct SingleArguments {
     PyObject* text = nullptr;
     PyObject* allowed = nullptr;
@@ -337,14 +332,6 @@ void add_method(py::class_<PyEncoder>& type, PyMethodDef& method) {
 
 // --- many texts
 // -------------------------------------------------------------------------------------------------------
-
-unsigned thread_count(const std::optional<std::int64_t>& threads) {
-    if (!threads) return std::max(1u, std::thread::hardware_concurrency());
-    if (*threads < 1 || *threads > 4096) {
-        throw py::value_error("threads must be None or from 1 to 4096, not " + std::to_string(*threads));
-    }
-    return static_cast<unsigned>(*threads);
-}
 
 BatchOptions batch_options(const PyEncoder& encoder, const std::optional<std::int64_t>& threads, py::handle allowed,
                            py::handle disallowed, bool add_special_tokens) {

@@ -12,6 +12,8 @@ void bind_vocab(py::module_& m);
 void bind_encode(py::module_& m);
 void bind_decode(py::module_& m);
 void bind_arrow(py::module_& m);
+void bind_train(py::module_& m);
+void bind_count(py::module_& m);
 void bind_testing(py::module_& m);
 void bind_testing_text(py::module_& m);
 

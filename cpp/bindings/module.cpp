@@ -42,6 +42,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     fissile::bindings::bind_encode(m);
     fissile::bindings::bind_decode(m);
     fissile::bindings::bind_arrow(m);
+    fissile::bindings::bind_train(m);
+    fissile::bindings::bind_count(m);
     fissile::bindings::bind_testing(m);
     fissile::bindings::bind_testing_text(m);
 }

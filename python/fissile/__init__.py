@@ -1,8 +1,40 @@
-"""Fissile: exact BPE, fast. See Tokenizer for everything else."""
+"""Fissile: exact BPE, fast. See Tokenizer for encoding and decoding, count for what training learns from."""
 
+from typing import TYPE_CHECKING, Any
+
+from fissile.counting import PretokenCounts, count
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
 from fissile.tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from fissile.training import TrainedTokenizer, train
+    from fissile.training_report import TrainingReport
+
 __version__ = "0.1.0"
-__all__ = ["Ragged", "Tokenizer", "TokenizerFileError", "__version__"]
+__all__ = [
+    "PretokenCounts",
+    "Ragged",
+    "Tokenizer",
+    "TokenizerFileError",
+    "TrainedTokenizer",
+    "TrainingReport",
+    "__version__",
+    "count",
+    "train",
+]
+
+# What few programs need is imported when it is asked for.
+_LATER = {
+    "TrainedTokenizer": "fissile.training",
+    "TrainingReport": "fissile.training_report",
+    "train": "fissile.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'fissile' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATER[name]), name)

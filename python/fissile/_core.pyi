@@ -160,3 +160,104 @@ class Decoder:
     def to_lists(self, ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> list[list[int]]: ...
 
 def arrow_large_list(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> tuple[object, object]: ...
+
+class RunCounter:
+    def __init__(self, vocabulary: Vocabulary, *, pattern: str, by_line: bool, threads: int = 1) -> None: ...
+    def add(self, documents: Sequence[bytes | bytearray | memoryview], weight: int = 1) -> None: ...
+    def take(
+        self,
+    ) -> tuple[
+        npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint64]
+    ]: ...  # ids (total,), ends (n,), counts (n,)
+
+def train_merges(
+    items: npt.NDArray[np.uint8] | npt.NDArray[np.uint32],  # (total,): distinct pretokens, or sequences of ids
+    ends: npt.NDArray[np.uint64],  # (n,)
+    counts: npt.NDArray[np.uint64],  # (n,)
+    *,
+    tokens: Sequence[bytes],  # by id
+    byte_ids: npt.NDArray[np.uint32],  # (256,)
+    encode_with: Vocabulary | None = None,
+    vocab_size: int,
+    min_frequency: int = 0,
+    max_token_length: int | None = None,
+    length_in_chars: bool = False,
+    strict_length: bool = False,
+    max_words: int | None = None,
+    colon_space: bool = True,
+    newline_end: bool = True,
+    threads: int = 1,
+    progress: Callable[[str, int, int], object] | None = None,
+    checkpoint: Callable[[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint64]], object]
+    | None = None,
+    checkpoint_seconds: float = 30.0,
+    first_threshold: int = 0,
+    thread_share: int = 4096,
+) -> dict[
+    str, Any
+]: ...  # merges (m, 3) uint32, counts and joined (m,) uint64, initial (n_tokens,) uint64, tokens, epochs, n_joins
+
+class TextCounter:
+    def __init__(
+        self,
+        *,
+        pattern: str,
+        sequence: str,
+        special_tokens: Sequence[str] = [],
+        threads: int | None = None,
+        memory_bytes: int = 0,
+        spill_directory: str = "",
+        portion_bytes: int = 524288,
+        scale: int = 1,
+    ) -> None: ...
+    def add_files(
+        self, files: Sequence[tuple[str | bytes, int, int]], progress: Callable[[int], object] | None = None
+    ) -> None: ...  # path, bytes, weight
+    def add_texts(self, texts: Iterable[Text], weight: int, n_documents: int) -> None: ...
+    def stop(self) -> None: ...
+    def finish(self) -> PretokenCounts: ...
+    def finish_to_file(self, path: str) -> None: ...
+    def last_division(self, text: bytes) -> int: ...
+    @property
+    def n_bytes(self) -> int: ...
+    @property
+    def n_runs(self) -> int: ...
+
+class PretokenCounts:
+    @staticmethod
+    def load(path: str) -> PretokenCounts: ...
+    @staticmethod
+    def from_arrays(
+        *,
+        pattern: str,
+        sequence: str,
+        scale: int,
+        n_documents: int,
+        n_bytes: int,
+        bytes: npt.NDArray[np.uint8],  # (b,)
+        ends: npt.NDArray[np.uint64],  # (n,)
+        counts: npt.NDArray[np.uint64],  # (n,)
+    ) -> PretokenCounts: ...
+    def save(self, path: str) -> None: ...
+    def merged(self, other: PretokenCounts) -> PretokenCounts: ...
+    def arrays(
+        self,
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]: ...  # (b,), (n,), (n,)
+    def entries(self, begin: int, end: int) -> list[tuple[bytes, int]]: ...
+    def most_common(self, n: int) -> list[tuple[bytes, int]]: ...
+    def count_of(self, pretoken: bytes) -> int: ...
+    def equals(self, other: PretokenCounts) -> bool: ...
+    @property
+    def pattern(self) -> str: ...
+    @property
+    def sequence(self) -> str: ...
+    @property
+    def scale(self) -> int: ...
+    @property
+    def n_documents(self) -> int: ...
+    @property
+    def n_bytes(self) -> int: ...
+    def __len__(self) -> int: ...
+
+def merge_counts_files(paths: Sequence[str], out: str) -> None: ...
+def pattern_name(name: str) -> str: ...

@@ -18,9 +18,10 @@ import pytest
 
 import fissile
 from fissile import _core
+from fissile.formats.patterns import SPELLINGS
 from fissile.formats.sentencepiece import from_model
 from fissile.formats.tiktoken import PATTERNS as TIKTOKEN_PATTERNS
-from fissile.formats.tokenizer_json import _SPELLINGS, from_json
+from fissile.formats.tokenizer_json import from_json
 from reference.generated import byte_strings, strings
 from reference.pretokenize import DEEPSEEK, PATTERNS, REGEXES, known, pretokens
 from reference.texts import WORLD, library_text, shared, shared_corpora
@@ -123,7 +124,7 @@ def tokenizers_pairs(pattern: str) -> Owner:
     chars = byte_level_characters()
     text = {"".join(chars[byte] for byte in token): rank for token, rank in pair_ranks().items()}
     theirs = tokenizers.Tokenizer(models.BPE(text, [(pair[0], pair[1]) for pair in text if len(pair) == 2]))
-    expressions = DEEPSEEK if pattern == "deepseek_v3" else ({**REGEXES, **_SPELLINGS}[pattern],)
+    expressions = DEEPSEEK if pattern == "deepseek_v3" else ({**REGEXES, **SPELLINGS}[pattern],)
     splits = [pre_tokenizers.Split(Regex(expression), "isolated") for expression in expressions]
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     theirs.pre_tokenizer = pre_tokenizers.Sequence([*splits, byte_level])

@@ -7,10 +7,8 @@ not part of its ids and are not applied: Ragged.pad does both.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from fissile._core import Vocabulary
 from fissile.errors import TokenizerFileError
@@ -27,7 +25,7 @@ from fissile.formats.spec import (
     TokenizerSpec,
 )
 
-__all__ = ["from_json", "from_rest", "looks_like", "to_json", "tree_from_ranks"]
+__all__ = ["bpe_tree", "from_json", "from_rest", "looks_like", "rest_of", "to_json", "tree_from_ranks"]
 
 _FLAGS = {
     "special": FLAG_SPECIAL,
@@ -99,6 +97,11 @@ def from_json(data: bytes, source: str) -> TokenizerSpec:
         return _read(reader, root)
     except RecursionError:
         raise TokenizerFileError(f"{source}: nodes are nested too deeply for a tokenizer") from None
+
+
+def rest_of(root: Json) -> Json:
+    """A tree without tokens and merges."""
+    return root | {"model": {key: value for key, value in root["model"].items() if key not in ("vocab", "merges")}}
 
 
 def from_rest(
@@ -175,7 +178,7 @@ def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerS
         leading_space=leading_space,
         decode_tokens=decode_tokens,
         payload=known.payload if known else lambda: root,
-        rest=root | {"model": {key: value for key, value in model.items() if key not in ("vocab", "merges")}},
+        rest=rest_of(root),
     )
 
 
@@ -219,7 +222,19 @@ def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[Add
         for id in range(vocabulary.n_vocab)
         if id not in added_ids and vocabulary.has_token(id)
     }
-    merges: np.ndarray[Any, Any] = vocabulary.merges()
+    merges = [[text[left], text[right]] for left, right, _ in vocabulary.merges().tolist()]
+    return bpe_tree({string: id for id, string in text.items()}, merges, pattern, added_tokens, ignore_merges=True)
+
+
+def bpe_tree(
+    vocab: dict[str, int],
+    merges: Sequence[Sequence[str]],
+    pattern: str,
+    added_tokens: list[AddedToken],
+    *,
+    ignore_merges: bool,
+) -> Json:
+    """The tokenizer.json of a byte-level model whose tokens are spelt in the byte-level alphabet."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
     return {
         "version": "1.0",
@@ -241,9 +256,9 @@ def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[Add
             "end_of_word_suffix": None,
             "fuse_unk": False,
             "byte_fallback": False,
-            "ignore_merges": True,
-            "vocab": {string: id for id, string in text.items()},
-            "merges": [[text[left], text[right]] for left, right, _ in merges.tolist()],
+            "ignore_merges": ignore_merges,
+            "vocab": vocab,
+            "merges": merges,
         },
     }
 

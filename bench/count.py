@@ -1,0 +1,167 @@
+"""Counting pretokens, side by side with the counting phases of trainers, every run a fresh process.
+
+    python bench/count.py english=FILE code=FILE -o bench/results/count
+
+A FILE is plain text, UTF-8. No peer has counting by itself: a vocabulary of 258 tokens makes a trainer count and merge
+twice. Peers take turns, so a slow minute of the machine hits all of them; those that are ten times slower run fewer times.
+Wall and CPU are those of the whole process, interpreter start included; a line of an empty interpreter with numpy shows
+how much that is. See bench/README.md for how to read the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+CL100K = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+# What a child runs: `path`, `pattern` and `threads` are set before.
+PROGRAMS = {
+    "fissile": "import fissile; print(fissile.count(path, pattern, threads=threads).total)",
+    "gigabpe": "import gigabpe; gigabpe.train_bpe([path], 258, threads=threads, special_tokens=[], pretokenizer='bytelevel')",
+    "gigatoken": "import gigatoken as g; g.train_bpe(g.TextFileSource([path]), vocab_size=258, special_tokens=[])",
+    "rustbpe": (
+        "import rustbpe; f = open(path, encoding='utf-8', newline='')\n"
+        f"rustbpe.Tokenizer().train_from_iterator(f, vocab_size=258, pattern={{'gpt2': {GPT2!r}, 'cl100k': {CL100K!r}}}[pattern])"
+    ),
+    "tokenizers": (
+        "from tokenizers import Regex, Tokenizer, models, pre_tokenizers as pt, trainers\n"
+        "t = Tokenizer(models.BPE())\n"
+        "level = pt.ByteLevel(add_prefix_space=False, use_regex=pattern == 'gpt2')\n"
+        f"split = pt.Split(Regex({CL100K!r}), 'isolated')\n"
+        "t.pre_tokenizer = level if pattern == 'gpt2' else pt.Sequence([split, level])\n"
+        "alphabet = pt.ByteLevel.alphabet()\n"
+        "t.train([path], trainers.BpeTrainer(vocab_size=258, initial_alphabet=alphabet, show_progress=False))"
+    ),
+    "interpreter": "import numpy",
+}
+PATTERNS = {
+    "gpt2": ["fissile", "gigabpe", "gigatoken", "rustbpe", "tokenizers"],
+    "cl100k": ["fissile", "rustbpe", "tokenizers"],
+}
+SLOW = ("rustbpe", "tokenizers")
+
+
+def run(peer: str, path: Path, pattern: str, threads: int) -> dict[str, float] | str:
+    """Wall and CPU seconds and peak MB of one process, or its error."""
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    program = f"path, pattern, threads = {str(path)!r}, {pattern!r}, {threads}\n{PROGRAMS[peer]}"
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        env=os.environ | {"RAYON_NUM_THREADS": str(threads)},
+    )
+    assert process.stderr is not None
+    error = process.stderr.read().decode(errors="replace")
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if status != 0:
+        return (error.strip().splitlines() or ["?"])[-1][:200]
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss / 1024}
+
+
+def machine() -> dict[str, Any]:
+    with open("/proc/cpuinfo") as info:
+        cpu = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "?")
+    packages = {}
+    for name in PROGRAMS:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    load = os.getloadavg()[0]
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "load": load,
+        "python": platform.python_version(),
+        "packages": packages,
+    }
+
+
+def spread(values: list[float], digits: int) -> str:
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def table(title: str, runs: dict[str, list[dict[str, float] | str]]) -> list[str]:
+    """Markdown: medians with the least and the greatest, and how many times longer each took than we did."""
+    good = {peer: [r for r in results if isinstance(r, dict)] for peer, results in runs.items()}
+    ours = {key: statistics.median(r[key] for r in good["fissile"]) for key in ("wall", "cpu")}
+    lines = [
+        f"\n## {title}\n",
+        "| peer | runs | wall s | CPU s | peak MB | wall, x ours | CPU, x ours |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for peer, results in good.items():
+        if not results:
+            lines.append(f"| {peer} | {runs[peer][-1]} | | | | | |")
+            continue
+        columns = {key: [r[key] for r in results] for key in ("wall", "cpu", "peak")}
+        times = [f"{statistics.median(columns[key]) / ours[key]:.2f}" for key in ("wall", "cpu")]
+        cells = [
+            peer,
+            str(len(results)),
+            spread(columns["wall"], 2),
+            spread(columns["cpu"], 2),
+            spread(columns["peak"], 0),
+            *times,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", nargs="+", metavar="NAME=FILE")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="without its suffix: .json and .md are written")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--slow-runs", type=int, default=1)
+    parser.add_argument("--threads", type=int, nargs="+", default=[2])
+    parser.add_argument("--patterns", nargs="+", default=list(PATTERNS), choices=PATTERNS)
+    parser.add_argument(
+        "--peers", nargs="+", default=[peer for peer in PROGRAMS if peer != "interpreter"], choices=PROGRAMS
+    )
+    options = parser.parse_args()
+    texts = [text.partition("=") for text in options.texts]
+    found: dict[str, dict[str, list[dict[str, float] | str]]] = {}
+    for name, _, file in texts:
+        path = Path(file)
+        for pattern in options.patterns:
+            for threads in options.threads:
+                title = f"{name}, {path.stat().st_size / 1e6:.0f} MB, {pattern}, {threads} threads"
+                peers = ["interpreter", *(peer for peer in PATTERNS[pattern] if peer in options.peers)]
+                runs: dict[str, list[dict[str, float] | str]] = {peer: [] for peer in peers}
+                path.read_bytes()  # into the page cache
+                for i in range(options.runs):
+                    for peer in peers:
+                        if peer not in SLOW or i < options.slow_runs:
+                            runs[peer].append(run(peer, path, pattern, threads))
+                found[title] = runs
+                print("\n".join(table(title, runs)), flush=True)
+    about = machine()
+    command = "python bench/count.py " + " ".join(f"{name}=FILE" for name, _, _ in texts)
+    command += f" --runs {options.runs} --slow-runs {options.slow_runs} -o bench/results/{options.out.name}"
+    lines = ["# Counting pretokens", "", f"Made by `{command}`", "", json.dumps(about)]
+    for title, runs in found.items():
+        lines += table(title, runs)
+    options.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
+    options.out.with_suffix(".json").write_text(json.dumps({"machine": about, "runs": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

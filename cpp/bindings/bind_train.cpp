@@ -1,0 +1,232 @@
+// _core.train_merges: counted pretokens in, merges out.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "bindings/bindings.hpp"
+#include "bindings/numpy_out.hpp"
+#include "train/merge_corpus.hpp"
+#include "train/merge_loop.hpp"
+#include "train/superword_runs.hpp"
+
+namespace fissile::bindings {
+
+namespace {
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+// ValueError where the three arrays of sequences do not belong together.
+void check_sequences(const py::array& items, const Array<std::uint64_t>& ends, const Array<std::uint64_t>& counts) {
+    if (items.ndim() != 1 || ends.ndim() != 1 || counts.ndim() != 1 || ends.size() != counts.size()) {
+        throw py::value_error("items, ends and counts must have one dimension, and ends as many entries as counts");
+    }
+    std::uint64_t last = 0;
+    for (py::ssize_t i = 0; i < ends.size(); ++i) {
+        const std::uint64_t end = ends.data()[i];
+        if (end < last) throw py::value_error("ends[" + std::to_string(i) + "] is below the one before");
+        last = end;
+    }
+    if (last != static_cast<std::uint64_t>(items.size())) {
+        throw py::value_error("the last of ends is " + std::to_string(last) + ", and there are " +
+                              std::to_string(items.size()) + " items");
+    }
+}
+
+py::array_t<TokenId> merges_array(const std::vector<Merge>& merges, std::size_t n) {
+    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
+    Array<TokenId> array({static_cast<py::ssize_t>(n), py::ssize_t{3}});
+    if (n != 0) std::memcpy(array.mutable_data(), merges.data(), n * sizeof(Merge));
+    return array;
+}
+
+// Ctrl-C; the caller's progress, progress(phase, done, total) every 50 ms; and checkpoint(merges, counts, joined) every
+// so many seconds.
+class Watch {
+   public:
+    Watch(py::object progress, py::object checkpoint, double seconds)
+        : progress_(std::move(progress)),
+          checkpoint_(std::move(checkpoint)),
+          period_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))),
+          next_checkpoint_(Clock::now() + period_) {}
+    TrainProgress told;
+    const TrainResult* result = nullptr;
+
+    bool keep_going() {
+        const py::gil_scoped_acquire gil;
+        if (PyErr_CheckSignals() != 0) return false;
+        const auto now = Clock::now();
+        if (!checkpoint_.is_none() && result != nullptr && now >= next_checkpoint_) {
+            if (!save()) return false;
+            next_checkpoint_ = Clock::now() + period_;
+        }
+        if (progress_.is_none() || now < next_) return true;
+        next_ = now + std::chrono::milliseconds(50);
+        return tell();
+    }
+    // Both return false with Python's error set.
+    bool tell() {
+        if (progress_.is_none()) return true;
+        const auto returned = py::reinterpret_steal<py::object>(
+            PyObject_CallFunction(progress_.ptr(), "sKK", told.phase, static_cast<unsigned long long>(told.done),
+                                  static_cast<unsigned long long>(told.total)));
+        return returned.ptr() != nullptr;
+    }
+    bool save() {
+        const std::size_t n = result->joined.size();
+        const auto returned = py::reinterpret_steal<py::object>(PyObject_CallFunctionObjArgs(
+            checkpoint_.ptr(), merges_array(result->merges, n).ptr(), copy_to_numpy(result->counts.data(), n).ptr(),
+            copy_to_numpy(result->joined.data(), n).ptr(), nullptr));
+        return returned.ptr() != nullptr;
+    }
+
+   private:
+    using Clock = std::chrono::steady_clock;
+    py::object progress_, checkpoint_;
+    Clock::duration period_;
+    Clock::time_point next_ = Clock::now(), next_checkpoint_;
+};
+
+py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, const Array<std::uint64_t>& counts,
+                      const std::vector<py::bytes>& tokens, const Array<TokenId>& byte_ids,
+                      const std::shared_ptr<Vocabulary>& encode_with, std::uint64_t vocab_size,
+                      std::uint64_t min_frequency, std::optional<std::uint64_t> max_token_length, bool length_in_chars,
+                      bool strict_length, std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end,
+                      unsigned threads, py::object progress, py::object checkpoint, double checkpoint_seconds,
+                      std::uint64_t first_threshold, std::uint32_t thread_share) {
+    check_sequences(items, ends, counts);
+    const bool are_ids = py::isinstance<Array<TokenId>>(items);
+    if (!are_ids && !py::isinstance<Array<std::uint8_t>>(items)) {
+        throw py::type_error("items must be bytes (uint8) or ids (uint32), C-contiguous");
+    }
+    const auto n = static_cast<std::size_t>(ends.size());
+    const void* const data = items.data();
+    const CountsView pretokens{static_cast<const std::uint8_t*>(data), ends.data(), counts.data(), n};
+    if (byte_ids.ndim() != 1 || byte_ids.size() != 256) throw py::value_error("byte_ids must have 256 entries");
+    if (vocab_size > kMaxTokenId) {
+        throw py::value_error("vocab_size is " + std::to_string(vocab_size) + ", expected at most " +
+                              std::to_string(kMaxTokenId));
+    }
+    std::array<TokenId, 256> ids_of_bytes;
+    std::copy_n(byte_ids.data(), 256, ids_of_bytes.begin());
+    std::vector<std::string> initial;
+    for (const py::bytes& token : tokens) initial.emplace_back(std::string_view(token));
+    for (const TokenId id : ids_of_bytes) {
+        if (id != kNoToken && id >= initial.size()) throw py::value_error("byte_ids names an id that tokens lacks");
+    }
+    if (encode_with && encode_with->n_vocab() > initial.size()) {
+        throw py::value_error("encode_with has more tokens than tokens names");
+    }
+    TrainOptions options;
+    options.vocab_size = vocab_size;
+    options.min_frequency = min_frequency;
+    options.n_threads = std::clamp(threads, 1u, 64u);
+    options.rules.max_length = max_token_length.value_or(MergeRules::kAny);
+    options.rules.length_in_chars = length_in_chars;
+    options.rules.strict_length = strict_length;
+    options.rules.max_words = max_words.value_or(MergeRules::kAny);
+    options.rules.colon_space = colon_space;
+    options.rules.newline_end = newline_end;
+    options.first_threshold = first_threshold;
+    options.thread_share = std::max(thread_share, 1u);
+    std::vector<std::uint64_t> n_of(initial.size());
+    Watch watch(std::move(progress), std::move(checkpoint), checkpoint_seconds);
+    watch.told = {"prepare", 0, n};
+    TrainResult result;
+    std::vector<std::string> made;
+    try {
+        const py::gil_scoped_release release;
+        Interrupt interrupt([&watch] { return watch.keep_going(); });
+        MergeSequences sequences;
+        if (are_ids) {
+            sequences =
+                sequences_of_ids(static_cast<const TokenId*>(data), ends.data(), counts.data(), n, n_of, interrupt);
+        } else if (encode_with) {
+            EncoderOptions plain;
+            const Encoder encoder(encode_with, plain, {});
+            sequences = sequences_of_tokens(pretokens, encoder, n_of, interrupt);
+        } else {
+            sequences = sequences_of_bytes(pretokens, ids_of_bytes, n_of, interrupt);
+        }
+        MergeLoop loop(std::move(sequences), initial, options, interrupt, watch.told);
+        watch.result = &loop.result();
+        result = loop.run();
+        watch.result = nullptr;
+        made = loop.tokens_from(static_cast<TokenId>(initial.size()));
+    } catch (const Cancelled&) {
+        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+        throw;
+    }
+    if (!watch.tell()) throw py::error_already_set();
+    py::list epochs;
+    for (const TrainEpoch& epoch : result.epochs) {
+        epochs.append(py::make_tuple(epoch.threshold, epoch.n_slots, epoch.n_merges));
+    }
+    py::dict trained;
+    trained["merges"] = merges_array(result.merges, result.merges.size());
+    trained["counts"] = to_numpy(std::move(result.counts));
+    trained["joined"] = to_numpy(std::move(result.joined));
+    trained["initial"] = to_numpy(std::move(n_of));
+    py::list tokens_made(made.size());
+    for (std::size_t i = 0; i < made.size(); ++i) tokens_made[i] = py::bytes(made[i]);
+    trained["tokens"] = tokens_made;
+    trained["epochs"] = epochs;
+    trained["n_joins"] = result.n_joins;
+    return trained;
+}
+
+// _core.RunCounter, with its signals looked at.
+void add_documents(RunCounter& counter, const std::vector<py::buffer>& documents, std::uint64_t weight) {
+    std::vector<py::buffer_info> open;
+    std::vector<Bytes> views;
+    for (const py::buffer& document : documents) {
+        open.push_back(document.request());
+        const py::buffer_info& info = open.back();
+        views.push_back(
+            {static_cast<const std::uint8_t*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize)});
+    }
+    Watch watch(py::none(), py::none(), 0);
+    try {
+        const py::gil_scoped_release release;
+        Interrupt interrupt([&watch] { return watch.keep_going(); });
+        counter.add(views, weight, interrupt);
+    } catch (const Cancelled&) {
+        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+        throw;
+    }
+}
+
+std::unique_ptr<RunCounter> make_run_counter(std::shared_ptr<Vocabulary> vocabulary, const std::string& pattern,
+                                             bool by_line, unsigned threads) {
+    const auto known = pattern_from_name(pattern);
+    if (!known) throw py::value_error("no pattern is named '" + pattern + "'");
+    return std::make_unique<RunCounter>(std::move(vocabulary), *known, by_line, std::clamp(threads, 1u, 64u));
+}
+
+}  // namespace
+
+void bind_train(py::module_& m) {
+    py::class_<RunCounter>(m, "RunCounter", "Counts runs of pretokens that are one token each.")
+        .def(py::init(&make_run_counter), py::arg("vocabulary"), py::kw_only(), py::arg("pattern"), py::arg("by_line"),
+             py::arg("threads") = 1)
+        .def("add", &add_documents, py::arg("documents"), py::arg("weight") = 1)
+        .def("take", [](RunCounter& counter) {
+            TokenRuns runs = counter.take();
+            return py::make_tuple(to_numpy(std::move(runs.ids)), to_numpy(std::move(runs.ends)),
+                                  to_numpy(std::move(runs.counts)));
+        });
+    m.def("train_merges", &train_merges, py::arg("items").noconvert(), py::arg("ends").noconvert(),
+          py::arg("counts").noconvert(), py::kw_only(), py::arg("tokens"), py::arg("byte_ids").noconvert(),
+          py::arg("encode_with") = py::none(), py::arg("vocab_size"), py::arg("min_frequency") = 0,
+          py::arg("max_token_length") = py::none(), py::arg("length_in_chars") = false,
+          py::arg("strict_length") = false, py::arg("max_words") = py::none(), py::arg("colon_space") = true,
+          py::arg("newline_end") = true, py::arg("threads") = 1, py::arg("progress") = py::none(),
+          py::arg("checkpoint") = py::none(), py::arg("checkpoint_seconds") = 30.0, py::arg("first_threshold") = 0,
+          py::arg("thread_share") = 4096);
+}
+
+}  // namespace fissile::bindings

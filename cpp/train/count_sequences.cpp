@@ -1,0 +1,93 @@
+#include "train/count_sequences.hpp"
+
+#include <cstring>
+
+#include "text/unicode_class.hpp"
+#include "text/utf8.hpp"
+
+namespace fissile {
+
+namespace {
+
+// From this length on a stretch ends at the next end of a line, whatever stands there.
+constexpr std::size_t kLongStretch = std::size_t{16} << 10;
+
+std::size_t after_newline(Bytes text, std::size_t from) {
+    if (from >= text.size()) return SequenceRule::npos;
+    const void* const found = std::memchr(text.data() + from, '\n', text.size() - from);
+    if (found == nullptr) return SequenceRule::npos;
+    return static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - text.data()) + 1;
+}
+
+// Flags of the character that ends at i > 0; none if the bytes before i end no character.
+std::uint8_t flags_before(Bytes text, std::size_t i) {
+    std::size_t begin = i - 1;
+    while (begin > 0 && i - begin < 4 && (text[begin] & 0xc0) == 0x80) --begin;
+    const Char c = decode_char(text.data() + begin, i - begin);
+    return c.n_bytes == i - begin ? char_flags(c.code_point) : 0;
+}
+
+// Whether the characters on both sides of the newline at `at` are there, and neither is white space or a slash (which
+// o200k takes for the end of punctuation, also after a newline).
+bool stands_between_words(Bytes text, std::size_t at) {
+    if (at == 0 || at + 1 == text.size()) return false;
+    const std::uint8_t left = text[at - 1], right = text[at + 1];
+    if (left <= ' ' || right <= ' ' || right == '/') return false;
+    if (right >= 0x80) {
+        const Char c = decode_char(text.data() + at + 1, text.size() - at - 1);
+        if (c.code_point == kInvalid || (char_flags(c.code_point) & kSpace) != 0) return false;
+    }
+    // Bytes that are no character are left alone: only the scanner says what they are.
+    return left < 0x80 || (flags_before(text, at) & ~kSpace) != 0;
+}
+
+}  // namespace
+
+SequenceRule::SequenceRule(Pattern pattern, Sequence sequence, bool may_divide)
+    : sequence_(sequence),
+      lines_end_pretokens_(pattern != Pattern::kNone && pattern != Pattern::kSuperbpe),
+      may_divide_(may_divide && (sequence == Sequence::kLine || lines_end_pretokens_)) {}
+
+bool SequenceRule::divides(const TextView& text, std::size_t i) const {
+    if (!may_divide_) return false;
+    const std::uint32_t left = text.unit(i - 1), right = text.unit(i);
+    if (sequence_ == Sequence::kLine) return left == '\n';
+    if (right != ' ' && right != '\n') return false;
+    const std::uint8_t flags = text.kind == TextKind::kUtf8 && left >= 0x80
+                                   ? flags_before({static_cast<const std::uint8_t*>(text.data), text.length}, i)
+                                   : char_flags(left);
+    return (flags & (kLetter | kNumber)) != 0;
+}
+
+std::size_t SequenceRule::first_division(Bytes text, std::size_t from) const {
+    const TextView view{text.data(), text.size(), TextKind::kUtf8};
+    if (!may_divide_) return npos;
+    if (sequence_ == Sequence::kLine) {
+        const std::size_t i = after_newline(text, from - 1);
+        return i < text.size() ? i : npos;
+    }
+    for (std::size_t i = from; i < text.size(); ++i) {
+        if (divides(view, i)) return i;
+    }
+    return npos;
+}
+
+std::size_t SequenceRule::last_division(Bytes text) const {
+    const TextView view{text.data(), text.size(), TextKind::kUtf8};
+    if (!may_divide_) return 0;
+    for (std::size_t i = text.size(); i-- > 1;) {
+        if (divides(view, i)) return i;
+    }
+    return 0;
+}
+
+std::size_t SequenceRule::stretch_end(Bytes text, std::size_t begin) const {
+    if (sequence_ == Sequence::kDocument) return text.size();
+    for (std::size_t end = begin;;) {
+        end = after_newline(text, end);
+        if (end == npos) return text.size();
+        if (!lines_end_pretokens_ || end - begin >= kLongStretch || !stands_between_words(text, end - 1)) return end;
+    }
+}
+
+}  // namespace fissile

@@ -1,0 +1,51 @@
+// Where a corpus falls into sequences, and where its pretokens may be looked for independently.
+//
+// A sequence is a line with its ending, as `tokenizers` reads files, or a whole document. They give different
+// pretokens: white space that goes over the end of a line is one run in a document.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base.hpp"
+#include "encode/text_view.hpp"
+#include "pretokenize/pretokenizer.hpp"
+
+namespace fissile {
+
+enum class Sequence : std::uint8_t { kLine, kDocument };
+
+// Knows the places for one pattern and one kind of sequence.
+class SequenceRule {
+   public:
+    static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+    // may_divide: false if no text is to be divided (a special token has a place inside where one might be).
+    SequenceRule(Pattern pattern, Sequence sequence, bool may_divide);
+
+    // Whether any text may be divided anywhere.
+    bool may_divide() const { return may_divide_; }
+
+    // Whether the text may be divided at unit i, 0 < i < length, with the same pretokens on both sides: where a line
+    // ends, or in a document between a letter or number and a space or newline, which no pretoken joins, and where what
+    // is on the right looks to the left like the end of the text.
+    bool divides(const TextView& text, std::size_t i) const;
+
+    // First such place in [from, text.size()), from > 0, or npos.
+    std::size_t first_division(Bytes text, std::size_t from) const;
+    // Last such place in (0, text.size()), or 0.
+    std::size_t last_division(Bytes text) const;
+
+    // End of a stretch that begins at `begin`, where a sequence begins, and that a scanner may take for one text: the
+    // text's end, or the end of a line from which on it would go wrong. Most ends of lines in prose are none: between
+    // characters that are not white space the pretokens of the document and of its lines are the same.
+    std::size_t stretch_end(Bytes text, std::size_t begin) const;
+
+   private:
+    Sequence sequence_;
+    bool lines_end_pretokens_;  // the pattern is one of the family in which that holds
+    bool may_divide_;
+};
+
+}  // namespace fissile

@@ -1,0 +1,132 @@
+#include "train/merge_corpus.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cpu/prefetch.hpp"
+
+namespace fissile {
+
+namespace {
+
+constexpr std::size_t kAhead = 16;
+constexpr std::size_t kCheckEvery = 1 << 14;
+
+// Places of the entries in order of falling count: those with small counts, nearly all, by counting the counts.
+std::vector<std::uint32_t> by_count(const std::uint64_t* counts, std::size_t n) {
+    constexpr std::size_t kSmall = 1 << 16;
+    if (n > 0xffffffffu) throw Error("more than 4294967295 distinct pretokens: train on a sample");
+    std::vector<std::size_t> n_of(kSmall + 1);
+    for (std::size_t i = 0; i < n; ++i) ++n_of[std::min<std::uint64_t>(counts[i], kSmall)];
+    std::vector<std::size_t> begin(kSmall + 1);
+    std::size_t total = 0;
+    for (std::size_t c = kSmall + 1; c-- > 0;) {
+        begin[c] = total;
+        total += n_of[c];
+    }
+    std::vector<std::uint32_t> order(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        order[begin[std::min<std::uint64_t>(counts[i], kSmall)]++] = static_cast<std::uint32_t>(i);
+    }
+    std::sort(
+        order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n_of[kSmall]),
+        [counts](std::uint32_t a, std::uint32_t b) { return counts[a] != counts[b] ? counts[a] > counts[b] : a < b; });
+    return order;
+}
+
+}  // namespace
+
+MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<TokenId, 256>& byte_ids,
+                                  std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
+    const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
+    std::uint64_t n_sequences = 0, n_tokens = 0;
+    for (std::size_t i = 0; i < pretokens.n; ++i) {
+        const std::size_t size = pretokens[i].size();
+        if (size < 2) continue;
+        ++n_sequences;
+        n_tokens += size;
+    }
+    MergeSequences sequences(n_sequences, n_tokens);
+    std::uint64_t weight = 0;
+    std::array<std::uint64_t, 256> n_of_byte{};
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
+        if (i % kCheckEvery == 0) interrupt.check_now();
+        const Bytes pretoken = pretokens[order[i]];
+        const std::uint64_t count = pretokens.counts[order[i]];
+        for (const std::uint8_t byte : pretoken) n_of_byte[byte] += count;
+        if (pretoken.size() < 2) continue;
+        if (count != weight) {
+            weight = count;
+            sequences.begin_weight(weight);
+        }
+        std::uint32_t* slot = sequences.add(pretoken.size());
+        for (const std::uint8_t byte : pretoken) *slot++ = byte_ids[byte];
+    }
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+        if (n_of_byte[byte] == 0) continue;
+        if (byte_ids[byte] == kNoToken) {
+            throw Error("byte " + std::to_string(byte) + " occurs in the corpus and is not in the alphabet");
+        }
+        n_of[byte_ids[byte]] += n_of_byte[byte];
+    }
+    sequences.finish();
+    return sequences;
+}
+
+MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
+                                   std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
+    const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
+    MergeSequences sequences(pretokens.n, pretokens.n == 0 ? 0 : pretokens.ends[pretokens.n - 1]);
+    IdArray ids;
+    Encoder::Workspace workspace;
+    workspace.interrupt = &interrupt;
+    std::uint64_t weight = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
+        if (i % kCheckEvery == 0) interrupt.check_now();
+        const Bytes pretoken = pretokens[order[i]];
+        if (pretoken.empty()) continue;
+        const auto end = static_cast<std::int64_t>(pretoken.size());
+        ids.clear();
+        encoder.encode_spans(pretoken, &end, 1, workspace, ids);
+        for (std::size_t k = 0; k < ids.size(); ++k) n_of[ids.data()[k]] += pretokens.counts[order[i]];
+        if (ids.size() < 2) continue;
+        if (pretokens.counts[order[i]] != weight) {
+            weight = pretokens.counts[order[i]];
+            sequences.begin_weight(weight);
+        }
+        std::copy_n(ids.data(), ids.size(), sequences.add(ids.size()));
+    }
+    sequences.finish();
+    return sequences;
+}
+
+MergeSequences sequences_of_ids(const TokenId* ids, const std::uint64_t* ends, const std::uint64_t* counts,
+                                std::size_t n, std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
+    const std::vector<std::uint32_t> order = by_count(counts, n);
+    MergeSequences sequences(n, n == 0 ? 0 : ends[n - 1]);
+    std::uint64_t weight = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (i % kCheckEvery == 0) interrupt.check_now();
+        const std::uint64_t begin = order[i] == 0 ? 0 : ends[order[i] - 1];
+        const auto size = static_cast<std::size_t>(ends[order[i]] - begin);
+        const std::uint64_t count = counts[order[i]];
+        for (std::size_t k = 0; k < size; ++k) {
+            const TokenId id = ids[begin + k];
+            if (id >= n_of.size()) throw Error("a sequence holds the id " + std::to_string(id) + ", which is no token");
+            n_of[id] += count;
+        }
+        if (size < 2) continue;
+        if (count != weight) {
+            weight = count;
+            sequences.begin_weight(weight);
+        }
+        std::copy_n(ids + begin, size, sequences.add(size));
+    }
+    sequences.finish();
+    return sequences;
+}
+
+}  // namespace fissile

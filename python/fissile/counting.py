@@ -1,0 +1,555 @@
+"""Counting the pretokens of a corpus, which is all that training learns from."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fissile import _core
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from fissile.data.readers import Batch, Source, Text
+
+__all__ = ["PretokenCounts", "count", "count_to_file", "is_counts_file", "merge_files"]
+
+PathLike = str | os.PathLike[str]
+Inputs = PathLike | Sequence[PathLike] | Mapping[PathLike, float] | Iterable["Text"]
+Progress = Callable[[str, int, int | None], object]
+Result = TypeVar("Result")
+
+
+class PretokenCounts:
+    """The distinct pretokens of a corpus and how often each occurs. Made by `fissile.count`; never changes.
+
+    Counts add up: those of the parts of a corpus, counted anywhere and merged in any order, are those of the whole, to
+    the byte of a saved file.
+
+    >>> counts = PretokenCounts.from_counts({b"the": 2, b" cat": 1}, pattern="gpt2")
+    >>> counts[b"the"], len(counts), list(counts)
+    (2, 2, [(b' cat', 1), (b'the', 2)])
+    """
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: _core.PretokenCounts) -> None:
+        self._core = core
+
+    @staticmethod
+    def from_counts(
+        counts: Mapping[bytes, int],
+        pattern: str,
+        *,
+        sequence: Literal["line", "document"] = "line",
+        n_documents: int = 0,
+        n_bytes: int = 0,
+    ) -> PretokenCounts:
+        """Counts made elsewhere.
+
+        Args:
+            counts: pretoken -> how often it occurs, at least 1.
+            pattern: name of the pattern that cut them.
+            sequence: as of `count`, like the other arguments what they are the counts of.
+
+        Raises:
+            ValueError: a pretoken is empty or a count is below 1.
+        """
+        pretokens = sorted(counts)
+        return PretokenCounts(
+            _core.PretokenCounts.from_arrays(
+                pattern=pattern,
+                sequence=sequence,
+                scale=1,
+                n_documents=n_documents,
+                n_bytes=n_bytes,
+                bytes=np.frombuffer(b"".join(pretokens), np.uint8),
+                ends=np.cumsum([len(pretoken) for pretoken in pretokens], dtype=np.uint64),
+                counts=np.array([counts[pretoken] for pretoken in pretokens], dtype=np.uint64),
+            )
+        )
+
+    @staticmethod
+    def load(path: PathLike) -> PretokenCounts:
+        """Counts from a file that `save` or `fissile count` wrote.
+
+        Raises:
+            ValueError: the file is broken or no counts file; file, offset, what was found and what was expected are
+                named.
+            OSError: the file cannot be read.
+        """
+        _check_readable(path)
+        return PretokenCounts(_core.PretokenCounts.load(os.fspath(path)))
+
+    def save(self, path: PathLike) -> None:
+        """Write a file, which appears under its name only when it is complete.
+
+        The form is described in cpp/train/counts_file.hpp: sorted, front-coded, with checksums. Equal counts are equal
+        files.
+        """
+        _write_whole(path, self._core.save)
+
+    def merge(self, other: PretokenCounts) -> PretokenCounts:
+        """The counts of both corpora together; `a + b` is the same.
+
+        Raises:
+            ValueError: the patterns or the sequences differ.
+        """
+        return PretokenCounts(self._core.merged(other._core))
+
+    def __add__(self, other: object) -> PretokenCounts:
+        return self.merge(other) if isinstance(other, PretokenCounts) else NotImplemented
+
+    @property
+    def pattern(self) -> str:
+        """Name of the pattern that cut the text."""
+        return self._core.pattern
+
+    @property
+    def sequence(self) -> str:
+        """What was cut by itself: "line" or "document"."""
+        return self._core.sequence
+
+    @property
+    def scale(self) -> int:
+        """Counts are occurrences times the weight of their input times this; 1 unless there were fractional weights."""
+        return self._core.scale
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents: files of text, lines of jsonl, rows, items of an iterable."""
+        return self._core.n_documents
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of text, as UTF-8."""
+        return self._core.n_bytes
+
+    @property
+    def total(self) -> int:
+        """Sum of the counts."""
+        return int(self.arrays()[2].sum())
+
+    def arrays(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """The counts as they lie in memory, without a copy and not to be written to.
+
+        Returns:
+            The pretokens one after another, in ascending order: uint8 (b,); where each ends: uint64 (n,); how often
+            each occurs: uint64 (n,).
+        """
+        return self._core.arrays()
+
+    def most_common(self, n: int = 10) -> list[tuple[bytes, int]]:
+        """The n pretokens with the greatest counts, of equal ones the smaller bytes first.
+
+        >>> PretokenCounts.from_counts({b"a": 1, b"b": 3, b"c": 1}, pattern="gpt2").most_common(2)
+        [(b'b', 3), (b'a', 1)]
+        """
+        return self._core.most_common(max(n, 0))
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        for begin in range(0, len(self), 4096):
+            yield from self._core.entries(begin, begin + 4096)
+
+    def __getitem__(self, pretoken: bytes) -> int:
+        return self._core.count_of(pretoken)
+
+    def __contains__(self, pretoken: bytes) -> bool:
+        return self[pretoken] > 0
+
+    def __eq__(self, other: object) -> bool:
+        return self._core.equals(other._core) if isinstance(other, PretokenCounts) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        scale = f", scale {self.scale}" if self.scale != 1 else ""
+        return (
+            f"<PretokenCounts: {len(self):,} distinct pretokens of {self.total:,}; pattern {self.pattern!r}, "
+            f"sequence {self.sequence!r}, {self.n_documents:,} documents, {self.n_bytes:,} bytes{scale}>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        about = (self.pattern, self.sequence, self.scale, self.n_documents, self.n_bytes)
+        return _from_arrays, (about, tuple(np.array(array) for array in self.arrays()))
+
+
+def _from_arrays(about: tuple[Any, ...], arrays: tuple[Any, ...]) -> PretokenCounts:
+    names = ("pattern", "sequence", "scale", "n_documents", "n_bytes", "bytes", "ends", "counts")
+    return PretokenCounts(_core.PretokenCounts.from_arrays(**dict(zip(names, (*about, *arrays), strict=True))))
+
+
+def count(
+    inputs: Inputs,
+    pattern: str = "gpt4",
+    *,
+    sequence: Literal["line", "document"] = "line",
+    field: str = "text",
+    column: str = "text",
+    weights: Sequence[float] | None = None,
+    threads: int | None = None,
+    memory_bytes: int | None = None,
+    progress: Progress | None = None,
+    special_tokens: Iterable[str] = (),
+) -> PretokenCounts:
+    """Count the pretokens of a corpus. The result does not depend on threads, memory or the order of the inputs.
+
+    Args:
+        inputs: a path, or a list of them: files, directories (all files below them but hidden ones) and patterns such as
+            "data/*.jsonl". *.jsonl and *.parquet hold a document a line or row, any other file is text; each but parquet
+            also as .gz, .bz2, .xz or .zst. A dict gives each path its weight. Any other iterable (a generator, iter(list),
+            a list of bytes) gives the documents themselves, as str or bytes, and is read in batches. A list of str is a
+            list of paths.
+        pattern: name of a published pattern, such as "gpt2", "gpt4" or "o200k".
+        sequence: what is cut by itself. "line": each line with its ending, as `tokenizers` reads files; "document": each
+            document whole, as `tokenizers` does with an iterator. They differ in white space around the ends of lines.
+        field: of jsonl: the key of the text in a line's object.
+        column: of parquet: the column of text.
+        weights: a number above 0 for each item of a list of paths. Counts are occurrences times weight times the
+            smallest integer that makes all weights whole (`PretokenCounts.scale`), so nothing is rounded: 0.3 and 1 count
+            as 3 and 10. A float is taken for the nearest fraction with a denominator of at most a million.
+        threads: None: every CPU this process may use.
+        memory_bytes: budget of the tables, all threads together, each keeping at least 64 KiB; what goes over it is
+            sorted and spilled to the directory for temporary files, and merged at the end. The result itself is held in
+            memory (`count_to_file` does not). None: no limit.
+        progress: called with (phase, done, total) at most every 50 ms; phase is "count", in bytes of the inputs, total
+            None where that is not known, then "merge". An exception that it raises ends the work.
+        special_tokens: texts that are cut out of the text first, and not counted.
+
+    Raises:
+        ValueError: an argument is out of range, or a file is broken: file, line and what was found are named.
+        TypeError: an item is no text.
+        OSError: a file cannot be read.
+        ImportError: a package that the file needs (pyarrow, zstandard) is not installed.
+
+    >>> count(iter(["to be or not to be"]), "gpt2").most_common(2)
+    [(b' be', 2), (b' not', 1)]
+    """
+    return _counted(
+        lambda counter: PretokenCounts(counter.finish()),
+        inputs,
+        pattern,
+        sequence=sequence,
+        field=field,
+        column=column,
+        weights=weights,
+        threads=threads,
+        memory_bytes=memory_bytes,
+        progress=progress,
+        special_tokens=special_tokens,
+    )
+
+
+def count_to_file(
+    path: PathLike,
+    inputs: Inputs,
+    pattern: str = "gpt4",
+    *,
+    sequence: Literal["line", "document"] = "line",
+    field: str = "text",
+    column: str = "text",
+    weights: Sequence[float] | None = None,
+    threads: int | None = None,
+    memory_bytes: int | None = None,
+    progress: Progress | None = None,
+    special_tokens: Iterable[str] = (),
+    allow_empty: bool = True,
+) -> int:
+    """Count as `count` does, straight into a file, which appears under its name only when it is complete.
+
+    With memory_bytes the whole job stays within that budget: the union of what was spilled is never in memory.
+
+    Args:
+        path: the file.
+        inputs: as of `count`, like the other arguments.
+        allow_empty: False makes a corpus without text an error.
+
+    Returns:
+        How many bytes of text were counted.
+
+    Raises:
+        As `count`; OSError if the file cannot be written.
+    """
+
+    def finish(counter: _core.TextCounter) -> int:
+        if counter.n_bytes == 0 and not allow_empty:
+            raise ValueError("the inputs hold no text: expected some to count, found none")
+        _write_whole(path, counter.finish_to_file)
+        return counter.n_bytes
+
+    return _counted(
+        finish,
+        inputs,
+        pattern,
+        sequence=sequence,
+        field=field,
+        column=column,
+        weights=weights,
+        threads=threads,
+        memory_bytes=memory_bytes,
+        progress=progress,
+        special_tokens=special_tokens,
+    )
+
+
+def merge_files(paths: Sequence[PathLike], out: PathLike) -> None:
+    """Merge counts files into one, reading and writing them block by block.
+
+    The result is the same whatever the order, and that of merging `PretokenCounts`.
+
+    Raises:
+        ValueError: a file is broken, or pattern or sequence differ from the first one's; it is named.
+        OSError: a file cannot be read or written.
+    """
+    for path in paths:
+        _check_readable(path)
+    names = [os.fspath(path) for path in paths]
+    if not names:
+        raise ValueError("expected counts files to merge, found none")
+    _write_whole(out, lambda partial: _core.merge_counts_files(names, partial))
+
+
+def is_counts_file(path: PathLike) -> bool:
+    """Whether a file begins as counts files do."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(8) == b"\x93FISCNT\n"
+    except OSError:
+        return False
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+def _check_readable(path: PathLike) -> None:
+    """OSError, with its errno, in place of the core's, which has none."""
+    with open(path, "rb"):
+        pass
+
+
+def _write_whole(path: PathLike, write: Callable[[str], object]) -> None:
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        write(os.fspath(partial))
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _whole_weights(weights: Sequence[float]) -> tuple[list[int], int]:
+    """Integers in the ratios of the weights, and what they were multiplied by."""
+    from fractions import Fraction
+
+    fractions = []
+    for i, weight in enumerate(weights):
+        try:
+            fraction = Fraction(weight)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"weights[{i}] must be a number above 0, not {weight!r}") from None
+        if isinstance(weight, float):
+            fraction = fraction.limit_denominator(1_000_000)
+        if fraction <= 0:
+            raise ValueError(f"weights[{i}] must be a number above 0, at least a millionth, not {weight!r}")
+        fractions.append(fraction)
+    scale = math.lcm(*(fraction.denominator for fraction in fractions))
+    whole = [int(fraction * scale) for fraction in fractions]
+    if max(whole, default=0) >= 2**32 or scale >= 2**32:
+        raise ValueError(f"weights must have a common denominator below 2**32, found {scale}: round them")
+    return whole, scale
+
+
+def split_inputs(
+    inputs: Inputs, weights: Sequence[float] | None
+) -> tuple[list[tuple[Source, int]], Iterable[Text] | None, int]:
+    """Files with whole weights, documents, and the scale of the weights."""
+    from fissile.data import readers
+
+    if isinstance(inputs, (bytes, bytearray, memoryview)):
+        raise TypeError("inputs must be paths or an iterable of texts, not one bytes object: put it into a list")
+    paths: Sequence[PathLike]
+    if isinstance(inputs, Mapping):
+        if weights is not None:
+            raise ValueError("weights must not be given beside a dict of paths and their weights")
+        paths, weights = list(inputs), list(inputs.values())
+    elif isinstance(inputs, (str, os.PathLike)):
+        paths = [inputs]
+    elif isinstance(inputs, (list, tuple)) and inputs and all(isinstance(x, (str, os.PathLike)) for x in inputs):
+        paths = inputs
+    elif weights is not None:
+        raise ValueError("weights are for a list of paths; texts of an iterable have none")
+    else:
+        return [], inputs, 1  # type: ignore[return-value]
+    if weights is not None and len(weights) != len(paths):
+        raise ValueError(f"weights must be as many as the paths, {len(paths)}, not {len(weights)}")
+    whole, scale = _whole_weights(weights if weights is not None else [1] * len(paths))
+    sources: list[tuple[Source, int]] = []
+    for path, weight in zip(paths, whole, strict=True):
+        try:
+            sources += [(source, weight) for source in readers.sources(path)]
+        except OSError as error:
+            if isinstance(inputs, (str, os.PathLike)) or error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+                raise
+            raise FileNotFoundError(
+                f"{error} (a list of str is a list of paths; pass iter(list) to count texts)"
+            ) from None
+    return sources, None, scale
+
+
+# --- the work ---------------------------------------------------------------------------------------------------------
+
+
+class _Reported:
+    """What has been done, told to a callback now and then."""
+
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
+        self._progress = progress
+        self._total = total
+        self._next = 0.0
+        self.before = 0
+
+    def __call__(self, done: int) -> None:
+        """Bytes of the present input that have been done."""
+        if self._progress is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + 0.05
+            self._progress("count", self.before + done, self._total)
+
+    def end_of(self, n_bytes: int) -> None:
+        """An input has been done."""
+        self.before += n_bytes
+
+
+def _counted(
+    finish: Callable[[_core.TextCounter], Result],
+    inputs: Inputs,
+    pattern: str,
+    *,
+    sequence: str,
+    field: str,
+    column: str,
+    weights: Sequence[float] | None,
+    threads: int | None,
+    memory_bytes: int | None,
+    progress: Progress | None,
+    special_tokens: Iterable[str],
+) -> Result:
+    """What `finish` makes of the counter that has counted everything."""
+    import tempfile
+
+    if memory_bytes is not None and memory_bytes < 1:
+        raise ValueError(f"memory_bytes must be None or at least 1, not {memory_bytes}")
+    if isinstance(special_tokens, str):
+        raise TypeError("special_tokens must be a collection of texts, not one str")
+    sources, texts, scale = split_inputs(inputs, weights)
+    with tempfile.TemporaryDirectory(prefix="fissile-") as directory:
+        counter = _core.TextCounter(
+            pattern=pattern,
+            sequence=sequence,
+            special_tokens=list(special_tokens),
+            threads=threads,
+            memory_bytes=memory_bytes or 0,
+            spill_directory=directory,
+            scale=scale,
+        )
+        sizes = [source.n_bytes for source, _ in sources]
+        total = None if texts is not None or None in sizes else sum(size or 0 for size in sizes)
+        reported = _Reported(progress, total)
+        plain = [(source, weight) for source, weight in sources if source.is_plain_text]
+        if plain:
+            counter.add_files(
+                [(os.fsencode(s.path), s.n_bytes or 0, weight) for s, weight in plain], progress and reported
+            )
+            reported.end_of(counter.n_bytes)
+        streams = [(source, weight) for source, weight in sources if not source.is_plain_text]
+        _add_streams(counter, _portions(counter, streams, texts, field, column, reported))
+        if progress is not None:
+            progress("count", counter.n_bytes if total is None else total, total)
+            progress("merge", 0, 1)
+        result = finish(counter)
+        if progress is not None:
+            progress("merge", 1, 1)
+        return result
+
+
+# A batch, the weight of its texts, and how many documents they are.
+_Portion = tuple["Batch", int, int]
+
+
+def _portions(
+    counter: _core.TextCounter,
+    streams: list[tuple[Source, int]],
+    texts: Iterable[Text] | None,
+    field: str,
+    column: str,
+    reported: _Reported,
+) -> Iterator[_Portion]:
+    from fissile.data import readers
+
+    if texts is not None:
+        for batch in readers.batches_of(texts):
+            yield batch, 1, len(batch.texts)
+            reported(counter.n_bytes)
+    for source, weight in streams:
+        if source.kind == "text":
+            yield from _parts(counter, source, weight, reported)
+        else:
+            for batch in readers.batches(source, field=field, column=column, on_read=reported):
+                yield batch, weight, len(batch.texts)
+        reported.end_of(source.n_bytes or 0)
+
+
+def _parts(counter: _core.TextCounter, source: Source, weight: int, reported: _Reported) -> Iterator[_Portion]:
+    """One text, divided where that changes nothing, so that it need not be held whole."""
+    from fissile.data import readers
+
+    n_documents = 1
+    rest: list[bytes] = []
+    for block in readers.blocks(source, reported):
+        end = counter.last_division(block)
+        if end:
+            yield readers.Batch([b"".join([*rest, block[:end]])], lambda _: source.path), weight, n_documents
+            n_documents = 0
+            rest = []
+        rest.append(block[end:])
+    yield readers.Batch([b"".join(rest)], lambda _: source.path), weight, n_documents
+
+
+def _add_streams(counter: _core.TextCounter, portions: Iterator[_Portion]) -> None:
+    """Reads one portion while the one before it is counted."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    counted: Future[None] | None = None
+    last: Batch | None = None
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for batch, weight, n_documents in portions:
+                _settle(counted, last)
+                counted, last = pool.submit(counter.add_texts, batch.texts, weight, n_documents), batch
+            _settle(counted, last)
+        except BaseException:
+            counter.stop()  # what is being counted is of no use
+            raise
+
+
+def _settle(counted: Future[None] | None, batch: Batch | None) -> None:
+    if counted is None or batch is None:
+        return
+    try:
+        counted.result()
+    except ValueError as error:
+        found = re.match(r"texts\[(\d+)\]: ", str(error))
+        if found is None:
+            raise
+        raise ValueError(f"{batch.place(int(found[1]))}: {str(error)[found.end() :]}") from None

@@ -1,0 +1,87 @@
+"""Progress of a long command on the terminal: phase, share done, rate, time left.
+
+With tqdm (pip install 'fissile[progress]') and a terminal a bar; otherwise a line on stderr every few seconds, so that
+short work says nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["shown"]
+
+_LINE_SECONDS = 5.0
+
+
+@contextlib.contextmanager
+def shown(unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A function to be called with (phase, done, total), which shows them until the block ends.
+
+    Args:
+        unit: of done and total, such as "B".
+    """
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        yield _Lines(unit)
+        return
+    bars = _Bars(tqdm, unit)
+    try:
+        yield bars
+    finally:
+        bars.close()
+
+
+class _Bars:
+    """A bar a phase."""
+
+    def __init__(self, tqdm: Any, unit: str) -> None:
+        self._tqdm = tqdm
+        self._unit = unit
+        self._phase = ""
+        self._bar: Any = None
+
+    def __call__(self, phase: str, done: int, total: int | None) -> None:
+        if phase != self._phase:
+            self.close()
+            self._phase = phase
+            self._bar = self._tqdm(desc=phase, total=total, unit=self._unit, unit_scale=True, leave=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class _Lines:
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._phase = ""
+        self._began = self._next = 0.0
+
+    def __call__(self, phase: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if phase != self._phase:
+            self._phase, self._began, self._next = phase, now, now + _LINE_SECONDS
+        if now < self._next:
+            return
+        self._next = now + _LINE_SECONDS
+        rate = done / (now - self._began)
+        line = f"{phase}: {_scaled(done)}{self._unit}, {_scaled(rate)}{self._unit}/s"
+        if total and rate > 0:
+            line += f", {100 * done / total:.0f} %, {(total - done) / rate:.0f} s left"
+        print(line, file=sys.stderr)
+
+
+def _scaled(value: float) -> str:
+    for prefix in ("", "k", "M", "G"):
+        if value < 1000:
+            return f"{value:.4g} {prefix}"
+        value /= 1000
+    return f"{value:.4g} T"

@@ -1,0 +1,404 @@
+"""Training: the vocabulary of a corpus, with the merges that `tokenizers` would make of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fissile import _core
+from fissile.formats.patterns import canonical_pattern
+from fissile.formats.spec import TokenizerSpec
+from fissile.formats.tiktoken import write_ranks
+from fissile.tokenizer import PathLike, Text, Tokenizer
+from fissile.training_checkpoint import Checkpoint
+from fissile.training_draft import ALPHABET, Draft
+from fissile.training_report import TrainingReport
+from fissile.training_stage import Clock, Corpus, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
+from fissile.training_superwords import Superwords
+
+if TYPE_CHECKING:
+    from fissile.counting import PretokenCounts
+
+__all__ = ["TrainedTokenizer", "train"]
+
+_MAX_PRETOKEN = 1_000_000  # bytes; longer ones are worth a warning
+_N_LONGEST = 10
+
+
+class TrainedTokenizer(Tokenizer):
+    """What fissile.train gives: a Tokenizer that knows how it came to be.
+
+    Attributes:
+        report: what training saw and did. Not kept by pickling or saving.
+    """
+
+    def __init__(self, spec: TokenizerSpec, report: TrainingReport) -> None:
+        super().__init__(spec)
+        self.report = report
+
+    def cut(self, vocab_size: int) -> Tokenizer:
+        """The tokenizer that training would have given with a smaller vocabulary: the list of merges cut short.
+
+        Args:
+            vocab_size: ids in all; padding is left out.
+
+        Raises:
+            ValueError: smaller than special tokens and alphabet, or larger than this vocabulary without its padding.
+        """
+        return Tokenizer(_cut(self, vocab_size).spec(self._spec.pattern))
+
+    def _as_ranks(self) -> bytes:
+        """The rank file, if tiktoken's rule (any neighbours that spell a token merge) gives the same merges."""
+        inert = set(self._vocabulary.unreachable().tolist()) - {0}
+        ranks = {token: id for token, id in self._ranks().items() if id not in inert}
+        others = {token.content: token.id for token in self._spec.added_tokens}
+        others |= {f"<|reserved_{id}|>": id for id in inert if id not in others.values()}
+        derived = _core.Vocabulary.from_ranks(ranks, others, self._spec.source)
+        if not np.array_equal(derived.merges(), self._vocabulary.merges()):
+            raise ValueError(
+                "as ranks this vocabulary would encode otherwise, because tiktoken merges any neighbours that spell a "
+                "token, listed or not: save it as tokenizer.json"
+            )
+        return write_ranks(ranks)
+
+
+def train(
+    inputs: PathLike | Iterable[PathLike | Text] | PretokenCounts,
+    vocab_size: int,
+    pattern: str | None = None,
+    *,
+    special_tokens: Sequence[str] = (),
+    min_frequency: int = 0,
+    max_token_length: int | None = None,
+    length_unit: Literal["bytes", "chars"] = "bytes",
+    hf_compatible: bool = False,
+    seed_tokens: Sequence[str | bytes] = (),
+    matched_tokens: Sequence[str] = (),
+    reserved: int = 0,
+    pad_to: int | Literal["power_of_two"] | None = None,
+    alphabet: Literal["bytes", "seen"] = "bytes",
+    continue_from: Tokenizer | None = None,
+    superword_at: int | None = None,
+    superword_unit: Literal["document", "line", "runs"] = "document",
+    superword_inputs: Any = None,
+    superword_words: int | None = 4,
+    superword_colon: bool = False,
+    superword_newline_end: bool = True,
+    held_out: Text | Mapping[str, Text] | None = None,
+    checkpoint: PathLike | None = None,
+    checkpoint_seconds: float = 30.0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    **counting: Any,
+) -> TrainedTokenizer:
+    """Train a byte-level BPE tokenizer.
+
+    The merges are those of BpeTrainer of `tokenizers` (ByteLevel, with its initial alphabet), line for line, below 2^31
+    occurrences of a pair; above that its counts overflow and these do not. They do not depend on threads, nor on the
+    order of the inputs.
+
+    Args:
+        inputs: as of fissile.count (files, directories, globs, texts), or what it returned.
+        vocab_size: ids in all, special tokens and alphabet included and padding not. There are fewer if the corpus runs
+            out of pairs.
+        pattern: how text is split into pretokens, a pattern's name. None: that of the counts or of `continue_from`,
+            else "gpt4".
+        special_tokens: get the first ids; never made by merging unless they are spelt like a merge's result.
+        min_frequency: training ends at a pair that occurs less often; 0 and 1 are the same.
+        max_token_length: longest token, inclusive, in units of `length_unit` ("chars": characters that begin in it).
+        length_unit: "bytes" or "chars".
+        hf_compatible: max_token_length as `tokenizers` takes it: tokens must be *shorter* in bytes, but two bytes
+            always merge.
+        seed_tokens: made into tokens by merges before any other, in this order, with the tokens on the way to them.
+            Each must lie within a pretoken.
+        matched_tokens: added tokens, found in text before it is split; ids after those of special tokens.
+        reserved: ids kept free after those, which no text gets.
+        pad_to: more such ids at the end, up to a multiple of this number or to a power of two.
+        alphabet: "bytes": all 256; "seen": those of the corpus, and text of others loses them.
+        continue_from: a byte-level tokenizer whose ids and merges come first and stay. Merges of it that do not occur in
+            this corpus are in the report.
+        superword_at: SuperBPE (arXiv 2503.13423): so many ids by ordinary merges, then merges that may bridge spaces, up
+            to vocab_size; the result splits text by the pattern "superbpe". With `continue_from`, the first stage is not
+            trained: it is that tokenizer cut to so many ids.
+        superword_unit: what the second stage works on. "document": what the pattern "superbpe" leaves whole in a
+            document. "line": the same in a line, all as the paper's trainer does it: superword_at - 1 merges are kept,
+            and those that the second stage does not meet are dropped. "runs": runs of whole pretokens that are one
+            token each and hold a letter, counted, so that superwords are whole words (as arXiv 2604.05192 counts them).
+        superword_inputs: what the second stage reads, if not `inputs`; needed where those are counted already, or can
+            be read only once. For "document" and "line", counts made with the pattern "superbpe" may be given.
+        superword_words: most words (what lies between spaces) in a superword; None: any number.
+        superword_colon: whether a superword may hold ": ".
+        superword_newline_end: whether one may end with a newline.
+        held_out: text, or texts by name, on which the report measures bytes a token.
+        checkpoint: a file that keeps the merges so far; where it exists, training goes on from it. Removed at the end.
+        checkpoint_seconds: how often it is written.
+        threads: worker threads; None: every CPU this process may use.
+        progress: called as progress(phase, done, total) about every 50 ms.
+        **counting: further arguments of fissile.count: sequence, field, column, weights, memory_bytes.
+
+    Returns:
+        The tokenizer, with a `report`.
+
+    Raises:
+        ValueError: an argument does not go with the others, vocab_size is too small for alphabet and special tokens, the
+            corpus is empty, the counts are of another pattern, or the checkpoint is of another training.
+        OSError: an input cannot be read.
+    """
+    options = Options(
+        vocab_size=_whole("vocab_size", vocab_size, 1),
+        min_frequency=_whole("min_frequency", min_frequency, 0),
+        max_token_length=None if max_token_length is None else _whole("max_token_length", max_token_length, 1),
+        length_in_chars=_choice("length_unit", length_unit, ("bytes", "chars")) == "chars",
+        strict_length=hf_compatible,
+        threads=_n_threads(threads),
+        progress=progress,
+    )
+    if hf_compatible and length_unit == "chars":
+        raise ValueError("hf_compatible counts max_token_length in bytes; length_unit must be 'bytes'")
+    _choice("alphabet", alphabet, ("bytes", "seen"))
+    _whole("reserved", reserved, 0)
+    if pad_to is not None and pad_to != "power_of_two":
+        _whole("pad_to", pad_to, 1)
+    if continue_from is not None:
+        for name, value in (("reserved", reserved), ("seed_tokens", seed_tokens), ("matched_tokens", matched_tokens)):
+            if value:
+                raise ValueError(f"{name} come before all merges, so they do not go with continue_from")
+
+    superwords = None
+    if superword_at is not None:
+        superwords = Superwords(
+            at=_whole("superword_at", superword_at, 1),
+            unit=_choice("superword_unit", superword_unit, ("document", "line", "runs")),
+            inputs=inputs if superword_inputs is None else superword_inputs,
+            max_words=None if superword_words is None else _whole("superword_words", superword_words, 1),
+            colon_space=superword_colon,
+            newline_end=superword_newline_end,
+        )
+        superwords.check(vocab_size)
+        options.vocab_size = superwords.at
+    elif superword_inputs is not None:
+        raise ValueError("superword_inputs is of no use without superword_at")
+
+    clock = Clock()
+    counts, pattern = _counts(inputs, pattern, continue_from, options, counting, clock)
+    corpus = corpus_of(counts)
+    report = _new_report(counts, corpus, pattern)
+    if continue_from is not None:
+        draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at)
+        draft.add_texts(list(special_tokens), flags=1)
+        if not draft.replays():
+            raise ValueError(
+                f"{continue_from!r} lists a pair twice or merges parts before it makes them: cannot go on from it"
+            )
+    else:
+        seen = set(np.unique(corpus.items).tolist() if alphabet == "seen" else range(256))
+        draft = Draft.new(
+            list(special_tokens), list(matched_tokens), reserved, [byte for byte in ALPHABET if byte in seen]
+        )
+        _add_seeds(draft, seed_tokens, pattern)
+    if options.vocab_size < len(draft.tokens):
+        name = "vocab_size" if superwords is None else "superword_at"
+        raise ValueError(
+            f"{name} is {options.vocab_size}, but special tokens, alphabet and what is inherited take "
+            f"{len(draft.tokens)} ids"
+        )
+    saved = None
+    if checkpoint is not None:
+        about = f"{pattern} {counts.sequence}"
+        saved = Checkpoint(checkpoint, checkpoint_seconds, about, corpus, draft, options.identity())
+    with clock.phase("merging", "merges") as phase:
+        stage = merge(draft, corpus, options, saved)
+        phase.amount = len(stage.joined)
+    occurrences = _fill_report(report, draft, stage, report.n_bytes)
+    if superwords is not None:
+        options.vocab_size = vocab_size
+        draft, stage, n_bytes = superwords.add(draft, pattern, counts.sequence, options, counting, clock, report)
+        if superwords.unit == "runs":  # runs are a part of the corpus, which is as the first stage left it
+            stage.initial, n_bytes = occurrences, report.n_bytes
+        _fill_report(report, draft, stage, n_bytes)
+        pattern = "superbpe"
+    _pad(draft, pad_to)
+    tokenizer = TrainedTokenizer(draft.spec(pattern), report)
+    _finish_report(report, tokenizer, held_out, clock)
+    if saved is not None:
+        saved.remove()
+    return tokenizer
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")
+    return value
+
+
+def _n_threads(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return _whole("threads", threads, 1)
+
+
+def _counts(
+    inputs: Any,
+    pattern: str | None,
+    continue_from: Tokenizer | None,
+    options: Options,
+    counting: dict[str, Any],
+    clock: Clock,
+) -> tuple[PretokenCounts, str]:
+    """The counted corpus, and the pattern it was split by."""
+    from fissile.counting import PretokenCounts, count
+
+    wanted = None if pattern is None else canonical_pattern(pattern)
+    if continue_from is not None:
+        theirs = continue_from._spec.pattern
+        if wanted is not None and wanted != theirs:
+            raise ValueError(f"pattern is {wanted!r}, but continue_from splits text by {theirs!r}")
+        wanted = theirs
+    if isinstance(inputs, PretokenCounts):
+        if counting:
+            raise ValueError(f"{', '.join(counting)}: of no use where the inputs are counted already")
+        found = canonical_pattern(inputs.pattern)
+        if wanted is not None and wanted != found:
+            raise ValueError(f"pattern is {wanted!r}, but the counts were made with {found!r}")
+        counts = inputs
+    else:
+        found = wanted or canonical_pattern("gpt4")
+        with clock.phase("counting", "bytes") as phase:
+            counts = count(inputs, pattern=found, threads=options.threads, progress=options.progress, **counting)
+            phase.amount = counts.n_bytes
+    if len(counts) == 0:
+        raise ValueError("the corpus is empty: the inputs hold no text")
+    return counts, found
+
+
+def _add_seeds(draft: Draft, seeds: Sequence[str | bytes], pattern: str) -> None:
+    """Merges that make each seed: of what earlier ones leave of it, the first two tokens, until one is left."""
+    for seed in seeds:
+        data = seed.encode() if isinstance(seed, str) else bytes(seed)
+        if not data:
+            raise ValueError("a seed token is empty")
+        while True:
+            whole = _core.Encoder(draft.vocabulary(), pattern="none", added_tokens=[], allow_special_by_default=True)
+            ids = whole.encode(data).tolist()
+            if len(ids) == 1:
+                break
+            draft.extend(np.array([[ids[0], ids[1], len(draft.tokens)]], np.uint32))
+        split = _core.Encoder(draft.vocabulary(), pattern=pattern, added_tokens=[], allow_special_by_default=True)
+        ids = split.encode(data).tolist()
+        if len(ids) != 1:
+            parts = [draft.tokens[id] for id in ids]
+            raise ValueError(
+                f"seed token {seed!r} is split by pattern {pattern!r}, into {parts}; make it a matched token"
+            )
+
+
+# --- the work ---------------------------------------------------------------------------------------------------------
+
+
+def _pad(draft: Draft, pad_to: int | str | None) -> None:
+    n = len(draft.tokens)
+    if pad_to == "power_of_two":
+        n = 1 << (n - 1).bit_length()
+    elif isinstance(pad_to, (int, np.integer)):
+        n = -(-n // int(pad_to)) * int(pad_to)
+    draft.tokens += [b""] * (n - len(draft.tokens))
+
+
+def _cut(tokenizer: Tokenizer, vocab_size: int) -> Draft:
+    """The draft of a tokenizer's first merges, as many as make vocab_size ids."""
+    merges = tokenizer._vocabulary.merges()
+    first = Draft.of(tokenizer, 0)
+    _, places = np.unique(merges[:, 2], return_index=True)
+    places.sort()  # merges that make a new token
+    wanted = vocab_size - len(first.tokens)
+    if not 0 <= wanted <= len(places):
+        raise ValueError(
+            f"vocab_size is {vocab_size}, expected from {len(first.tokens)} (no merges) to {len(first.tokens) + len(places)}"
+        )
+    return Draft.of(tokenizer, len(merges) if wanted == len(places) else int(places[wanted]))
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def _new_report(counts: PretokenCounts, corpus: Corpus, pattern: str) -> TrainingReport:
+    lengths = np.diff(corpus.ends, prepend=np.uint64(0))
+    report = TrainingReport(
+        pattern=pattern,
+        sequence=counts.sequence,
+        n_documents=counts.n_documents,
+        n_bytes=int((lengths * corpus.counts).sum()),
+        n_pretokens=int(corpus.counts.sum()),
+        n_distinct=len(lengths),
+    )
+    longest = int(lengths.max())
+    if longest > _MAX_PRETOKEN:
+        end = int(corpus.ends[lengths.argmax()])
+        text = corpus.items[end - longest : end - longest + 40].tobytes()
+        report.warnings.append(f"a pretoken of {longest:,} bytes, which begins {text!r}: is this text?")
+    return report
+
+
+def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_bytes: int) -> npt.NDArray[np.uint64]:
+    """What one stage did; the occurrences of each token after it."""
+    n_inherited = len(draft.merges) - len(stage.joined)
+    made = draft.merges[n_inherited:]
+    occurrences = np.zeros(len(draft.tokens), np.uint64)
+    occurrences[: len(stage.initial)] = stage.initial
+    n_tokens = int(occurrences.sum())
+    if not report.not_occurring:
+        missing = draft.merges[unneeded(draft, n_inherited, occurrences != 0)]
+        report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
+    apply_merges(occurrences, made, stage.joined)
+    is_model = np.array([bool(token) for token in draft.tokens])
+    is_model[[token.id for token in draft.added]] = False
+    report.unused = np.flatnonzero((occurrences == 0) & is_model).astype(np.uint32)
+    report.n_merges = len(draft.merges)
+    report.last_count = int(stage.counts[-1]) if len(stage.counts) else report.last_count
+    made_by_merging = (token for token, model in zip(draft.tokens, is_model.tolist(), strict=True) if model)
+    report.longest = nlargest(_N_LONGEST, made_by_merging, key=len)
+    # A merge that makes an old token does not change the size.
+    sizes = np.maximum.accumulate(np.concatenate([[stage.n_tokens], made[:, 2] + 1]))
+    left = n_tokens - np.concatenate([[0], np.cumsum(stage.joined.astype(np.int64))])
+    places = [np.searchsorted(sizes, size, side="right") - 1 for size in _sizes(int(sizes[0]), int(sizes[-1]))]
+    curve = np.array([[sizes[place], n_bytes / left[place]] for place in places], np.float64)
+    report.curve = np.concatenate([report.curve, curve])
+    return occurrences
+
+
+def _sizes(first: int, last: int) -> list[int]:
+    """The powers of two between, and the last."""
+    return [1 << k for k in range(first.bit_length(), last.bit_length()) if 1 << k < last] + [last]
+
+
+def _finish_report(
+    report: TrainingReport, tokenizer: TrainedTokenizer, held_out: Text | Mapping[str, Text] | None, clock: Clock
+) -> None:
+    report.vocab_size = tokenizer.n_vocab
+    report.phases = clock.phases
+    if held_out is None:
+        return
+    texts = held_out if isinstance(held_out, Mapping) else {"held-out text": held_out}
+    sizes = [int(size) for size in report.curve[:, 0]]
+    smaller = [(size, tokenizer.cut(size)) for size in sizes[:-1]] + [(sizes[-1], tokenizer)]
+    for name, text in texts.items():
+        n_bytes = len(text.encode() if isinstance(text, str) else text)
+        report.held_out[name] = np.array(
+            [(size, n_bytes / max(1, one.count(text, disallowed_special=()))) for size, one in smaller], np.float64
+        )

@@ -1,0 +1,201 @@
+"""A tokenizer while training makes it: tokens by id, and merges in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fissile._core import Vocabulary
+from fissile.formats.patterns import is_built_in
+from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
+from fissile.formats.tokenizer_json import bpe_tree, rest_of
+from fissile.pipeline.pre_tokenizers import byte_alphabet
+from fissile.tokenizer import Tokenizer
+
+__all__ = ["ALPHABET", "Draft"]
+
+_CHARS = byte_alphabet()
+_BYTES = {char: byte for byte, char in enumerate(_CHARS)}
+_TO_CHARS = dict(enumerate(_CHARS))
+# Ties are decided by ids, so the alphabet has the order in which `tokenizers` sorts it: by its characters.
+ALPHABET = sorted(range(256), key=lambda byte: _CHARS[byte])
+NO_TOKEN = 0xFFFFFFFF
+
+
+@dataclass
+class Draft:
+    """Tokens and merges.
+
+    Attributes:
+        tokens: bytes of each id; b"" for an id that merging never makes.
+        merges: (m, 3) uint32: left, right, what they make.
+        added: special and matched tokens.
+    """
+
+    tokens: list[bytes]
+    merges: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros((0, 3), np.uint32))
+    added: list[AddedToken] = field(default_factory=list)
+
+    @staticmethod
+    def new(special: list[str], matched: list[str], n_reserved: int, alphabet: list[int]) -> Draft:
+        """No merges yet. Ids: special tokens, matched tokens, reserved ids, then the bytes of the alphabet."""
+        draft = Draft([])
+        draft.add_texts(special, FLAG_SPECIAL)
+        draft.add_texts(matched, 0)
+        draft.tokens += [b""] * n_reserved
+        # A special token that is spelt as a byte of the alphabet is that byte's token, as in `tokenizers`.
+        draft.tokens += [bytes([byte]) for byte in alphabet if bytes([byte]) not in draft.tokens]
+        return draft
+
+    def add_texts(self, texts: list[str], flags: int) -> None:
+        """Special or matched tokens, at the next ids; ValueError for one that is there already."""
+        known = {token.content for token in self.added}
+        for text in texts:
+            if not text or text in known:
+                raise ValueError(f"special token {text!r} is {'given twice' if text else 'empty'}")
+            known.add(text)
+            self.added.append(AddedToken(text, len(self.tokens), flags))
+            spelt = all(char in _BYTES for char in text)
+            self.tokens.append(bytes(_BYTES[char] for char in text) if spelt else b"")
+
+    @staticmethod
+    def of(tokenizer: Tokenizer, n_merges: int | None = None) -> Draft:
+        """The tokens of a tokenizer of bytes with its first merges.
+
+        Args:
+            tokenizer: byte-level; ValueError for others.
+            n_merges: None: all, and every id stays what it is. Else the ids close up over those that are left out.
+        """
+        spec = tokenizer._spec
+        if not is_built_in(spec.pattern):
+            raise ValueError(
+                f"{tokenizer!r} splits text by {spec.pattern!r}; training goes on from byte-level tokenizers with a "
+                "built-in pattern only"
+            )
+        if changing := [
+            name
+            for name in ("nfc", "normalize", "prefix_space")
+            if spec.encoder.get(name, False) not in (False, "never")
+        ]:
+            raise ValueError(f"{tokenizer!r} changes text before it splits it ({changing[0]}), which training does not")
+        vocabulary = tokenizer._vocabulary
+        added = {token.id: token for token in tokenizer._spec.added_tokens}
+        tokens = [vocabulary.token_bytes(id) if vocabulary.has_token(id) else b"" for id in range(vocabulary.n_vocab)]
+        merges = vocabulary.merges()
+        for id in added:
+            text = added[id].content
+            spelt = all(char in _BYTES for char in text)
+            tokens[id] = bytes(_BYTES[char] for char in text) if spelt else b""
+        if n_merges is None:
+            return Draft(tokens, merges, list(added.values()))
+        if n_merges > len(merges):
+            raise ValueError(f"{tokenizer!r} has {len(merges)} merges, fewer than {n_merges}")
+        kept = merges[:n_merges]
+        made = set(merges[:, 2].tolist()) - set(kept[:, 2].tolist())
+        inert = set(vocabulary.unreachable().tolist())
+        ids = [id for id in range(len(tokens)) if id not in made and id not in inert and (tokens[id] or id in added)]
+        new_ids = np.full(len(tokens), NO_TOKEN, np.uint32)
+        new_ids[ids] = np.arange(len(ids), dtype=np.uint32)
+        moved = [added[id]._replace(id=place) for place, id in enumerate(ids) if id in added]
+        return Draft([tokens[id] for id in ids], new_ids[kept], moved)
+
+    def extend(self, merges: npt.NDArray[np.uint32], made: list[bytes] | None = None) -> None:
+        """Adds merges, whose new tokens have the next ids; `made` are these, if they are known."""
+        if made is not None:
+            self.tokens += made
+        else:
+            for left, right, id in merges.tolist():
+                if id == len(self.tokens):
+                    self.tokens.append(self.tokens[left] + self.tokens[right])
+        self.merges = np.concatenate([self.merges, merges])
+
+    def take_back(self, n_merges: int) -> None:
+        """Takes the last merges back, and the tokens that extend gave them."""
+        kept = self.merges[: len(self.merges) - n_merges]
+        made = set(self.merges[len(kept) :, 2].tolist()) - set(kept[:, 2].tolist())
+        while self.tokens and len(self.tokens) - 1 in made:
+            self.tokens.pop()
+        self.merges = kept
+
+    def without(self, merges: npt.NDArray[np.intp]) -> Draft:
+        """The draft without the merges at these places and the tokens they make; ids close up."""
+        gone = set(self.merges[merges, 2].tolist())
+        ids = [id for id in range(len(self.tokens)) if id not in gone]
+        new_ids = np.full(len(self.tokens), NO_TOKEN, np.uint32)
+        new_ids[ids] = np.arange(len(ids), dtype=np.uint32)
+        added = [token._replace(id=int(new_ids[token.id])) for token in self.added]
+        return Draft([self.tokens[id] for id in ids], new_ids[np.delete(self.merges, merges, axis=0)], added)
+
+    @property
+    def byte_ids(self) -> npt.NDArray[np.uint32]:
+        """(256,): the token of each byte."""
+        ids = np.full(256, NO_TOKEN, np.uint32)
+        for id, token in enumerate(self.tokens):
+            if len(token) == 1:
+                ids[token[0]] = id
+        return ids
+
+    def replays(self) -> bool:
+        """Whether encoding with the merges is the same as applying one after another to the whole corpus.
+
+        It is where no pair is listed twice and no token is made again after a merge that has it as a part.
+        """
+        pairs = self.merges[:, 0].astype(np.uint64) << np.uint64(32) | self.merges[:, 1]
+        if len(np.unique(pairs)) != len(pairs):
+            return False
+        last_made = np.full(len(self.tokens), -1, np.int64)
+        last_made[self.merges[:, 2]] = np.arange(len(self.merges))
+        at = np.arange(len(self.merges))
+        return bool((last_made[self.merges[:, 0]] < at).all() and (last_made[self.merges[:, 1]] < at).all())
+
+    def _strings(self) -> list[str]:
+        """Each token as tokenizer.json spells it; ids that are inert get a name that no token has."""
+        strings = [token.decode("latin-1").translate(_TO_CHARS) for token in self.tokens]
+        for token in self.added:
+            strings[token.id] = token.content
+        inert = [id for id, string in enumerate(strings) if not string]
+        known = set(strings) if inert else set()
+        for id in inert:
+            strings[id] = f"<|reserved_{id}|>"
+            while strings[id] in known:
+                strings[id] = f"<{strings[id]}>"
+        return strings
+
+    def vocabulary(self) -> Vocabulary:
+        """The model, for encoding."""
+        vocab, merges = self._model(self._strings())
+        return self._vocabulary(vocab, merges)
+
+    def spec(self, pattern: str) -> TokenizerSpec:
+        """The finished tokenizer."""
+        vocab, merges = self._model(self._strings())
+        root = bpe_tree(vocab, merges, pattern, self.added, ignore_merges=False)
+        return TokenizerSpec(
+            kind="tokenizers",
+            source="trained",
+            vocabulary=self._vocabulary(vocab, merges),
+            pattern=pattern,
+            encoder={"pattern": pattern, "template_before": [], "template_after": []},
+            added_tokens=sorted(self.added, key=lambda token: token.id),
+            payload=lambda: root,
+            rest=rest_of(root),
+        )
+
+    def _model(self, strings: list[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+        left, right = ([strings[id] for id in self.merges[:, side].tolist()] for side in (0, 1))
+        return dict(zip(strings, range(len(strings)), strict=True)), list(zip(left, right, strict=True))
+
+    def _vocabulary(self, vocab: dict[str, int], merges: list[tuple[str, str]]) -> Vocabulary:
+        return Vocabulary.from_merges(
+            vocab,
+            merges,
+            [(token.content, token.id, bool(token.flags & FLAG_SPECIAL)) for token in self.added],
+            alphabet="bytes",
+            ignore_merges=False,
+            byte_fallback=False,
+            unk_token=None,
+            fuse_unk=False,
+            source="training",
+        )

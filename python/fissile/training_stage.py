@@ -1,0 +1,196 @@
+"""One run of the merge loop over a corpus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fissile import _core
+from fissile.training_checkpoint import Checkpoint
+from fissile.training_draft import Draft
+from fissile.training_report import Phase
+
+if TYPE_CHECKING:
+    from fissile.counting import PretokenCounts
+
+__all__ = [
+    "Clock",
+    "Corpus",
+    "Options",
+    "Progress",
+    "Stage",
+    "apply_merges",
+    "corpus_of",
+    "merge",
+    "not_occurring",
+    "unneeded",
+]
+
+Progress = Callable[[str, int, int | None], object]
+
+
+class Corpus(NamedTuple):
+    """Counted sequences: of bytes (pretokens) or of ids.
+
+    Attributes:
+        items: (total,) uint8 or uint32, one sequence after another.
+        ends: (n,) uint64, where each ends.
+        counts: (n,) uint64.
+    """
+
+    items: npt.NDArray[Any]
+    ends: npt.NDArray[np.uint64]
+    counts: npt.NDArray[np.uint64]
+
+
+def corpus_of(counts: PretokenCounts) -> Corpus:
+    """Counted pretokens as a corpus."""
+    return Corpus(*counts.arrays())
+
+
+@dataclass
+class Options:
+    """Arguments of the merge loop."""
+
+    vocab_size: int
+    min_frequency: int
+    max_token_length: int | None
+    length_in_chars: bool
+    strict_length: bool
+    threads: int
+    progress: Progress | None
+    # Of the superword stage.
+    max_words: int | None = None
+    colon_space: bool = True
+    newline_end: bool = True
+
+    def identity(self) -> str:
+        """What the merges depend on beside the corpus. The size only says where to stop."""
+        return f"{self.min_frequency} {self.max_token_length} {self.length_in_chars} {self.strict_length}"
+
+    def keywords(self) -> dict[str, Any]:
+        """For _core.train_merges."""
+        return {
+            "vocab_size": self.vocab_size,
+            "min_frequency": self.min_frequency,
+            "max_token_length": self.max_token_length,
+            "length_in_chars": self.length_in_chars,
+            "strict_length": self.strict_length,
+            "threads": self.threads,
+            "progress": self.progress,
+            "max_words": self.max_words,
+            "colon_space": self.colon_space,
+            "newline_end": self.newline_end,
+        }
+
+
+class Clock:
+    """Phases and how long they took."""
+
+    def __init__(self) -> None:
+        self.phases: list[Phase] = []
+
+    @dataclass
+    class Running:
+        """A phase that has not ended; `amount` is set by what runs in it."""
+
+        amount: int = 0
+
+    @contextmanager
+    def phase(self, name: str, unit: str) -> Iterator[Running]:
+        """Times what runs in its block."""
+        running = self.Running()
+        begin = time.perf_counter()
+        yield running
+        self.phases.append(Phase(name, time.perf_counter() - begin, running.amount, unit))
+
+
+@dataclass
+class Stage:
+    """What a run of the merge loop gave beside merges."""
+
+    n_tokens: int  # of the draft before it
+    initial: npt.NDArray[np.uint64]  # occurrences of each token before it
+    joined: npt.NDArray[np.uint64]  # tokens that each of its merges made
+    counts: npt.NDArray[np.uint64]
+    epochs: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | None) -> Stage:
+    """Extends the draft by merges up to options.vocab_size."""
+    n_tokens = len(draft.tokens)
+    resumed = None if saved is None else saved.load()
+    if saved is not None and resumed is not None:
+        # A smaller vocabulary than the stopped training's ends where its last id is made.
+        last = np.flatnonzero(resumed.merges[:, 2] == options.vocab_size - 1)[:1]
+        resumed = resumed.first(int(last[0]) + 1 if len(last) else len(resumed.merges))
+        draft.extend(resumed.merges)
+        if not draft.replays():  # such merges cannot be applied by encoding: start again
+            draft.take_back(len(resumed.merges))
+            saved.restart()
+            resumed = None
+    trained = _core.train_merges(
+        *corpus,
+        tokens=draft.tokens,
+        byte_ids=draft.byte_ids,
+        encode_with=draft.vocabulary() if len(draft.merges) else None,
+        checkpoint=None if saved is None else saved.write,
+        checkpoint_seconds=0.0 if saved is None else saved.seconds,
+        **options.keywords(),
+    )
+    draft.extend(trained["merges"], trained["tokens"])
+    stage = Stage(n_tokens, trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
+    if resumed is not None:
+        stage.joined = np.concatenate([resumed.joined, stage.joined])
+        stage.counts = np.concatenate([resumed.counts, stage.counts])
+        undone = draft.merges[len(draft.merges) - len(stage.joined) :][: len(resumed.joined)]
+        apply_merges(stage.initial, undone, resumed.joined, backwards=True)
+    return stage
+
+
+def apply_merges(
+    occurrences: npt.NDArray[np.uint64],
+    merges: npt.NDArray[np.uint32],
+    joined: npt.NDArray[np.uint64],
+    backwards: bool = False,
+) -> None:
+    """What merges make of the occurrences of each token, or made them of."""
+    plus, minus = (np.subtract, np.add) if backwards else (np.add, np.subtract)
+    plus.at(occurrences, merges[:, 2], joined)
+    for side in (0, 1):
+        minus.at(occurrences, merges[:, side], joined)
+
+
+def unneeded(draft: Draft, n_inherited: int, occurring: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Places of the first n_inherited merges that no sequence needed: (k,).
+
+    A token that occurs has needed the merges that its parts came from.
+    """
+    needed = occurring.copy()
+    places = []
+    for place in range(n_inherited - 1, -1, -1):
+        left, right, made = draft.merges[place].tolist()
+        if needed[made]:
+            needed[left] = needed[right] = True
+        else:
+            places.append(place)
+    return np.array(places[::-1], np.intp)
+
+
+def not_occurring(draft: Draft, corpus: Corpus, options: Options) -> npt.NDArray[np.intp]:
+    """Places of the draft's merges whose pair does not occur in a corpus."""
+    nothing = _core.train_merges(
+        *corpus,
+        tokens=draft.tokens,
+        byte_ids=draft.byte_ids,
+        encode_with=draft.vocabulary() if len(draft.merges) else None,
+        vocab_size=0,
+        progress=options.progress,
+    )
+    return unneeded(draft, len(draft.merges), nothing["initial"] != 0)

@@ -1,0 +1,159 @@
+// Counting on several threads is counting on one: tables, spilled runs, merged ranges, portions of texts and of a file.
+// Run under ThreadSanitizer and AddressSanitizer by the presets of these names.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "check.hpp"
+#include "train/count_sort.hpp"
+#include "train/count_text.hpp"
+
+using namespace fissile;
+
+namespace {
+
+using Counts = std::map<std::string, std::uint64_t>;
+
+Counts plain(const PretokenCounts& counts) {
+    Counts map;
+    std::string last;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        const std::string pretoken(as_chars(counts[i]));
+        CHECK(i == 0 || last < pretoken);
+        map[pretoken] = counts.counts[i];
+        last = pretoken;
+    }
+    return map;
+}
+
+// Words of 1 to 40 bytes, some of them many times, on lines.
+std::string make_text(unsigned seed, std::size_t n_words) {
+    std::mt19937 random(seed);
+    std::string text;
+    for (std::size_t i = 0; i < n_words; ++i) {
+        const unsigned word = random() % (1 + random() % 20000);
+        text += "w" + std::to_string(word) + std::string(word % 3 == 0 ? word % 37 : 0, 'x');
+        text += word % 11 == 0 ? '\n' : ' ';
+    }
+    return text;
+}
+
+std::vector<TextView> views_of(const std::vector<std::string>& texts) {
+    std::vector<TextView> views;
+    for (const std::string& text : texts) views.push_back({text.data(), text.size(), TextKind::kUtf8});
+    return views;
+}
+
+}  // namespace
+
+int main() {
+    const std::filesystem::path directory =
+        std::filesystem::temp_directory_path() / ("fissile-counting-" + std::to_string(std::random_device()()));
+    std::filesystem::create_directory(directory);
+
+    // One text, counted in all ways.
+    const std::string text = make_text(1, 120000);
+    const std::string path = (directory / "text").string();
+    std::ofstream(path, std::ios::binary) << text;
+    for (const Sequence sequence : {Sequence::kLine, Sequence::kDocument}) {
+        Counts expected;
+        std::string file_of_one;
+        for (const unsigned n_threads : {1u, 4u}) {
+            for (const std::size_t memory : {std::size_t{0}, std::size_t{1}}) {
+                CountOptions options;
+                options.pattern = Pattern::kGpt2;
+                options.sequence = sequence;
+                options.n_threads = n_threads;
+                options.memory_bytes = memory;
+                options.portion_bytes = n_threads == 1 ? text.size() : 5000;
+                const auto counter = [&](const char* name) {
+                    options.spill_directory = (directory / name).string();
+                    std::filesystem::create_directory(options.spill_directory);
+                    return std::make_unique<TextCounter>(options);
+                };
+                const auto texts = counter("1"), files = counter("2"), to_file = counter("3");
+                texts->add_texts(views_of({text.substr(0, 0), text, text}), 3, 3, {});
+                files->add_files({{path, text.size(), 2}, {path, text.size(), 4}}, {});
+                to_file->add_files({{path, text.size(), 6}}, {});
+                const Counts found = plain(texts->finish({}).counts);
+                if (expected.empty()) expected = found;
+                CHECK(found == expected);
+                CHECK(plain(files->finish({}).counts) == expected);
+                CHECK((texts->n_runs() > 2) == (memory == 1));
+                const std::string out = (directory / "counts").string();
+                to_file->finish_to_file(out, {});
+                Interrupt interrupt({});
+                CHECK(plain(load_counts(out, interrupt).counts) == expected);
+                std::ifstream in(out, std::ios::binary);
+                const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+                if (file_of_one.empty()) file_of_one = bytes;
+                CHECK(bytes == file_of_one);
+            }
+        }
+        CHECK(expected.size() > 10000);
+    }
+    {
+        // An error in one portion reaches the caller, and the earliest one of several.
+        const std::u16string bad = u"a\xd800";
+        std::vector<TextView> views(1000, TextView{text.data(), 100, TextKind::kUtf8});
+        views[700] = views[900] = {bad.data(), bad.size(), TextKind::kUcs2};
+        CountOptions options;
+        options.n_threads = 4;
+        options.portion_bytes = 1;
+        TextCounter counter(options);
+        CHECK_THROWS(counter.add_texts(views, 1, 1, {}), Error, "texts[700]: lone surrogate at character 1");
+    }
+    {
+        // Work that is told to stop does, also what other threads are at.
+        CountOptions options;
+        options.n_threads = 3;
+        TextCounter counter(options);
+        const std::vector<TextView> views(20, TextView{text.data(), text.size(), TextKind::kUtf8});
+        CHECK_THROWS(
+            [&] {
+                for (;;) counter.add_texts(views, 1, 1, [] { return false; });
+            }(),
+            Cancelled, "");
+        TextCounter stopped(options);
+        stopped.stop();
+        CHECK_THROWS(
+            [&] {
+                for (;;) stopped.add_texts(views, 1, 1, {});
+            }(),
+            Cancelled, "");
+    }
+    {
+        // Sums that do not fit in 64 bits.
+        TextCounter counter(CountOptions{});
+        const std::string two = "a b";
+        CHECK_THROWS(counter.add_texts(views_of({two}), ~std::uint64_t{0}, 1, {}), Error, "64 bits");
+    }
+    {
+        // Sorting: groups of one prefix, groups of many.
+        std::mt19937_64 random(7);
+        std::vector<CountTable::Short> records;
+        for (unsigned i = 0; i < 50000; ++i) {
+            records.push_back({random() % 3 == 0 ? 5 : random() >> random() % 64, random() % 100, i});
+        }
+        auto expected = records;
+        const auto less = [](const CountTable::Short& a, const CountTable::Short& b) {
+            return std::tie(a.low, a.high, a.count) < std::tie(b.low, b.high, b.count);
+        };
+        std::sort(expected.begin(), expected.end(), less);
+        Interrupt interrupt({});
+        sort_by_prefix(
+            records.data(), records.size(), [](const CountTable::Short& r) { return r.low; }, less, interrupt);
+        bool equal = true;
+        for (std::size_t i = 0; i < records.size(); ++i) equal &= records[i].count == expected[i].count;
+        CHECK(equal);
+    }
+    std::filesystem::remove_all(directory);
+    return check::result();
+}

@@ -1,0 +1,280 @@
+"""The merge loop against counting all pairs anew before every merge, and against `tokenizers`."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fissile import _core
+from fissile.formats.patterns import SPELLINGS
+from reference.pretokenize import REGEXES, pretokens
+from reference.texts import WORLD, library_text, shared, shared_corpora
+from reference.train import ALPHABET, train
+
+Merges = list[tuple[bytes, bytes]]
+
+
+def arrays(words: Mapping[bytes, int]) -> tuple[Any, Any, Any]:
+    ends = np.cumsum([len(word) for word in words], dtype=np.uint64)
+    return np.frombuffer(b"".join(words), np.uint8), ends, np.array(list(words.values()), np.uint64)
+
+
+def merges_of(words: Mapping[bytes, int], vocab_size: int, special: Sequence[bytes] = (), **options: Any) -> Merges:
+    tokens = [*special, *(bytes([byte]) for byte in ALPHABET)]
+    byte_ids = np.zeros(256, np.uint32)
+    byte_ids[ALPHABET] = np.arange(len(special), len(tokens), dtype=np.uint32)
+    trained = _core.train_merges(*arrays(words), tokens=tokens, byte_ids=byte_ids, vocab_size=vocab_size, **options)
+    assert len(trained["counts"]) == len(trained["joined"]) == len(trained["merges"])
+    for left, right, made in trained["merges"].tolist():
+        if made == len(tokens):
+            tokens.append(tokens[left] + tokens[right])
+        assert tokens[made] == tokens[left] + tokens[right]
+    return [(tokens[left], tokens[right]) for left, right, _ in trained["merges"].tolist()]
+
+
+def words_of(text: str, pattern: str, lines: bool = False) -> Counter[bytes]:
+    words: Counter[bytes] = Counter()
+    for part in text.splitlines(keepends=True) if lines else [text]:
+        words.update(word.encode() for word in pretokens(pattern, part))
+    return words
+
+
+# Options under which the same work is done in other portions.
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"threads": 2, "thread_share": 1},
+    {"threads": 3, "thread_share": 2, "first_threshold": 20},
+    {"first_threshold": 1000},
+]
+
+few_letters = st.sampled_from([b"a", b"ab", b"abc", b" ab"]).flatmap(
+    lambda letters: st.dictionaries(
+        st.lists(st.sampled_from([letters[i : i + 1] for i in range(len(letters))]), min_size=1, max_size=40).map(
+            b"".join
+        ),
+        st.integers(1, 9),
+        min_size=1,
+        max_size=12,
+    )
+)
+
+
+@given(few_letters, st.integers(257, 330), st.integers(0, 5), st.sampled_from(WAYS))
+@settings(max_examples=150)
+def test_merges_are_those_of_the_definition(
+    words: dict[bytes, int], vocab_size: int, min_frequency: int, way: dict[str, Any]
+) -> None:
+    expected = train(words, vocab_size, min_frequency=min_frequency)
+    assert merges_of(words, vocab_size, min_frequency=min_frequency, **way) == expected
+
+
+@given(st.dictionaries(st.binary(min_size=1, max_size=12), st.integers(1, 4), max_size=20), st.sampled_from(WAYS))
+@settings(max_examples=40)
+def test_any_bytes_train(words: dict[bytes, int], way: dict[str, Any]) -> None:
+    assert merges_of(words, 280, [b"<s>", b""], **way) == train(words, 280, [b"<s>", b""])
+
+
+@given(few_letters, st.integers(1, 6), st.sampled_from(WAYS))
+@settings(max_examples=60)
+def test_tokens_are_no_longer_than_asked(words: dict[bytes, int], longest: int, way: dict[str, Any]) -> None:
+    expected = train(words, 300, allows=lambda left, right: len(left + right) <= longest)
+    assert merges_of(words, 300, max_token_length=longest, **way) == expected
+
+
+def test_length_in_characters_counts_those_that_begin_in_a_token() -> None:
+    words = {"日本語日本語".encode(): 5, b"abcabc": 3}
+
+    def characters(token: bytes) -> int:
+        return sum(byte & 0xC0 != 0x80 for byte in token)
+
+    expected = train(words, 300, allows=lambda left, right: characters(left + right) <= 2)
+    assert merges_of(words, 300, max_token_length=2, length_in_chars=True) == expected
+    assert max(characters(left + right) for left, right in expected) == 2
+
+
+@given(few_letters, st.sampled_from(WAYS))
+@settings(max_examples=60)
+def test_superword_rules_forbid_what_they_say(words: dict[bytes, int], way: dict[str, Any]) -> None:
+    spelt = {word.replace(b"b", b": ").replace(b"c", b"\n"): count for word, count in words.items()}
+
+    def allows(left: bytes, right: bytes) -> bool:
+        token = left + right
+        return b": " not in token and len([w for w in token.split(b" ") if w]) <= 2 and not token.endswith(b"\n")
+
+    found = merges_of(spelt, 300, max_words=2, colon_space=False, newline_end=False, **way)
+    assert found == train(spelt, 300, allows=allows)
+
+
+def test_one_pretoken_of_a_million_letters() -> None:
+    assert merges_of({b"a" * 1_000_000: 1}, 300)[:3] == [(b"a", b"a"), (b"aa", b"aa"), (b"aaaa", b"aaaa")]
+    rng = np.random.default_rng(0)
+    letters = rng.integers(97, 101, 1_000_000, dtype=np.uint8).tobytes()
+    assert merges_of({letters: 1}, 500) == merges_of({letters: 1}, 500, threads=2, thread_share=1000)
+
+
+def test_counts_go_beyond_32_bits() -> None:
+    words = {b"ab": 3 << 31, b"cd": 1 << 62, b"bc": 7}
+    trained = merges_of(words, 300)
+    assert trained == [(b"c", b"d"), (b"a", b"b"), (b"b", b"c")]
+
+
+def test_a_string_that_is_a_token_already_keeps_its_id() -> None:
+    words = {b"xab": 5, b"abc": 3}
+    # The special token b"ab" is what merging a and b makes: the vocabulary does not grow.
+    assert merges_of(words, 258, [b"ab"]) == train(words, 258, [b"ab"]) == [(b"a", b"b"), (b"x", b"ab")]
+
+
+@given(few_letters, st.sampled_from(WAYS))
+@settings(max_examples=80)
+def test_pairs_of_a_token_made_twice_are_counted_anew(words: dict[bytes, int], way: dict[str, Any]) -> None:
+    special = [b"aa", b"ab", b"ba", b"aab", b"aba", b"abab"]
+    assert merges_of(words, 290, special, **way) == train(words, 290, special)
+
+
+def test_nothing_to_merge() -> None:
+    assert merges_of({}, 300) == []
+    assert merges_of({b"a": 5, b"b": 2}, 300) == []
+    assert merges_of({b"ab": 5}, 256) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ends": np.array([3, 2], np.uint64)}, "below"),
+        ({"ends": np.array([1, 2], np.uint64)}, "4 items"),
+        ({"ends": np.array([4], np.uint64)}, "as many"),
+        ({"byte_ids": np.zeros(255, np.uint32)}, "256"),
+        ({"byte_ids": np.full(256, 7, np.uint32)}, "lacks"),
+        ({"byte_ids": np.full(256, 0xFFFFFFFF, np.uint32)}, "not in the alphabet"),
+        ({"vocab_size": 1 << 40}, "vocab_size"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_errors(change: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "items": np.frombuffer(b"abcd", np.uint8),
+        "ends": np.array([2, 4], np.uint64),
+        "counts": np.array([1, 1], np.uint64),
+        "tokens": [b"a"],
+        "byte_ids": np.zeros(256, np.uint32),
+        "vocab_size": 300,
+    }
+    with pytest.raises(ValueError, match=message):
+        _core.train_merges(**(arguments | change))
+
+
+def test_progress_is_told_and_its_exceptions_stop_training() -> None:
+    told: list[tuple[str, int, int]] = []
+    words = words_of(library_text(), "gpt2")
+    merges_of(words, 2000, progress=lambda *args: told.append(args))
+    assert told[-1] == ("train", 2000, 2000)
+
+    def stop(phase: str, done: int, total: int) -> None:
+        raise KeyError(phase)
+
+    with pytest.raises(KeyError):
+        merges_of(words, 2000, progress=stop)
+
+
+def test_training_lets_other_threads_run() -> None:
+    ticks = 0
+    stopped = threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not stopped.is_set():
+            ticks += 1
+            time.sleep(0.0001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    words = words_of(library_text(), "gpt2")
+    for _ in range(5):
+        before = ticks
+        merges_of(words, 5000)
+    stopped.set()
+    thread.join()
+    assert ticks > before
+
+
+# --- against `tokenizers` ---------------------------------------------------------------------------------------------
+
+CHARS = {byte: chr(byte) for byte in (*range(33, 127), *range(161, 173), *range(174, 256))}
+CHARS |= {byte: chr(256 + i) for i, byte in enumerate(byte for byte in range(256) if byte not in CHARS)}
+BYTES = {char: byte for byte, char in CHARS.items()}
+
+
+def hf_merges(texts: Sequence[str], expression: str, vocab_size: int, **options: Any) -> Merges:
+    """What BpeTrainer makes of texts split by a regular expression."""
+    tokenizers = pytest.importorskip("tokenizers")
+    pre = tokenizers.pre_tokenizers
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    byte_level = pre.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre.Sequence([pre.Split(tokenizers.Regex(expression), "isolated"), byte_level])
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocab_size, initial_alphabet=pre.ByteLevel.alphabet(), show_progress=False, **options
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    listed = json.loads(tokenizer.to_str())["model"]["merges"]
+    pairs = (merge if isinstance(merge, list) else merge.split(" ") for merge in listed)
+    return [(bytes(BYTES[c] for c in left), bytes(BYTES[c] for c in right)) for left, right in pairs]
+
+
+# `tokenizers` spells patterns for its own engine, Oniguruma.
+ONIGURUMA = {name: SPELLINGS.get(name, expression) for name, expression in REGEXES.items()}
+
+
+@pytest.mark.parametrize("pattern", sorted(ONIGURUMA))
+@pytest.mark.parametrize(("vocab_size", "min_frequency"), [(300, 0), (2000, 2), (6000, 5)])
+def test_merges_equal_those_of_tokenizers(pattern: str, vocab_size: int, min_frequency: int) -> None:
+    text = library_text(120_000) + WORLD * 3
+    special = ["<|end|>", "<pad>"]
+    expected = hf_merges([text], ONIGURUMA[pattern], vocab_size, min_frequency=min_frequency, special_tokens=special)
+    words = words_of(text, pattern)
+    found = merges_of(words, vocab_size, [s.encode() for s in special], min_frequency=min_frequency, threads=2)
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", shared_corpora() or [pytest.param("", marks=pytest.mark.skip("no shared texts"))])
+def test_merges_equal_those_of_tokenizers_on_shared_texts(name: str) -> None:
+    data = shared("corpus", name)
+    assert data is not None
+    text = data[:400_000].decode(errors="ignore")
+    lines = [line for line in regex.split(r"(?<=\n)", text) if line]
+    words: Counter[bytes] = Counter()
+    for line in lines:
+        words.update(word.encode() for word in pretokens("gpt2", line))
+    expected = hf_merges(lines, ONIGURUMA["gpt2"], 8000)
+    for way in WAYS:
+        assert merges_of(words, 8000, **way) == expected
+
+
+@given(
+    st.lists(st.text("ab c", min_size=1, max_size=60), min_size=1, max_size=5),
+    st.integers(257, 320),
+    st.integers(1, 5),
+    st.sampled_from(WAYS),
+)
+@settings(max_examples=60)
+def test_ties_are_those_of_tokenizers(
+    texts: list[str], vocab_size: int, min_frequency: int, way: dict[str, Any]
+) -> None:
+    expected = hf_merges(texts, ONIGURUMA["gpt2"], vocab_size, min_frequency=min_frequency)
+    words: Counter[bytes] = Counter()
+    for text in texts:
+        words.update(word.encode() for word in pretokens("gpt2", text))
+    assert merges_of(words, vocab_size, min_frequency=min_frequency, **way) == expected
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 7])
+def test_strict_length_is_that_of_tokenizers(length: int) -> None:
+    text = library_text(30_000)
+    expected = hf_merges([text], ONIGURUMA["gpt2"], 1500, max_token_length=length)
+    assert merges_of(words_of(text, "gpt2"), 1500, max_token_length=length, strict_length=True) == expected
