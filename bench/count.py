@@ -151,6 +151,7 @@ def main() -> None:
                     for peer in peers:
                         if peer not in SLOW or i < options.slow_runs:
                             runs[peer].append(run(peer, path, pattern, threads))
+                runs = {peer: results for peer, results in runs.items() if results}
                 found[title] = runs
                 print("\n".join(table(title, runs)), flush=True)
     about = machine()

@@ -30,9 +30,12 @@ class Work {
     Work(const Encoder& encoder, const std::vector<TextView>& texts, unsigned n_threads)
         : encoder_(encoder), texts_(texts) {
         const bool may_divide =
-            n_threads > 1 &&
-            std::none_of(encoder.special_tokens().tokens().begin(), encoder.special_tokens().tokens().end(),
-                         [](const AddedToken& t) { return t.content.find('\n') != std::string::npos; });
+            n_threads > 1 && std::none_of(encoder.special_tokens().tokens().begin(),
+                                          encoder.special_tokens().tokens().end(), [](const AddedToken& t) {
+                                              // One that takes white space around it may reach over a division.
+                                              return t.content.find('\n') != std::string::npos ||
+                                                     (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
+                                          });
         std::size_t begin = 0, n_bytes = 0;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const std::size_t size = texts[i].max_utf8_bytes();

@@ -55,6 +55,8 @@ bool may_cut_first(const Vocabulary& vocabulary) {
     return true;
 }
 
+bool is_word(std::uint32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
 }  // namespace
 
 DisallowedSpecial::DisallowedSpecial(std::string token_text)
@@ -253,9 +255,9 @@ bool Encoder::can_divide_between(std::uint32_t left, std::uint32_t right) const 
         std::uint32_t ends[2];
         return scan_ == nullptr && spans_.cuts().cut(pair, 0, ends, 2).n_spans == 2;
     }
-    const bool word =
-        (right >= 'a' && right <= 'z') || (right >= 'A' && right <= 'Z') || (right >= '0' && right <= '9');
-    return left == '\n' && word && options_.pattern != Pattern::kNone && options_.pattern != Pattern::kSuperbpe;
+    if (options_.pattern == Pattern::kNone || options_.pattern == Pattern::kSuperbpe) return false;
+    // In gpt2 a letter behind white space changes how that is split, so there a text is divided in front of it.
+    return options_.pattern == Pattern::kGpt2 ? is_word(left) && right == '\n' : left == '\n' && is_word(right);
 }
 
 }  // namespace fissile

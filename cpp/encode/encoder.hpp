@@ -115,9 +115,9 @@ class Encoder {
     void encode_normalized(Bytes text, bool first, bool ends_text, Workspace& workspace, IdArray& sink) const;
     void encode_rewritten(Bytes span, Workspace& workspace, IdArray& sink) const;
 
-    // Whether a text may be cut between two characters, whatever stands around them: before a letter or digit after a
-    // newline, which starts a pretoken in every pattern that this returns true for, or where no token of the vocabulary
-    // holds the two.
+    // Whether a text may be cut between two characters, whatever stands around them: between a newline and an ASCII
+    // letter or digit, in the order in which the pattern splits the text on the left as if it ended there, or where no
+    // token of the vocabulary holds the two.
     bool can_divide_between(std::uint32_t left, std::uint32_t right) const;
 
     std::size_t cache_bytes() const { return spans_.cache_bytes(); }

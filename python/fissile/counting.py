@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -394,7 +395,7 @@ def split_inputs(
         return [], inputs, 1  # type: ignore[return-value]
     if weights is not None and len(weights) != len(paths):
         raise ValueError(f"weights must be as many as the paths, {len(paths)}, not {len(weights)}")
-    whole, scale = _whole_weights(weights if weights is not None else [1] * len(paths))
+    whole, scale = ([1] * len(paths), 1) if weights is None else _whole_weights(weights)
     sources: list[tuple[Source, int]] = []
     for path, weight in zip(paths, whole, strict=True):
         try:
@@ -446,14 +447,12 @@ def _counted(
     special_tokens: Iterable[str],
 ) -> Result:
     """What `finish` makes of the counter that has counted everything."""
-    import tempfile
-
     if memory_bytes is not None and memory_bytes < 1:
         raise ValueError(f"memory_bytes must be None or at least 1, not {memory_bytes}")
     if isinstance(special_tokens, str):
         raise TypeError("special_tokens must be a collection of texts, not one str")
     sources, texts, scale = split_inputs(inputs, weights)
-    with tempfile.TemporaryDirectory(prefix="fissile-") as directory:
+    with _spill_directory(memory_bytes) as directory:
         counter = _core.TextCounter(
             pattern=pattern,
             sequence=sequence,
@@ -473,7 +472,8 @@ def _counted(
             )
             reported.end_of(counter.n_bytes)
         streams = [(source, weight) for source, weight in sources if not source.is_plain_text]
-        _add_streams(counter, _portions(counter, streams, texts, field, column, reported))
+        if streams or texts is not None:
+            _add_streams(counter, _portions(counter, streams, texts, field, column, reported))
         if progress is not None:
             progress("count", counter.n_bytes if total is None else total, total)
             progress("merge", 0, 1)
@@ -481,6 +481,14 @@ def _counted(
         if progress is not None:
             progress("merge", 1, 1)
         return result
+
+
+def _spill_directory(memory_bytes: int | None) -> AbstractContextManager[str]:
+    if memory_bytes is None:
+        return nullcontext("")
+    import tempfile
+
+    return tempfile.TemporaryDirectory(prefix="fissile-")
 
 
 # A batch, the weight of its texts, and how many documents they are.

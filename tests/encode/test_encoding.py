@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 import fissile
 from fissile import _core
+from reference.pretokenize import PATTERNS
 from reference.texts import WORLD, adversarial, library_text, small_ranks
 
 TOKENIZER = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k", {"<|endoftext|>": 2000})
@@ -110,6 +112,18 @@ def test_any_text_comes_back(text: str) -> None:
     offsets = TOKENIZER.offsets(text, "byte", disallowed_special=())
     data = text.encode()
     assert [data[a:b] for a, b in offsets.tolist()] == [TOKENIZER.token_bytes(id) for id in ids.tolist()]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_long_texts_are_divided_without_a_trace(pattern: str) -> None:
+    rng = random.Random(3)
+    parts = ["word", "X1", "7", " ", "  ", "\n", "\n\n", " \n", "\r\n", "\t", ".", "'s", "/", "é", "日本", "\u3000"]
+    text = "".join(rng.choices(parts, k=600_000))
+    ranks = dict(small_ranks())
+    for token in (b" \n", b"\n\n", b"  ", b"\r\n", b"\n\n\n"):  # so that it shows where white space is cut
+        ranks.setdefault(token, len(ranks))
+    tokenizer = fissile.Tokenizer.from_ranks(ranks, pattern)
+    assert tokenizer.encode_batch([text], threads=3).tolist() == tokenizer.encode_batch([text], threads=1).tolist()
 
 
 def test_many_threads_share_a_tokenizer() -> None:
