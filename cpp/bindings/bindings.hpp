@@ -11,6 +11,7 @@ void bind_vocab(py::module_& m);
 void bind_encode(py::module_& m);
 void bind_decode(py::module_& m);
 void bind_arrow(py::module_& m);
+void bind_stochastic(py::module_& m);
 void bind_testing(py::module_& m);
 void bind_testing_text(py::module_& m);
 

@@ -51,6 +51,8 @@ class Vocabulary {
     bool is_special(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kSpecial; }
     // A token that merging is meant to make.
     bool is_model(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kModel; }
+    // The token <0xNN> of a byte.
+    bool is_fallback(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kFallback; }
     // What the token decodes to; empty for ids that are not used.
     Bytes token_bytes(TokenId id) const {
         return {token_data_.data() + token_begin_[id], token_begin_[id + 1] - token_begin_[id]};

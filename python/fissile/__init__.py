@@ -2,7 +2,17 @@
 
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
+from fissile.stochastic import BPEDropout, StochasTok, UniformSplit, stochastok
 from fissile.tokenizer import Tokenizer
 
 __version__ = "0.1.0"
-__all__ = ["Ragged", "Tokenizer", "TokenizerFileError", "__version__"]
+__all__ = [
+    "BPEDropout",
+    "Ragged",
+    "StochasTok",
+    "Tokenizer",
+    "TokenizerFileError",
+    "UniformSplit",
+    "__version__",
+    "stochastok",
+]
