@@ -67,9 +67,9 @@ py::tuple split_table(const SplitModel& model) {
     std::vector<std::int64_t> offsets{0};
     for (const SplitTable::Range& range : table->ranges()) offsets.push_back(range.first + std::int64_t{range.n});
     std::vector<TokenId> left, right;
-    for (const SplitTable::Pair& pair : table->pairs()) {
-        left.push_back(pair.left);
-        right.push_back(pair.right);
+    for (std::int64_t i = 0; i < offsets.back(); ++i) {
+        left.push_back(table->pairs()[static_cast<std::size_t>(i)].left);
+        right.push_back(table->pairs()[static_cast<std::size_t>(i)].right);
     }
     return py::make_tuple(to_numpy(std::move(offsets)), to_numpy(std::move(left)), to_numpy(std::move(right)));
 }

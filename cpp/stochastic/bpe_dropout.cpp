@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpu/hash.hpp"
+#include "cpu/huge_buffer.hpp"
 #include "stochastic/parents.hpp"
 #include "stochastic/token_symbols.hpp"
 
@@ -12,45 +13,37 @@ namespace fissile {
 
 namespace {
 
-// What comes of a word's canonical ids and its first drops if no other follows.
-struct Outcome {
-    static constexpr std::size_t kMaxIn = 4, kMaxOut = 25;
+// What comes of a word if at most one merge is dropped.
+struct alignas(64) Outcome {
+    static constexpr std::size_t kMaxIn = 2, kMaxOut = 12;
 
-    std::uint64_t drops;  // the gaps before each of them, a byte each, plus one
-    TokenId in[kMaxIn];
-    std::uint16_t n_draws;  // survivors behind the last drop, up to the end of the word
-    std::uint8_t n_in, n_out;
+    TokenId in[kMaxIn];     // canonical ids; the second is kNoToken if there is one
+    std::uint16_t drop;     // survivors before the dropped merge, plus 2; 1: none is dropped; 0: nothing is held here
+    std::uint16_t n_draws;  // survivors behind it, up to the end of the word
+    std::uint32_t n_out;
     TokenId out[kMaxOut];
-};
-static_assert(sizeof(Outcome) == 128);
 
-// Rows of more drops, or with longer gaps, are merged anew every time.
-constexpr std::size_t kMaxDrops = 6;
-constexpr std::uint64_t kMaxGap = 253;
+    bool is_of(const TokenId ids[2], std::uint16_t after) const {
+        return drop == after && in[0] == ids[0] && in[1] == ids[1];
+    }
+};
+static_assert(sizeof(Outcome) == 64);
 
 // Outcomes by hash; a newer one takes the place of an older.
 class Memory {
    public:
-    static constexpr std::size_t kOutcomes = 8192;
+    static constexpr std::size_t kOutcomes = 32768;
+    static constexpr std::uint64_t kMaxGap = 0xfff0;
 
-    Memory() : outcomes_(static_cast<Outcome*>(std::calloc(kOutcomes, sizeof(Outcome)))) {
-        if (outcomes_ == nullptr) throw std::bad_alloc();
-    }
-    ~Memory() { std::free(outcomes_); }
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
+    Memory() : memory_(kOutcomes * sizeof(Outcome)), outcomes_(static_cast<Outcome*>(memory_.data())) {}
 
-    Outcome& place(const TokenId* ids, std::size_t n, std::uint64_t drops) {
-        std::uint64_t hash = hash_words(drops ^ ids[0], n);
-        for (std::size_t i = 1; i < n; ++i) hash = hash_words(hash, ids[i]);
-        return outcomes_[hash & (kOutcomes - 1)];
-    }
-    static bool is_of(const Outcome& outcome, const TokenId* ids, std::size_t n, std::uint64_t drops) {
-        return outcome.drops == drops && outcome.n_in == n && std::equal(ids, ids + n, outcome.in);
+    Outcome& place(const TokenId in[2], std::uint16_t drop) {
+        return outcomes_[hash_words(std::uint64_t{in[0]} << 32 | in[1], drop) & (kOutcomes - 1)];
     }
 
    private:
-    Outcome* outcomes_;  // zeroed memory is touched only where it is used
+    HugeBuffer memory_;
+    Outcome* outcomes_;
 };
 
 }  // namespace
@@ -84,8 +77,24 @@ void BpeDropout::load(const TokenId* ids, std::size_t n, DropoutWord& word) cons
     word.symbols.clear();
     word.ranks.clear();
     for (std::size_t i = 0; i < n; ++i) append_symbols(v, ids[i], word.symbols);
-    for (std::size_t i = 0; i + 1 < word.symbols.size(); ++i) {
-        word.ranks.push_back(merges_->find(word.symbols[i], word.symbols[i + 1]));
+    if (word.symbols.empty()) return;
+    word.ranks.resize(word.symbols.size() - 1);
+    std::size_t n_bytes = 0;
+    for (std::size_t i = 0; i < n; ++i) n_bytes += v.token_bytes(ids[i]).size();
+    if (v.options().alphabet == Alphabet::kBytes && n_bytes == word.symbols.size()) {
+        std::size_t at = 0;
+        std::uint8_t last = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            for (const std::uint8_t byte : v.token_bytes(ids[i])) {
+                if (at > 0) word.ranks[at - 1] = merges_->find_bytes(last, byte);
+                last = byte;
+                ++at;
+            }
+        }
+        return;
+    }
+    for (std::size_t i = 0; i < word.ranks.size(); ++i) {
+        word.ranks[i] = word.find(*merges_, word.symbols[i], word.symbols[i + 1]);
     }
 }
 
@@ -97,49 +106,48 @@ std::uint64_t BpeDropout::n_merges(const TokenId* ids, std::size_t n) const {
 
 // Draws for a word, from state.gap on; leaves its ids in state.result.
 void BpeDropout::redraw(const TokenId* ids, std::size_t n, State& state) const {
-    std::uint64_t row[kMaxDrops + 2];  // gaps: one before each drop, and the one behind the last
-    row[0] = state.gap;
-    std::size_t n_drops = 0;
-    std::uint64_t drops = 0;
-    bool remembered = remembers_ && state.memory != nullptr && n <= Outcome::kMaxIn;
-    if (remembered && draws_once_a_merge_) {  // the canonical merging is known to be disturbed
-        remembered = row[0] <= kMaxGap;
-        drops = row[0] + 1;
-        row[++n_drops] = gaps_.draw(*state.words);
-    }
-    for (; remembered; ++n_drops) {
-        Outcome& outcome = state.memory->place(ids, n, drops);
-        if (!Memory::is_of(outcome, ids, n, drops)) {
-            load(ids, n, state.word);
-            Draws draws(row, n_drops, gaps_, nullptr);
-            merge_with_dropout(law_, *merges_, state.word, draws);
-            const std::uint64_t n_draws = Gaps::kNever - draws.left();
-            const std::size_t n_out = n_drops == 0 ? n : state.word.symbols.size();
-            if (n_out > Outcome::kMaxOut || n_draws > 0xffff) break;
-            outcome.drops = drops;
-            outcome.n_in = static_cast<std::uint8_t>(n);
-            outcome.n_out = static_cast<std::uint8_t>(n_out);
-            outcome.n_draws = static_cast<std::uint16_t>(n_draws);
-            std::copy_n(ids, n, outcome.in);
-            std::copy_n(n_drops == 0 ? ids : state.word.symbols.data(), n_out, outcome.out);
+    std::uint64_t gaps[2] = {state.gap, 0};  // before the first drop, and behind it
+    std::size_t n_gaps = 1;
+    const bool remembers = state.memory != nullptr && n <= Outcome::kMaxIn && state.gap <= Memory::kMaxGap;
+    const TokenId in[2] = {ids[0], n == 2 ? ids[1] : kNoToken};
+    const auto recall = [&](std::uint16_t drop) {
+        const Outcome& outcome = state.memory->place(in, drop);
+        if (!outcome.is_of(in, drop)) return false;
+        const std::uint64_t gap = gaps[n_gaps - 1];
+        if (gap < outcome.n_draws) return false;
+        state.gap = gap - outcome.n_draws;
+        state.result = outcome.out;
+        state.n_result = outcome.n_out;
+        return true;
+    };
+    state.word.interrupt = state.interrupt;
+    const auto drop = static_cast<std::uint16_t>(state.gap + 2);
+    if (remembers) {
+        // Where a merge is a draw, the canonical merging is known to be disturbed.
+        if (!draws_once_a_merge_ && recall(1)) return;
+        // Under the other laws this gap may reach beyond the word: then nothing was held for it.
+        if (draws_once_a_merge_ || state.memory->place(in, drop).is_of(in, drop)) {
+            gaps[n_gaps++] = gaps_.draw(*state.words);
+            if (recall(drop)) return;
         }
-        if (row[n_drops] >= outcome.n_draws) {
-            state.gap = row[n_drops] - outcome.n_draws;
-            state.result = outcome.out;
-            state.n_result = outcome.n_out;
-            return;
-        }
-        if (n_drops == kMaxDrops || row[n_drops] > kMaxGap) break;
-        drops |= (row[n_drops] + 1) << (8 * n_drops);
-        row[n_drops + 1] = gaps_.draw(*state.words);
     }
     load(ids, n, state.word);
-    state.word.interrupt = state.interrupt;
-    Draws draws(row, n_drops + 1, gaps_, state.words);
+    Draws draws(gaps, n_gaps, gaps_, *state.words);
     merge_with_dropout(law_, *merges_, state.word, draws);
+    const bool disturbed = draws.n_drops() != 0;
     state.gap = draws.left();
-    state.result = draws.n_drops() == 0 ? ids : state.word.symbols.data();
-    state.n_result = draws.n_drops() == 0 ? n : state.word.symbols.size();
+    state.result = disturbed ? state.word.symbols.data() : ids;
+    state.n_result = disturbed ? state.word.symbols.size() : n;
+    if (!remembers || draws.n_drops() > 1 || state.n_result > Outcome::kMaxOut) return;
+    const std::uint64_t n_draws = draws.last_gap() - draws.left();
+    if (n_draws > Memory::kMaxGap) return;
+    const std::uint16_t held = disturbed ? drop : std::uint16_t{1};
+    Outcome& outcome = state.memory->place(in, held);
+    std::copy_n(in, 2, outcome.in);
+    outcome.drop = held;
+    outcome.n_draws = static_cast<std::uint16_t>(n_draws);
+    outcome.n_out = static_cast<std::uint32_t>(state.n_result);
+    std::copy_n(state.result, state.n_result, outcome.out);
 }
 
 void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,
@@ -159,6 +167,7 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
         constexpr std::size_t kWordsWorthMemory = 128;
         if (remembers_ && state.memory == nullptr && document.n_spans >= kWordsWorthMemory) {
             state.memory = std::make_unique<Memory>();
+            state.word.recent = std::make_unique<RecentRanks>();
         }
         RandomWords words(key, RandomUse::kDrops);
         state.words = &words;

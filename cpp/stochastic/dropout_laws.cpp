@@ -1,6 +1,8 @@
 #include "stochastic/dropout_laws.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 
 namespace fissile {
 
@@ -10,8 +12,9 @@ using Candidate = MergeQueueScratch::Candidate;
 
 constexpr std::uint32_t kEnd = 0xffffffffu;
 
-// Up to this many symbols, the paper's law runs on arrays.
-constexpr std::size_t kShortWord = 48;
+// Up to this many symbols, the paper's law runs on an array, if ranks leave room for a place beside them.
+constexpr std::uint32_t kShortWord = 32;
+constexpr std::size_t kMaxShortRanks = (std::size_t{1} << 31) / kShortWord - 1;
 
 bool later(const Candidate& a, const Candidate& b) { return a.order > b.order; }
 
@@ -73,7 +76,7 @@ class Word {
         if (i == kEnd) return;
         const std::uint32_t j = word_.queue.following[i];
         if (j == kEnd) return;
-        const std::uint32_t rank = merges_.find(ids_[i], ids_[j]);
+        const std::uint32_t rank = word_.find(merges_, ids_[i], ids_[j]);
         if (rank != kNoRank) push({std::uint64_t{rank} << 32 | i, ids_[i], ids_[j]});
     }
     void push_neighbours(const Candidate& c) {
@@ -163,41 +166,56 @@ void subword_nmt(Word& word, Draws& draws, std::vector<Candidate>& same, std::ve
     }
 }
 
-// The paper's law with the rank of each pair of neighbours in an array, as merge_short has it.
+// The paper's law for a word of few symbols, most words. Nothing moves: a symbol stays where it began, a bit says that
+// one begins there, and the candidate of each place stands in an array of (rank, place) with a number for none. The
+// smallest is found by a loop of fixed length, which compiles to vector code and leaves nothing to predict.
 void paper_short(const MergeRelation& merges, DropoutWord& word, Draws& draws) {
-    std::size_t n = word.symbols.size();
+    constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
+    const auto n = static_cast<unsigned>(word.symbols.size());
+    const unsigned n_lanes = (n + 7) & ~7u;
     TokenId* const ids = word.symbols.data();
-    std::uint32_t* const ranks = word.ranks.data();
-    for (std::uint64_t passed = 0; n > 1;) {
-        // The best candidate behind those that were dropped in this step. (order + 1 of the last, 0 for none.)
-        std::uint64_t best = ~std::uint64_t{0};
-        for (std::size_t i = 0; i + 1 < n; ++i) {
-            const std::uint64_t order = std::uint64_t{ranks[i]} << 32 | i;
-            best = order >= passed && order < best ? order : best;
+    std::int32_t candidates[kShortWord];
+    const auto set = [&](unsigned i, std::uint32_t rank) {
+        candidates[i] = rank == kNoRank ? kNone : static_cast<std::int32_t>(rank * kShortWord + i);
+    };
+    for (unsigned i = 0; i < n_lanes; ++i) candidates[i] = kNone;
+    for (unsigned i = 0; i + 1 < n; ++i) set(i, word.ranks[i]);
+    std::uint64_t begins = (std::uint64_t{1} << n) - 1;
+    for (std::int32_t passed = -1;;) {  // those up to it were dropped in this step
+        std::int32_t best = kNone;
+        for (unsigned i = 0; i < n_lanes; ++i) {
+            const std::int32_t candidate = candidates[i] > passed ? candidates[i] : kNone;
+            best = candidate < best ? candidate : best;
         }
-        const auto rank = static_cast<std::uint32_t>(best >> 32);
-        if (rank == kNoRank) break;
+        if (best == kNone) break;
         if (draws.dropped()) {
-            passed = best + 1;
+            passed = best;
             continue;
         }
-        passed = 0;
-        const auto at = static_cast<std::uint32_t>(best);
-        ids[at] = merges.result(rank);
-        --n;
-        for (std::size_t i = at + 1; i < n; ++i) ids[i] = ids[i + 1];
-        for (std::size_t i = at; i + 1 < n; ++i) ranks[i] = ranks[i + 1];
-        if (at > 0) ranks[at - 1] = merges.find(ids[at - 1], ids[at]);
-        if (at + 1 < n) ranks[at] = merges.find(ids[at], ids[at + 1]);
+        passed = -1;
+        const unsigned i = static_cast<unsigned>(best) % kShortWord;
+        ids[i] = merges.result(static_cast<std::uint32_t>(best) / kShortWord);
+        const std::uint64_t behind = begins & ~std::uint64_t{0} << (i + 1);
+        const auto j = static_cast<unsigned>(std::countr_zero(behind));  // what was merged into i
+        begins &= ~(std::uint64_t{1} << j);
+        candidates[j] = kNone;
+        const std::uint64_t after = behind & (behind - 1), before = begins & ((std::uint64_t{1} << i) - 1);
+        set(i, after == 0 ? kNoRank : word.find(merges, ids[i], ids[std::countr_zero(after)]));
+        if (before != 0) {
+            const auto h = static_cast<unsigned>(63 - std::countl_zero(before));
+            set(h, word.find(merges, ids[h], ids[i]));
+        }
     }
-    word.symbols.resize(n);
+    std::size_t n_left = 0;
+    for (; begins != 0; begins &= begins - 1) ids[n_left++] = ids[std::countr_zero(begins)];
+    word.symbols.resize(n_left);
 }
 
 }  // namespace
 
 void merge_with_dropout(DropoutLaw law, const MergeRelation& merges, DropoutWord& word, Draws& draws) {
     if (word.symbols.size() < 2) return;
-    if (law == DropoutLaw::kPaper && word.symbols.size() <= kShortWord) {
+    if (law == DropoutLaw::kPaper && word.symbols.size() <= kShortWord && merges.n_ranks() <= kMaxShortRanks) {
         paper_short(merges, word, draws);
         return;
     }

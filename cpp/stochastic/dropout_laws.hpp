@@ -20,8 +20,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <vector>
 
+#include "cpu/hash.hpp"
 #include "cpu/interrupt.hpp"
 #include "merge/merge_queue.hpp"
 #include "stochastic/merge_relation.hpp"
@@ -31,42 +35,74 @@ namespace fissile {
 
 enum class DropoutLaw : std::uint8_t { kPaper, kTokenizers, kSentencePiece, kSubwordNmt };
 
-// The draws of a word: gaps that are given, then gaps from a stream, or none if there is no stream.
+// The draws of a word: gaps that are given, then gaps from a stream.
 class Draws {
    public:
-    Draws(const std::uint64_t* given, std::size_t n_given, const Gaps& gaps, RandomWords* words)
-        : given_(given), given_end_(given + n_given), gaps_(gaps), words_(words), left_(next_gap()) {}
+    Draws(const std::uint64_t* given, std::size_t n_given, const Gaps& gaps, RandomWords& words)
+        : given_(given), given_end_(given + n_given), gaps_(gaps), words_(words), left_(next_gap()), last_(left_) {}
 
     bool dropped() {
         if (left_ != 0) {
             --left_;
             return false;
         }
-        left_ = next_gap();
+        left_ = last_ = next_gap();
         ++n_drops_;
         return true;
     }
     // Survivors still to come before the next drop.
     std::uint64_t left() const { return left_; }
+    // The same right behind the last drop, or at the start.
+    std::uint64_t last_gap() const { return last_; }
     std::size_t n_drops() const { return n_drops_; }
 
    private:
     std::uint64_t next_gap() {
         if (given_ != given_end_) return *given_++;
-        return words_ == nullptr ? Gaps::kNever : gaps_.draw(*words_);
+        return gaps_.draw(words_);
     }
 
     const std::uint64_t* given_;
     const std::uint64_t* given_end_;
     const Gaps& gaps_;
-    RandomWords* words_;
-    std::uint64_t left_;
+    RandomWords& words_;
+    std::uint64_t left_, last_;
     std::size_t n_drops_ = 0;
 };
 
+// Ranks asked for lately: the table of a large vocabulary's pairs fits no near cache, those of frequent words do.
+class RecentRanks {
+   public:
+    RecentRanks() : slots_(static_cast<Slot*>(std::calloc(kSlots, sizeof(Slot)))) {
+        if (slots_ == nullptr) throw std::bad_alloc();
+    }
+    ~RecentRanks() { std::free(slots_); }
+    RecentRanks(const RecentRanks&) = delete;
+    RecentRanks& operator=(const RecentRanks&) = delete;
+
+    std::uint32_t find(const MergeRelation& merges, TokenId left, TokenId right) {
+        Slot& slot =
+            slots_[((left * std::uint64_t{kHashSeed1}) ^ (right * std::uint64_t{kHashSeed2})) >> 32 & (kSlots - 1)];
+        if (slot.left_and_one != left + 1 || slot.right != right) slot = {left + 1, right, merges.find(left, right), 0};
+        return slot.rank;
+    }
+
+   private:
+    static constexpr std::size_t kSlots = 32768;
+    struct Slot {
+        std::uint32_t left_and_one, right, rank, unused;
+    };
+    Slot* slots_;  // zeroed: memory is touched only where it is used
+};
+
 struct DropoutWord {
-    std::vector<TokenId> symbols;      // in: the symbols; out: the ids
-    std::vector<std::uint32_t> ranks;  // in: of neighbouring symbols, one fewer
+    std::uint32_t find(const MergeRelation& merges, TokenId left, TokenId right) {
+        return recent == nullptr ? merges.find(left, right) : recent->find(merges, left, right);
+    }
+
+    std::unique_ptr<RecentRanks> recent;  // if there is one
+    std::vector<TokenId> symbols;         // in: the symbols; out: the ids
+    std::vector<std::uint32_t> ranks;     // in: of neighbouring symbols, one fewer
     MergeQueueScratch queue;
     std::vector<MergeQueueScratch::Candidate> aside, same;
     std::vector<std::uint32_t> merged;

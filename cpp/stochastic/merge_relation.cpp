@@ -26,10 +26,21 @@ void MergeRelation::count_merges() {
     }
 }
 
+void MergeRelation::finish() {
+    count_merges();
+    if (vocabulary_->options().alphabet != Alphabet::kBytes) return;
+    byte_pairs_.assign(65536, kNoRank);
+    for (unsigned pair = 0; pair < 65536; ++pair) {
+        const TokenId left = vocabulary_->byte_symbol(static_cast<std::uint8_t>(pair >> 8));
+        const TokenId right = vocabulary_->byte_symbol(static_cast<std::uint8_t>(pair & 255));
+        if (left != kNoToken && right != kNoToken) byte_pairs_[pair] = find(left, right);
+    }
+}
+
 std::shared_ptr<const MergeRelation> MergeRelation::listed(std::shared_ptr<const Vocabulary> vocabulary) {
     MergeRelation relation(std::move(vocabulary));
     relation.pairs_ = &relation.vocabulary_->pairs();
-    relation.count_merges();
+    relation.finish();
     return std::make_shared<const MergeRelation>(std::move(relation));
 }
 
@@ -47,9 +58,13 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
         ranks_are_ids = ranks_are_ids && rank == merge.result;
     }
     for (TokenId id = 0; ranks_are_ids && id < v.n_vocab(); ++id) rank_of[id] = id;
-    std::size_t n_pairs = v.merges().size();
+    std::size_t n_pairs = 0;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         if (rank_of[id] != kNoRank) n_pairs += table.ranges()[id].n;
+    }
+    // Merges outside the table: those of tokens that are no part of the model.
+    for (const Merge& merge : v.merges()) {
+        n_pairs += !v.is_model(merge.left) || !v.is_model(merge.right) || !v.is_model(merge.result);
     }
     auto pairs = std::make_shared<PairRanks>(v.n_vocab(), n_pairs, std::max<std::size_t>(max_rank + 1, v.n_vocab()));
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
@@ -65,7 +80,7 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
     }
     relation.own_pairs_ = pairs;
     relation.pairs_ = relation.own_pairs_.get();
-    relation.count_merges();
+    relation.finish();
     return std::make_shared<const MergeRelation>(std::move(relation));
 }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base.hpp"
 #include "encode/splitter.hpp"
@@ -47,12 +48,14 @@ class RandomWords {
    public:
     static constexpr std::size_t kMaxBuffered = 256;
 
-    RandomWords(const DocumentKey& key, RandomUse use) noexcept
+    // `n_expected` words are made at once; a wrong guess costs time and nothing else.
+    RandomWords(const DocumentKey& key, RandomUse use, std::size_t n_expected = 16) noexcept
         : key0_(static_cast<std::uint32_t>(key.seed)),
           key1_(static_cast<std::uint32_t>(key.seed >> 32)),
           index_low_(static_cast<std::uint32_t>(key.index)),
           index_high_(static_cast<std::uint32_t>(key.index >> 32) | static_cast<std::uint32_t>(use) << 24),
-          epoch_(key.epoch) {}
+          epoch_(key.epoch),
+          n_expected_(n_expected) {}
 
     std::uint32_t next() {
         if (at_ == end_) refill();
@@ -76,14 +79,26 @@ class RandomWords {
         return static_cast<std::uint32_t>(product >> 32);
     }
 
-    // The words that will be drawn next, as many as happen to be there.
-    const std::uint32_t* ahead() const noexcept { return words_.data() + at_; }
-    std::size_t n_ahead() const noexcept { return end_ - at_; }
+    // The same; with bound 0, 0 and nothing is drawn, without a branch that depends on it.
+    std::uint32_t below_or_nothing(std::uint32_t bound) {
+        if (at_ == end_) refill();
+        const std::uint64_t product = std::uint64_t{words_[at_]} * bound;
+        if (static_cast<std::uint32_t>(product) < bound) [[unlikely]]
+            return below(bound);
+        at_ += bound != 0;
+        return static_cast<std::uint32_t>(product >> 32);
+    }
+
+    // Some of the words that will be drawn next, at least one.
+    std::span<const std::uint32_t> ahead() {
+        if (at_ == end_) refill();
+        return {words_.data() + at_, end_ - at_};
+    }
 
    private:
-    // Few words at first: many documents want only a handful.
     void refill() {
-        const std::size_t n_blocks = std::min<std::size_t>(kMaxBuffered / 4, block_ + 4);
+        const std::size_t n_blocks = std::clamp<std::size_t>((n_expected_ + 3) / 4, 1, kMaxBuffered / 4);
+        n_expected_ = kMaxBuffered;  // a guess that was too low is not made twice
         if (block_ + n_blocks > std::uint64_t{1} << 32) throw Error("a document needs more than 2^34 random words");
         for (std::size_t i = 0; i < n_blocks; ++i) {
             const PhiloxBlock block =
@@ -96,6 +111,7 @@ class RandomWords {
     }
 
     std::uint32_t key0_, key1_, index_low_, index_high_, epoch_;
+    std::size_t n_expected_;
     std::uint64_t block_ = 0;
     std::size_t at_ = 0, end_ = 0;
     std::array<std::uint32_t, kMaxBuffered> words_;

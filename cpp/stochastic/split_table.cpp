@@ -32,6 +32,7 @@ SplitTable::SplitTable(const Vocabulary& vocabulary) : ranges_(vocabulary.n_voca
         if (pairs_.size() > 0xffffffffu) throw Error("the tokens of the vocabulary have more than 2^32 splits");
         ranges_[id].n = static_cast<std::uint32_t>(pairs_.size()) - ranges_[id].first;
     }
+    pairs_.push_back({kNoToken, kNoToken});  // so that every range begins at a pair that can be read
 }
 
 }  // namespace fissile

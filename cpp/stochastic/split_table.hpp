@@ -27,6 +27,7 @@ class SplitTable {
 
     std::size_t n_vocab() const { return ranges_.size(); }
     const std::vector<Range>& ranges() const { return ranges_; }
+    // Of all tokens in order of id, and one more that is none.
     const std::vector<Pair>& pairs() const { return pairs_; }
 
    private:

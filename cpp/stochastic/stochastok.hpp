@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "encode/splitter.hpp"
@@ -42,6 +43,8 @@ class StochasTok final : public Splitter {
 
    private:
     class Pool;
+
+    void fetch(const Pool& pool, std::span<const std::uint32_t> words) const;
 
     std::shared_ptr<const SplitTable> table_;
     std::vector<SplitTable::Range> own_ranges_;  // with a deny-list

@@ -82,7 +82,7 @@ def stochastok(ids: Sequence[int], table: dict[int, list[tuple[int, int]]], p: f
         slot = where.below(len(pool))
         pairs = table[pool[slot]]
         if pairs:
-            pool[slot], right = pairs[which.below(len(pairs)) if len(pairs) > 1 else 0]
+            pool[slot], right = pairs[which.below(len(pairs))]
             order.insert(order.index(slot) + 1, len(pool))
             pool.append(right)
     return [pool[slot] for slot in order]
