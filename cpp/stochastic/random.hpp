@@ -34,11 +34,12 @@ inline PhiloxBlock philox4x32_10(PhiloxBlock c, std::uint32_t key0, std::uint32_
 
 // A document has a stream of its own for each kind of question, so that one kind can be read ahead of another.
 enum class RandomUse : std::uint32_t {
-    kPositions = 0,  // StochasTok: where to try
-    kChoices = 1,    // StochasTok: which split
-    kDrops = 2,      // BPEDropout: survivors before the next drop
-    kPieces = 3,     // UniformSplit: pieces left alone before the next one drawn anew
-    kPaths = 4,      // UniformSplit: steps through the lattice
+    kPositions = 0,   // StochasTok: where to try
+    kChoices = 1,     // StochasTok: which split
+    kDrops = 2,       // BPEDropout: survivors before the first drop of the next disturbed word
+    kPieces = 3,      // UniformSplit: pieces left alone before the next one drawn anew
+    kPaths = 4,       // UniformSplit: steps through the lattice
+    kLaterDrops = 5,  // BPEDropout: survivors before the other drops of a disturbed word
 };
 
 // One stream of a document: the words of Philox blocks 0, 1, 2, ... in order.

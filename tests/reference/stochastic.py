@@ -22,7 +22,7 @@ def philox4x32_10(counter: Sequence[int], key: Sequence[int]) -> list[int]:
 class Words:
     """One stream of a document: the words of blocks 0, 1, 2, ..."""
 
-    POSITIONS, CHOICES, DROPS, PIECES, PATHS = range(5)
+    POSITIONS, CHOICES, DROPS, PIECES, PATHS, LATER_DROPS = range(6)
 
     def __init__(self, seed: int, epoch: int, index: int, use: int) -> None:
         self._words = self._generate(seed, epoch, index, use)
@@ -61,9 +61,10 @@ def gaps(p: float, words: Words) -> Iterator[int]:
             passed = 0
 
 
-def drops(p: float, words: Words) -> Draw:
-    """The draws of a document: True for a drop."""
-    row = (dropped for gap in gaps(p, words) for dropped in [False] * gap + [True])
+def drops(p: float, first: Words, later: Words) -> Draw:
+    """The draws of a document's first disturbed word, and of all before it: True for a drop."""
+    rows = itertools.chain(itertools.islice(gaps(p, first), 1), gaps(p, later))
+    row = (dropped for gap in rows for dropped in [False] * gap + [True])
     return lambda: next(row)
 
 

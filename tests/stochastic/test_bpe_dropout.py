@@ -147,7 +147,7 @@ def test_ids_are_those_of_the_reference(
 ) -> None:
     """One word (no pattern): short and long ones, whose code differs."""
     ranks = small_ranks()
-    draw = drops(p, Words(seed, 0, 0, Words.DROPS))
+    draw = drops(p, Words(seed, 0, 0, Words.DROPS), Words(seed, 0, 0, Words.LATER_DROPS))
     taken = []
 
     def draw_and_note() -> bool:
