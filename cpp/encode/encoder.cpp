@@ -209,7 +209,8 @@ void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
         if (ws.interrupt != nullptr) ws.interrupt->check();
         const ScanResult scanned = scan_ == nullptr ? cuts_.cut(text, position, ws.span_ends, Workspace::kSpans)
                                                     : scan_(text, position, ws.span_ends, Workspace::kSpans);
-        if (!Sink::kWholeSpans && cuts_long_spans_ && has_long_wide_span(text, position, ws.span_ends, scanned.n_spans)) {
+        if (!Sink::kWholeSpans && cuts_long_spans_ &&
+            has_long_wide_span(text, position, ws.span_ends, scanned.n_spans)) {
             look_up_cut(text, position, scanned.n_spans, ws, sink);
         } else {
             look_up_spans(text, position, ws.span_ends, scanned.n_spans, ws, sink);

@@ -12,8 +12,8 @@ using Candidate = MergeQueueScratch::Candidate;
 
 constexpr std::uint32_t kEnd = 0xffffffffu;
 
-// Up to this many symbols, the paper's law runs on an array, if ranks leave room for a place beside them.
-constexpr std::uint32_t kShortWord = 32;
+// With fewer symbols than this, the paper's law runs on an array, if ranks leave room for a place beside them.
+constexpr std::uint32_t kShortWord = 64;
 constexpr std::size_t kMaxShortRanks = (std::size_t{1} << 31) / kShortWord - 1;
 
 bool later(const Candidate& a, const Candidate& b) { return a.order > b.order; }
@@ -215,7 +215,7 @@ void paper_short(const MergeRelation& merges, DropoutWord& word, Draws& draws) {
 
 void merge_with_dropout(DropoutLaw law, const MergeRelation& merges, DropoutWord& word, Draws& draws) {
     if (word.symbols.size() < 2) return;
-    if (law == DropoutLaw::kPaper && word.symbols.size() <= kShortWord && merges.n_ranks() <= kMaxShortRanks) {
+    if (law == DropoutLaw::kPaper && word.symbols.size() < kShortWord && merges.n_ranks() <= kMaxShortRanks) {
         paper_short(merges, word, draws);
         return;
     }
