@@ -70,6 +70,7 @@ class StochasTok::Pool final : public Splitter::Scratch {
             copied = end;
         };
         for (std::size_t word = 0; word * 64 < n_input; ++word) {
+            if (interrupt != nullptr && word % 1024 == 0) interrupt->check_now();
             for (std::uint64_t bits = split_slots[word]; bits != 0; bits &= bits - 1) {
                 const std::size_t slot = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
                 if (slot >= n_input) break;  // appended ones are reached by links

@@ -53,6 +53,7 @@ TokenLattice::Count TokenLattice::count() {
     counts_.assign(n + 1, Count());
     counts_[n].value = 1.0;
     for (std::size_t i = n; i-- > 0;) {
+        if (interrupt != nullptr && i % 64 == 0) interrupt->check();
         Count& sum = counts_[i];
         each_token(i, [&](TokenId, std::size_t length) {
             const Count& rest = counts_[i + length];

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu/interrupt.hpp"
 #include "stochastic/random.hpp"
 #include "vocab/token_trie.hpp"
 #include "vocab/vocabulary.hpp"
@@ -21,6 +22,8 @@ namespace fissile {
 class TokenLattice {
    public:
     TokenLattice(const Vocabulary& vocabulary, const TokenTrie& trie) : vocabulary_(vocabulary), trie_(trie) {}
+
+    Interrupt* interrupt = nullptr;  // looked at now and then, if there is one
 
     // Spans of more bytes than this are not drawn from by number of tokens.
     static constexpr std::size_t kMaxByLength = 1000;

@@ -43,6 +43,7 @@ void UniformSplit::split(const SpannedIds& document, const DocumentKey& key, Scr
         if (!std::all_of(ids, ids + (end - begin), is_spelt)) continue;
         if (left_alone-- != 0) continue;
         left_alone = gaps_.draw(pieces);
+        state.lattice.interrupt = state.interrupt;
         state.lattice.set(ids, end - begin);
         state.drawn.clear();
         if (length_ == kAnyLength) {

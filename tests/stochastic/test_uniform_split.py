@@ -97,6 +97,12 @@ def test_p_is_the_chance_of_a_word() -> None:
     assert np.array_equal(tokenizer.encode(" a b", split=fissile.UniformSplit(0.0)), tokenizer.encode(" a b"))
 
 
+def test_a_giant_word_is_not_quadratic(toy: fissile.Tokenizer) -> None:
+    for text in ("a" * 200_000, "abc" * 60_000):
+        for sampler in (fissile.UniformSplit(1.0), fissile.UniformSplit(1.0, "canonical"), "characters"):
+            assert toy.decode(toy.encode(text, split=sampler, seed=1)) == text
+
+
 def test_a_word_without_a_spelling_of_the_length_stays(toy: fissile.Tokenizer) -> None:
     assert toy.encode("abc", split=fissile.UniformSplit(1.0, 7)).tolist() == [258]
     long = "abc" * 400
