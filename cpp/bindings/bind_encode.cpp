@@ -161,12 +161,9 @@ const SpecialPlan& plan_for(const PyEncoder& encoder, py::handle allowed, py::ha
 template <class Call>
 auto guarded(const Call& call) {
     try {
-        return call();
+        return until_interrupted(call);
     } catch (const DisallowedSpecial& error) {
         raise_disallowed(error);
-    } catch (const Cancelled&) {
-        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-        throw;
     }
 }
 
@@ -211,15 +208,27 @@ struct SingleArguments {
     PyObject* allowed = nullptr;
     PyObject* disallowed = nullptr;
     PyObject* add_special = nullptr;
+    PyObject* split = nullptr;
 };
 
-SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssize_t n_args, PyObject* names) {
+// Whether a keyword belongs to splitting, which `encode` takes and `count` does not; without a `split` the others mean
+// nothing.
+bool is_of_splitting(std::string_view name) {
+    return name == "split" || name == "seed" || name == "first_index" || name == "epoch";
+}
+
+SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssize_t n_args, PyObject* names,
+                             bool may_split = false) {
     SingleArguments parsed;
     if (n_args > 1) throw py::type_error(std::string(function) + "() takes one positional argument, the text");
     if (n_args == 1) parsed.text = args[0];
     const Py_ssize_t n_names = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
     for (Py_ssize_t i = 0; i < n_names; ++i) {
         const auto name = py::cast<std::string>(PyTuple_GET_ITEM(names, i));
+        if (may_split && is_of_splitting(name)) {
+            if (name == "split" && args[n_args + i] != Py_None) parsed.split = args[n_args + i];
+            continue;
+        }
         PyObject** const slot = name == "text"                 ? &parsed.text
                                 : name == "allowed_special"    ? &parsed.allowed
                                 : name == "disallowed_special" ? &parsed.disallowed
@@ -286,7 +295,14 @@ PyObject* raw_call(const Body& body) noexcept {
 
 PyObject* encode(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObject* names) noexcept {
     return raw_call([&] {
-        const SingleArguments arguments = parse_single("encode", args, n_args, names);
+        const SingleArguments arguments = parse_single("encode", args, n_args, names, true);
+        if (arguments.split != nullptr) {
+            // Tokenizer's method, which knows the samplers by their public names.
+            const auto method = py::reinterpret_borrow<py::object>(self).attr("_encode_split");
+            PyObject* const ids = PyObject_Vectorcall(method.ptr(), args, static_cast<std::size_t>(n_args), names);
+            if (ids == nullptr) throw py::error_already_set();
+            return ids;
+        }
         const ScratchLease scratch;
         encode_one(encoder_of(self), arguments, *scratch.operator->(), scratch->ids);
         // Large results are handed over with their memory, small ones copied so that the scratch stays warm.
@@ -307,7 +323,8 @@ PyObject* count(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObje
 
 PyMethodDef kEncode = {
     "encode", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode)), METH_FASTCALL | METH_KEYWORDS,
-    "encode($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
+    "encode($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False, split=None, "
+    "seed=None, first_index=0, epoch=0)\n--\n\n"
     "Token ids of one text: uint32, shape (n,).\n\n"
     "Args:\n"
     "    text: str, bytes or a buffer of bytes; bytes need not be valid UTF-8.\n"
@@ -316,6 +333,8 @@ PyMethodDef kEncode = {
     "        are not allowed. Defaults follow the owning library: a tokenizer.json takes every added\n"
     "        token, a rank file refuses text that holds one (as tiktoken does).\n"
     "    add_special_tokens: put the file's template around the text, such as <s> in front.\n"
+    "    split: a sampler of random spellings, such as fissile.StochasTok(0.1); None: none.\n"
+    "    seed, first_index, epoch: as of Tokenizer.encode_batch, for the one text.\n"
     "Raises:\n"
     "    ValueError: a disallowed special token is in the text, or a str holds a lone surrogate.\n"
     "    TypeError: text is of another type.\n"};
@@ -347,16 +366,29 @@ BatchOptions batch_options(const PyEncoder& encoder, const std::optional<std::in
     return options;
 }
 
-py::tuple ids_and_offsets(BatchIds&& result) {
+// A sampler, seed, epoch, index of the first text, and whether parents are wanted.
+using SplittingArguments =
+    std::optional<std::tuple<std::shared_ptr<Splitter>, std::uint64_t, std::uint32_t, std::uint64_t, bool>>;
+
+Splitting splitting_of(const SplittingArguments& arguments) {
+    if (!arguments) return {};
+    const auto& [splitter, seed, epoch, first_index, want_parents] = *arguments;
+    return {splitter, seed, epoch, first_index, want_parents};
+}
+
+py::tuple ids_offsets_parents(BatchIds&& result) {
     py::array ids = to_numpy(std::move(result.ids));
-    return py::make_tuple(std::move(ids), to_numpy(std::move(result.offsets)));
+    py::array offsets = to_numpy(std::move(result.offsets));
+    return py::make_tuple(std::move(ids), std::move(offsets), to_numpy(std::move(result.parents)));
 }
 
 py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, const std::optional<std::int64_t>& threads,
-                       py::handle allowed, py::handle disallowed, bool add_special_tokens) {
-    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
+                       py::handle allowed, py::handle disallowed, bool add_special_tokens,
+                       const SplittingArguments& splitting) {
+    BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
+    options.splitting = splitting_of(splitting);
     const Texts views(texts);
-    return ids_and_offsets(guarded([&] {
+    return ids_offsets_parents(guarded([&] {
         const py::gil_scoped_release release;
         return fissile::encode_batch(encoder.core, views.views, options);
     }));
@@ -375,10 +407,12 @@ py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts
 
 py::tuple encode_files(const PyEncoder& encoder, const std::vector<std::string>& paths,
                        const std::optional<std::string>& separator, const std::optional<std::int64_t>& threads,
-                       py::handle allowed, py::handle disallowed, bool add_special_tokens) {
-    const BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
+                       py::handle allowed, py::handle disallowed, bool add_special_tokens,
+                       const SplittingArguments& splitting) {
+    BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
+    options.splitting = splitting_of(splitting);
     if (separator && separator->empty()) throw py::value_error("separator must not be empty");
-    return ids_and_offsets(guarded([&] {
+    return ids_offsets_parents(guarded([&] {
         const py::gil_scoped_release release;
         return fissile::encode_files(encoder.core, paths, separator.value_or(std::string()), options);
     }));
@@ -437,10 +471,11 @@ void bind_encode(py::module_& m) {
              py::arg("template_before") = std::vector<TokenId>(), py::arg("template_after") = std::vector<TokenId>())
         .def("_encode_batch", &encode_batch, py::arg("texts"), py::kw_only(), py::arg("threads") = py::none(),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
-             py::arg("add_special_tokens") = false)
+             py::arg("add_special_tokens") = false, py::arg("splitting") = py::none())
         .def("_encode_files", &encode_files, py::arg("paths"), py::kw_only(), py::arg("separator") = py::none(),
              py::arg("threads") = py::none(), py::arg("allowed_special") = py::none(),
-             py::arg("disallowed_special") = py::none(), py::arg("add_special_tokens") = false)
+             py::arg("disallowed_special") = py::none(), py::arg("add_special_tokens") = false,
+             py::arg("splitting") = py::none())
         .def("count_batch", &count_batch, py::arg("texts"), py::arg("threads") = py::none(), py::kw_only(),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
              py::arg("add_special_tokens") = false,

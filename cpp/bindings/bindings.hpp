@@ -14,6 +14,7 @@ void bind_decode(py::module_& m);
 void bind_arrow(py::module_& m);
 void bind_train(py::module_& m);
 void bind_count(py::module_& m);
+void bind_stochastic(py::module_& m);
 void bind_testing(py::module_& m);
 void bind_testing_text(py::module_& m);
 

@@ -50,16 +50,24 @@ auto check_signals_and_report(const py::object& progress, Done done) {
     };
 }
 
-// Runs a call of the core without the GIL; after Ctrl-C or an error of `progress` raises that exception.
+// Runs a call; if an Interrupt ended it, raises what a signal handler or `progress` has raised.
 template <class Call>
-auto without_gil(const Call& call) {
+auto until_interrupted(const Call& call) {
     try {
-        const py::gil_scoped_release release;
         return call();
     } catch (const Cancelled&) {
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         throw;
     }
+}
+
+// The same for a call of the core without the GIL.
+template <class Call>
+auto without_gil(const Call& call) {
+    return until_interrupted([&] {
+        const py::gil_scoped_release release;
+        return call();
+    });
 }
 
 }  // namespace fissile::bindings

@@ -39,6 +39,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     });
     fissile::bindings::bind_text(m);
     fissile::bindings::bind_vocab(m);
+    fissile::bindings::bind_stochastic(m);
     fissile::bindings::bind_encode(m);
     fissile::bindings::bind_decode(m);
     fissile::bindings::bind_arrow(m);

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <type_traits>
 
 #include "cpu/interrupt.hpp"
 #include "text/mapped_file.hpp"
@@ -25,17 +27,69 @@ struct Portion {
     std::size_t begin = 0, end = 0;   // in units of the text
 };
 
+// What a worker made of its portions: its own sink, and where each portion's ids lie in it.
+template <class Sink>
+struct Output {
+    Sink sink;
+    IdArray parents;  // as long as the sink, if parents are wanted
+    struct Piece {
+        std::size_t portion, begin, end;
+    };
+    std::vector<Piece> pieces;
+};
+
+// Texts encoded and split one by one, with what a thread needs for that.
+class SplittingEncoder {
+   public:
+    SplittingEncoder(const Encoder& encoder, const BatchOptions& options, Interrupt& interrupt)
+        : encoder_(encoder), options_(options), scratch_(options.splitting.splitter->make_scratch()) {
+        scratch_->interrupt = &interrupt;
+    }
+
+    // Appends the ids of texts[i]; returns how many it had before it was split.
+    std::size_t encode(std::size_t i, Bytes text, Encoder::Workspace& ws, IdArray& out, IdArray* parents) {
+        return options_.splitting.splitter->needs_spans() ? encode_into(spans_, i, text, ws, out, parents)
+                                                          : encode_into(ids_, i, text, ws, out, parents);
+    }
+
+   private:
+    template <class Canonical>
+    std::size_t encode_into(Canonical& canonical, std::size_t i, Bytes text, Encoder::Workspace& ws, IdArray& out,
+                            IdArray* parents) {
+        canonical.clear();
+        for (const TokenId id : options_.before) canonical.append(&id, 1);
+        encoder_.encode(text, options_.plan, ws, canonical);
+        for (const TokenId id : options_.after) canonical.append(&id, 1);
+        SpannedIds document{canonical.data(), canonical.size(), nullptr, 0};
+        if constexpr (Canonical::kWholeSpans) {
+            document.span_ends = canonical.ends().data();
+            document.n_spans = canonical.ends().size();
+        }
+        const Splitting& how = options_.splitting;
+        how.splitter->split(document, {how.seed, how.epoch, how.first_index + i}, *scratch_, out, parents);
+        return canonical.size();
+    }
+
+    const Encoder& encoder_;
+    const BatchOptions& options_;
+    std::unique_ptr<Splitter::Scratch> scratch_;
+    IdArray ids_;
+    SpanIds spans_;
+};
+
 class Work {
    public:
-    Work(const Encoder& encoder, const std::vector<TextView>& texts, unsigned n_threads)
+    Work(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options)
         : encoder_(encoder), texts_(texts) {
+        // What is drawn for a text depends on all of it, so a text that is split at random is not divided.
         const bool may_divide =
-            n_threads > 1 && std::none_of(encoder.special_tokens().tokens().begin(),
-                                          encoder.special_tokens().tokens().end(), [](const AddedToken& t) {
-                                              // One that takes white space around it may reach over a division.
-                                              return t.content.find('\n') != std::string::npos ||
-                                                     (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
-                                          });
+            options.n_threads > 1 && options.splitting.splitter == nullptr &&
+            std::none_of(encoder.special_tokens().tokens().begin(), encoder.special_tokens().tokens().end(),
+                         [](const AddedToken& t) {
+                             // One that takes white space around it may reach over a division.
+                             return t.content.find('\n') != std::string::npos ||
+                                    (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
+                         });
         std::size_t begin = 0, n_bytes = 0;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const std::size_t size = texts[i].max_utf8_bytes();
@@ -57,6 +111,17 @@ class Work {
     }
 
     const std::vector<Portion>& portions() const { return portions_; }
+
+    // The portion's texts, split. n_canonical, if not null, gets the number of ids each had before.
+    void run_split(const Portion& portion, SplittingEncoder& splitting, Encoder::Workspace& ws, Utf8Buffer& buffer,
+                   IdArray& out, IdArray* parents, std::int64_t* n_ids_of_text, std::int64_t* n_canonical) const {
+        for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
+            const std::size_t before = out.size();
+            const std::size_t n = splitting.encode(i, utf8(i, texts_[i], 0, buffer, ws), ws, out, parents);
+            n_ids_of_text[i] = static_cast<std::int64_t>(out.size() - before);
+            if (n_canonical != nullptr) n_canonical[i] = static_cast<std::int64_t>(n);
+        }
+    }
 
     template <class Sink>
     void run(const Portion& portion, const BatchOptions& options, Encoder::Workspace& ws, Utf8Buffer& buffer,
@@ -115,21 +180,12 @@ class Work {
     std::vector<Portion> portions_;
 };
 
-// What a worker made of its portions: its own sink, and where each portion's ids lie in it.
-template <class Sink>
-struct Output {
-    Sink sink;
-    struct Piece {
-        std::size_t portion, begin, end;
-    };
-    std::vector<Piece> pieces;
-};
-
 // Runs the portions on n_threads threads, this one among them. Portions are taken in order, so the earliest error is
 // the one that a single thread would have met first.
 template <class Sink>
-std::vector<Output<Sink>> run_portions(const Work& work, const BatchOptions& options, std::int64_t* n_ids_of_text,
-                                       std::size_t ids_expected) {
+std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work, const BatchOptions& options,
+                                       std::int64_t* n_ids_of_text, std::size_t ids_expected,
+                                       std::int64_t* n_canonical = nullptr) {
     const std::vector<Portion>& portions = work.portions();
     const unsigned n_threads =
         static_cast<unsigned>(std::clamp<std::size_t>(options.n_threads, 1, std::max<std::size_t>(portions.size(), 1)));
@@ -148,10 +204,22 @@ std::vector<Output<Sink>> run_portions(const Work& work, const BatchOptions& opt
             Utf8Buffer buffer;
             Output<Sink>& out = outputs[index];
             out.sink.reserve_more(ids_expected / n_threads);
+            std::optional<SplittingEncoder> splitting;
+            if (options.splitting.splitter != nullptr) splitting.emplace(encoder, options, interrupt);
             while ((taken = next.fetch_add(1, std::memory_order_relaxed)) < portions.size()) {
                 interrupt.check();
                 const std::size_t before = out.sink.size();
-                work.run(portions[taken], options, ws, buffer, out.sink, n_ids_of_text);
+                if constexpr (std::is_same_v<Sink, IdArray>) {
+                    if (splitting) {
+                        work.run_split(portions[taken], *splitting, ws, buffer, out.sink,
+                                       options.splitting.want_parents ? &out.parents : nullptr, n_ids_of_text,
+                                       n_canonical);
+                    } else {
+                        work.run(portions[taken], options, ws, buffer, out.sink, n_ids_of_text);
+                    }
+                } else {
+                    work.run(portions[taken], options, ws, buffer, out.sink, n_ids_of_text);
+                }
                 out.pieces.push_back({taken, before, out.sink.size()});
             }
         } catch (...) {
@@ -183,9 +251,9 @@ void sum_parts(const Work& work, const std::vector<Output<Sink>>& outputs, std::
     }
 }
 
-// The workers' ids in the order of the portions.
-IdArray join(std::vector<Output<IdArray>>& outputs, std::size_t n_portions) {
-    if (outputs.size() == 1) return std::move(outputs[0].sink);
+// The workers' ids, or parents, in the order of the portions.
+IdArray join(std::vector<Output<IdArray>>& outputs, IdArray Output<IdArray>::*part, std::size_t n_portions) {
+    if (outputs.size() == 1) return std::move(outputs[0].*part);
     struct Source {
         const TokenId* ids;
         std::size_t n;
@@ -194,7 +262,7 @@ IdArray join(std::vector<Output<IdArray>>& outputs, std::size_t n_portions) {
     std::vector<Source> sources(n_portions);
     for (const auto& output : outputs) {
         for (const auto& piece : output.pieces) {
-            sources[piece.portion] = {output.sink.data() + piece.begin, piece.end - piece.begin, 0};
+            sources[piece.portion] = {(output.*part).data() + piece.begin, piece.end - piece.begin, 0};
         }
     }
     std::size_t total = 0;
@@ -221,24 +289,36 @@ IdArray join(std::vector<Output<IdArray>>& outputs, std::size_t n_portions) {
 }  // namespace
 
 BatchIds encode_batch(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options) {
-    const Work work(encoder, texts, options.n_threads);
+    const Work work(encoder, texts, options);
     BatchIds result;
     result.offsets.assign(texts.size() + 1, 0);
     std::int64_t* const n_ids = result.offsets.data() + 1;
     std::size_t n_bytes = 0;
     for (const TextView& text : texts) n_bytes += text.length;
-    auto outputs = run_portions<IdArray>(work, options, n_ids, n_bytes / 4);
+    std::vector<std::int64_t> n_canonical(options.splitting.want_parents ? texts.size() : 0);
+    auto outputs = run_portions<IdArray>(encoder, work, options, n_ids, n_bytes / 4,
+                                         options.splitting.want_parents ? n_canonical.data() : nullptr);
     sum_parts(work, outputs, n_ids);
     for (std::size_t i = 0; i < texts.size(); ++i) n_ids[i] += result.offsets[i];
-    result.ids = join(outputs, work.portions().size());
+    result.ids = join(outputs, &Output<IdArray>::sink, work.portions().size());
+    if (options.splitting.want_parents) {
+        const IdArray places = join(outputs, &Output<IdArray>::parents, work.portions().size());
+        result.parents.resize(places.size());
+        std::int64_t first = 0;  // of a text's ids before splitting
+        for (std::size_t i = 0; i < texts.size(); first += n_canonical[i++]) {
+            for (std::int64_t at = result.offsets[i]; at < result.offsets[i + 1]; ++at) {
+                result.parents[static_cast<std::size_t>(at)] = first + places.data()[at];
+            }
+        }
+    }
     return result;
 }
 
 std::vector<std::int64_t> count_batch(const Encoder& encoder, const std::vector<TextView>& texts,
                                       const BatchOptions& options) {
-    const Work work(encoder, texts, options.n_threads);
+    const Work work(encoder, texts, options);
     std::vector<std::int64_t> n_ids(texts.size(), 0);
-    const auto outputs = run_portions<IdCounter>(work, options, n_ids.data(), 0);
+    const auto outputs = run_portions<IdCounter>(encoder, work, options, n_ids.data(), 0);
     sum_parts(work, outputs, n_ids.data());
     return n_ids;
 }

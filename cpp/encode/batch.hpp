@@ -3,25 +3,39 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "base.hpp"
 #include "encode/encoder.hpp"
+#include "encode/splitter.hpp"
 #include "encode/text_view.hpp"
 
 namespace fissile {
+
+// What is done to the ids of each text once it is encoded.
+struct Splitting {
+    std::shared_ptr<const Splitter> splitter;  // may be null: nothing
+    std::uint64_t seed = 0;
+    std::uint32_t epoch = 0;
+    std::uint64_t first_index = 0;  // index of texts[0] among the documents of the epoch
+    bool want_parents = false;
+};
 
 struct BatchOptions {
     unsigned n_threads = 1;
     SpecialPlan plan;
     std::vector<TokenId> before, after;  // put around the ids of every text, such as <s> and </s>
     std::function<bool()> keep_going;    // see cpu/interrupt.hpp; may be empty
+    Splitting splitting;
 };
 
 // Ids of all texts in order, and where each text's begin: n_texts + 1 offsets.
 struct BatchIds {
     IdArray ids;
     std::vector<std::int64_t> offsets;
+    // If wanted: of each id, the place of the one it came from in the ids of the same texts without splitting.
+    std::vector<std::int64_t> parents;
 };
 
 // Each throws what encoding the first offending text alone would throw.

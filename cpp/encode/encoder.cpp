@@ -94,6 +94,10 @@ void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, 
     encode_text(text, plan, workspace, sink, at_start);
 }
 
+void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, SpanIds& sink, bool at_start) const {
+    encode_text(text, plan, workspace, sink, at_start);
+}
+
 template <class Sink>
 void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const {
     check_disallowed(text, plan);
@@ -178,7 +182,8 @@ void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
         const ScanResult scanned = scan_ == nullptr
                                        ? spans_.cuts().cut(text, position, ws.span_ends, SpanEncoder::kSpans)
                                        : scan_(text, position, ws.span_ends, SpanEncoder::kSpans);
-        if (cuts_long_spans_ && has_long_wide_span(text, position, ws.span_ends, scanned.n_spans)) {
+        if (!Sink::kWholeSpans && cuts_long_spans_ &&
+            has_long_wide_span(text, position, ws.span_ends, scanned.n_spans)) {
             look_up_cut(text, position, scanned.n_spans, ws, sink);
         } else {
             spans_.encode_spans(text, position, ws.span_ends, scanned.n_spans, ws.spans, sink);

@@ -104,6 +104,7 @@ class Encoder {
     // `at_start` is false for a part of a text that begins at a division.
     void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdArray& sink, bool at_start = true) const;
     void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdCounter& sink, bool at_start = true) const;
+    void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, SpanIds& sink, bool at_start = true) const;
 
     // Appends the ids of consecutive pretokens found elsewhere; ends.back() == text.size(). No special tokens.
     void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace,

@@ -1,5 +1,5 @@
-// Where ids go: a growing array, or a counter. The encoder's loops are templates over the two, so that counting
-// runs the same code and never builds an id.
+// Where ids go: a growing array, the same with the spans they came from, or a counter. The encoder's loops are
+// templates over them, so that counting runs the same code and never builds an id.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "base.hpp"
 #include "cpu/huge_buffer.hpp"
@@ -18,6 +19,8 @@ namespace fissile {
 // Ids in one array that grows by reallocation: large blocks are remapped, not copied, by the C libraries in use.
 class IdArray {
    public:
+    static constexpr bool kWholeSpans = false;
+
     IdArray() = default;
     ~IdArray() { std::free(data_); }
     IdArray(IdArray&& other) noexcept { *this = std::move(other); }
@@ -89,9 +92,40 @@ class IdArray {
     std::size_t size_ = 0, capacity_ = 0;
 };
 
+// Ids, and where those of each span end. A span is handed over whole, never as pieces that were cut out of it.
+class SpanIds {
+   public:
+    static constexpr bool kWholeSpans = true;
+
+    std::size_t size() const { return ids_.size(); }
+    const TokenId* data() const { return ids_.data(); }
+    const std::vector<std::uint32_t>& ends() const { return ends_; }
+    void clear() {
+        ids_.clear();
+        ends_.clear();
+    }
+    void reserve_more(std::size_t n) { ids_.reserve_more(n); }
+    void append(const TokenId* ids, std::size_t n) {
+        ids_.append(ids, n);
+        ends_.push_back(static_cast<std::uint32_t>(ids_.size()));
+    }
+    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) {
+        auto end = static_cast<std::uint32_t>(ids_.size());
+        const std::size_t n = ids_.append_pieces(pieces, n_pieces);
+        for (std::size_t i = 0; i < n; ++i) ends_.push_back(end += static_cast<std::uint32_t>(pieces[i]->count()));
+        return n;
+    }
+
+   private:
+    IdArray ids_;
+    std::vector<std::uint32_t> ends_;
+};
+
 // Counts the ids it is given.
 class IdCounter {
    public:
+    static constexpr bool kWholeSpans = false;
+
     std::size_t size() const { return size_; }
     void clear() { size_ = 0; }
     void reserve_more(std::size_t) {}

@@ -112,6 +112,8 @@ template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*
                                         IdArray&) const;
 template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
                                         IdCounter&) const;
+template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
+                                        SpanIds&) const;
 
 // Ids that are more than an entry holds; they stay where they are.
 FoundPiece SpanEncoder::found_elsewhere(KnownIds ids, Workspace& ws) {

@@ -87,7 +87,7 @@ class SpanEncoder {
 
     // Appends the ids of the spans of `text` that begin at `begin`; ends[i] is where span i ends. At most kSpans, none
     // of them empty.
-    template <class Sink>  // IdArray or IdCounter
+    template <class Sink>  // IdArray, SpanIds or IdCounter
     void encode_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
                       Sink& sink) const;
 

@@ -4,10 +4,14 @@
 
 namespace fissile {
 
-TokenTrie::TokenTrie(const Vocabulary& vocabulary) : next_shorter_(vocabulary.n_vocab(), kNoToken) {
+TokenTrie::TokenTrie(const Vocabulary& vocabulary, Tokens tokens) : next_shorter_(vocabulary.n_vocab(), kNoToken) {
+    const auto is_in = [&](TokenId id) {
+        return tokens == Tokens::kReachable ? vocabulary.is_reachable(id)
+                                            : vocabulary.is_model(id) && !vocabulary.token_bytes(id).empty();
+    };
     std::size_t n_bytes = 0;
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
-        if (vocabulary.is_reachable(id)) n_bytes += vocabulary.token_bytes(id).size();
+        if (is_in(id)) n_bytes += vocabulary.token_bytes(id).size();
     }
     // Nodes 0 to 255 are the single bytes. A node number and a byte share 32 bits.
     if (n_bytes >= (1u << 24) - 512) throw Error("tokens hold too many bytes for a trie of 2^24 nodes");
@@ -17,7 +21,7 @@ TokenTrie::TokenTrie(const Vocabulary& vocabulary) : next_shorter_(vocabulary.n_
     shift_ = static_cast<unsigned>(64 - std::countr_zero(n_slots));
     token_at_.assign(256, kNoToken);
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
-        if (!vocabulary.is_reachable(id)) continue;
+        if (!is_in(id)) continue;
         const Bytes token = vocabulary.token_bytes(id);
         std::uint32_t node = token[0];
         for (const std::uint8_t byte : token.subspan(1)) {
@@ -33,7 +37,7 @@ TokenTrie::TokenTrie(const Vocabulary& vocabulary) : next_shorter_(vocabulary.n_
         token_at_[node] = id;
     }
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
-        if (!vocabulary.is_reachable(id)) continue;
+        if (!is_in(id)) continue;
         const Bytes token = vocabulary.token_bytes(id);
         if (token.size() > 1) next_shorter_[id] = longest_prefix(token.first(token.size() - 1));
     }

@@ -1,5 +1,5 @@
-// The reachable tokens of a bytes vocabulary as a trie: the longest token a text begins with, and from there the next
-// shorter one. Built when a long piece first asks for it.
+// Tokens of a vocabulary as a trie: the longest token a text begins with, and from there the next shorter one; or all
+// that it begins with. Built when a long piece, or a sampler, first asks for it.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,28 @@ namespace fissile {
 
 class TokenTrie {
    public:
-    explicit TokenTrie(const Vocabulary& vocabulary);
+    enum class Tokens : std::uint8_t {
+        kReachable,  // that merging makes
+        kModel,      // of the model, also those that merging never makes
+    };
+    explicit TokenTrie(const Vocabulary& vocabulary, Tokens tokens = Tokens::kReachable);
 
-    // Longest token that `text` begins with; text is not empty and every byte is a token.
+    // Longest token that `text` begins with, or kNoToken; text is not empty.
     TokenId longest_prefix(Bytes text) const;
     // Longest token that is a proper prefix of this token, or kNoToken for a single byte.
     TokenId next_shorter(TokenId id) const { return next_shorter_[id]; }
+
+    // Calls visit(id, length) for every token that `text` begins with, shortest first; text is not empty.
+    template <class Visit>
+    void each_prefix(Bytes text, const Visit& visit) const {
+        std::uint32_t node = text[0];
+        for (std::size_t length = 1;; ++length) {
+            if (token_at_[node] != kNoToken) visit(token_at_[node], length);
+            if (length == text.size()) return;
+            node = child(node, text[length]);
+            if (node == kNone) return;
+        }
+    }
 
    private:
     struct Edge {

@@ -53,7 +53,7 @@ class Vocabulary {
     bool is_special(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kSpecial; }
     // A token found in text beside the model, and not special.
     bool is_added(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kAdded; }
-    // A token <0xNN>.
+    // The token <0xNN> of a byte.
     bool is_fallback(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kFallback; }
     // A token that merging is meant to make.
     bool is_model(TokenId id) const { return id < kinds_.size() && kinds_[id] == Kind::kModel; }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fissile.counting import PretokenCounts, count
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
+from fissile.stochastic import BPEDropout, StochasTok, UniformSplit, stochastok
 from fissile.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -13,14 +14,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "BPEDropout",
     "PretokenCounts",
     "Ragged",
+    "StochasTok",
     "Tokenizer",
     "TokenizerFileError",
     "TrainedTokenizer",
     "TrainingReport",
+    "UniformSplit",
     "__version__",
     "count",
+    "stochastok",
     "train",
 ]
 

@@ -68,6 +68,41 @@ class Vocabulary:
     def merges(self) -> npt.NDArray[np.uint32]: ...  # (m, 3): left, right, result
     def unreachable(self) -> npt.NDArray[np.uint32]: ...  # (k,)
 
+class Splitter: ...
+
+class StochasTokSplitter(Splitter):
+    def split_ids(
+        self,
+        ids: npt.NDArray[np.uint32],  # (total,)
+        offsets: npt.NDArray[np.int64],  # (n + 1,)
+        *,
+        p: npt.NDArray[np.float64],  # (n,)
+        seed: int,
+        epoch: int,
+        first_index: int,
+        return_parents: bool,
+        threads: int,
+    ) -> tuple[
+        npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]
+    ]: ...  # ids (m,), offsets (n + 1,), parents (m,) or (0,)
+
+class BpeDropoutSplitter(Splitter): ...
+class UniformSplitter(Splitter): ...
+class CharacterSplitter(Splitter): ...
+
+class SplitModel:
+    def __init__(self, vocabulary: Vocabulary) -> None: ...
+    def table(
+        self,
+    ) -> tuple[
+        npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.uint32]
+    ]: ...  # CSR: (n_vocab + 1,), (k,), (k,)
+    def stochastok(self, p: float, *, max_expansions: int | None, deny: Sequence[int]) -> StochasTokSplitter: ...
+    def bpe_dropout(self, p: float, *, law: str, merges: str, remembers: bool = True) -> BpeDropoutSplitter: ...
+    def uniform_split(self, p: float, *, length: int) -> UniformSplitter: ...
+    def character_split(self) -> CharacterSplitter: ...
+    def _count_spellings(self, ids: Sequence[int], n_tokens: int | None = None) -> tuple[float, int]: ...
+
 class Encoder:
     def __init__(
         self,
@@ -95,6 +130,10 @@ class Encoder:
         allowed_special: Special = None,
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
+        split: Any = None,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
     ) -> npt.NDArray[np.uint32]: ...  # (n,)
     def count(
         self,
@@ -121,7 +160,10 @@ class Encoder:
         allowed_special: Special = None,
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]: ...  # ids (total,), offsets (n + 1,)
+        splitting: tuple[Splitter, int, int, int, bool] | None = None,  # seed, epoch, first index, parents wanted
+    ) -> tuple[
+        npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]
+    ]: ...  # ids (total,), offsets (n + 1,), parents (total,) or (0,)
     def _encode_files(
         self,
         paths: Sequence[str],
@@ -131,7 +173,8 @@ class Encoder:
         allowed_special: Special = None,
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]: ...  # as _encode_batch
+        splitting: tuple[Splitter, int, int, int, bool] | None = None,
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...  # as _encode_batch
     def _encode_spans(
         self, text: bytes, ends: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.uint32]: ...  # ends (k,); ids (n,)

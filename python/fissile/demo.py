@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fissile.printable import printable
 from fissile.ragged import Ragged
+from fissile.stochastic import BPEDropout, StochasTok, UniformSplit
 from fissile.tokenizer import Tokenizer
 from fissile.training import train
 
@@ -37,6 +38,17 @@ def _timed_encode(tokenizer: Tokenizer, documents: list[bytes], threads: int | N
     begin = time.perf_counter()
     encoded = tokenizer.encode_batch(documents, threads=threads)
     return encoded, time.perf_counter() - begin
+
+
+def _show_splits(tokenizer: Tokenizer) -> None:
+    """The sentence as each sampler spells it."""
+    print("\nthe same sentence in other tokens, drawn with seed 1:")
+    for sampler in (StochasTok(0.3), BPEDropout(0.3), UniformSplit(0.3)):
+        ids = tokenizer.encode(SENTENCE, split=sampler, seed=1).tolist()
+        name = f"{type(sampler).__name__}({sampler.p})"
+        print(f"{name:<18}{'|'.join(printable(tokenizer.token_bytes(id)) for id in ids)}")
+        if tokenizer.decode(ids) != SENTENCE:
+            raise RuntimeError(f"{name} changed the text")
 
 
 def run() -> None:
@@ -73,3 +85,4 @@ def run() -> None:
 
     ids = tokenizer.encode(SENTENCE).tolist()
     print(f"\n{SENTENCE}\n{'|'.join(printable(tokenizer.token_bytes(id)) for id in ids)}\n{ids}")
+    _show_splits(tokenizer)

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fissile import _core
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
+from fissile.stochastic import Split, draw_key, prepare
 
 if TYPE_CHECKING:
     from fissile.formats.spec import TokenizerSpec
@@ -46,6 +47,8 @@ class Tokenizer(_core.Encoder):
         self._special = spec.vocabulary.special_tokens()
         self._decoder_or_none: _core.Decoder | None = None
         self._strings: dict[int, str] | None = None
+        self._split_model = _core.SplitModel(spec.vocabulary)
+        self._splitters: dict[Any, _core.Splitter] = {}  # samplers made ready, those in use
 
     # --- loading ------------------------------------------------------------------------------------------------------
 
@@ -138,6 +141,7 @@ class Tokenizer(_core.Encoder):
 
     # --- encoding -----------------------------------------------------------------------------------------------------
 
+    @overload
     def encode_batch(
         self,
         texts: Iterable[Text],
@@ -147,7 +151,43 @@ class Tokenizer(_core.Encoder):
         allowed_special: Special = None,
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
-    ) -> Ragged:
+        split: Split = None,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
+        return_parents: Literal[False] = False,
+    ) -> Ragged: ...
+    @overload
+    def encode_batch(
+        self,
+        texts: Iterable[Text],
+        threads: int | None = None,
+        dtype: npt.DTypeLike = np.uint32,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+        split: Split,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
+        return_parents: Literal[True],
+    ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
+    def encode_batch(
+        self,
+        texts: Iterable[Text],
+        threads: int | None = None,
+        dtype: npt.DTypeLike = np.uint32,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+        split: Split = None,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
+        return_parents: bool = False,
+    ) -> Ragged | tuple[Ragged, npt.NDArray[np.int64]]:
         """Encode documents in parallel; ids do not depend on `threads`.
 
         Args:
@@ -157,23 +197,35 @@ class Tokenizer(_core.Encoder):
             allowed_special: as of encode.
             disallowed_special: as of encode.
             add_special_tokens: as of encode.
+            split: a sampler that spells each text in other tokens of the same bytes: fissile.StochasTok, BPEDropout,
+                UniformSplit, or one of them as the command line writes it ("stochastok:0.1"). None: canonical ids.
+            seed: names the random draws, 0 to 2^64 - 1. None: another one every call.
+            first_index: index of texts[0] among the documents of its epoch; text i is drawn for by (seed, epoch,
+                first_index + i) and nothing else, so a run that goes on in the middle gets the ids it would have had.
+            epoch: other draws for the same documents, 0 to 2^32 - 1.
+            return_parents: also return, for each id, where in the ids of the same texts without `split` stands the
+                token that holds its first byte.
 
         Returns:
-            Ragged with ids (total,) of dtype and offsets (n + 1,) int64.
+            Ragged with ids (total,) of dtype and offsets (n + 1,) int64; with return_parents a pair of it and the
+            parents, (total,) int64.
 
         Raises:
             TypeError: texts[i] is none of these (i is named); nothing was encoded.
-            ValueError: a disallowed special token or a lone surrogate is in a text, or ids do not fit dtype.
+            ValueError: a disallowed special token or a lone surrogate is in a text, or ids do not fit dtype, or the
+                vocabulary cannot be split as asked.
         """
         self._check_dtype(dtype)
-        ids, offsets = self._encode_batch(
+        ids, offsets, parents = self._encode_batch(
             texts,
             threads=threads,
             allowed_special=allowed_special,
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
+            splitting=self._splitting(split, seed, epoch, first_index, return_parents),
         )
-        return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        ragged = Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        return (ragged, parents) if return_parents else ragged
 
     def encode_files(
         self,
@@ -185,6 +237,10 @@ class Tokenizer(_core.Encoder):
         allowed_special: Special = None,
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
+        split: Split = None,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
     ) -> Ragged:
         """Encode text files, read inside the core: no Python object per document.
 
@@ -198,15 +254,53 @@ class Tokenizer(_core.Encoder):
         """
         self._check_dtype(dtype)
         names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        ids, offsets = self._encode_files(
+        ids, offsets, _ = self._encode_files(
             [os.fspath(name) for name in names],
             separator=separator,
             threads=threads,
             allowed_special=allowed_special,
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
+            splitting=self._splitting(split, seed, epoch, first_index, False),
         )
         return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+
+    def _encode_split(
+        self,
+        text: Text,
+        *,
+        split: Split,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+    ) -> npt.NDArray[np.uint32]:
+        """What encode(text, split=...) calls."""
+        ids, _, _ = self._encode_batch(
+            [text],
+            threads=1,
+            allowed_special=allowed_special,
+            disallowed_special=disallowed_special,
+            add_special_tokens=add_special_tokens,
+            splitting=self._splitting(split, seed, epoch, first_index, False),
+        )
+        return ids
+
+    def _splitting(
+        self, split: Split, seed: int | None, epoch: int, first_index: int, return_parents: bool
+    ) -> tuple[_core.Splitter, int, int, int, bool] | None:
+        if split is None:
+            if return_parents:
+                raise ValueError("return_parents=True needs a split")
+            return None
+        splitter = self._splitters.get(split)
+        if splitter is None:
+            if len(self._splitters) >= 16:  # a schedule of p leaves many behind
+                self._splitters = {}
+            splitter = self._splitters[split] = prepare(split, self)
+        return splitter, *draw_key(seed, epoch, first_index), return_parents
 
     def offsets(
         self,
@@ -312,6 +406,15 @@ class Tokenizer(_core.Encoder):
         """Pairs of tokens that merge, in order; of a rank file, those that its ranks amount to."""
         table = [self._vocabulary.token_bytes(i) if self._vocabulary.has_token(i) else b"" for i in range(self.n_vocab)]
         return [(table[left], table[right]) for left, right, _ in self._vocabulary.merges().tolist()]
+
+    @property
+    def splits(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        """All ways to halve each token into two others: (offsets (n_vocab + 1,) int64, left (k,), right (k,) uint32).
+
+        Those of token t are left[offsets[t]:offsets[t + 1]] with right[the same]. Special and added tokens have no part
+        in it. This is what StochasTok draws from.
+        """
+        return self._split_model.table()
 
     @property
     def unreachable_tokens(self) -> npt.NDArray[np.uint32]:

@@ -1,0 +1,266 @@
+#include "stochastic/bpe_dropout.hpp"
+
+#include <algorithm>
+
+#include "cpu/hash.hpp"
+#include "cpu/huge_buffer.hpp"
+#include "cpu/prefetch.hpp"
+#include "stochastic/parents.hpp"
+#include "stochastic/token_symbols.hpp"
+
+namespace fissile {
+
+namespace {
+
+// Where a word's merging is disturbed: the survivors before its first drop and between that and the second, plus 2
+// each; 0 for no second. `first` is 1 where none is dropped.
+struct Drops {
+    static constexpr std::uint64_t kMaxGap = 0xfff0;
+
+    std::uint16_t first, second;
+
+    static std::uint16_t after(std::uint64_t gap) { return static_cast<std::uint16_t>(gap + 2); }
+    bool operator==(const Drops&) const = default;
+};
+
+// What comes of a word and its drops if no other follows.
+struct alignas(64) Outcome {
+    static constexpr std::size_t kMaxIn = 2, kMaxOut = 12;
+
+    TokenId in[kMaxIn];  // canonical ids; the second is kNoToken if there is one. Where in[0] and drops are 0, nothing
+                         // is held
+    Drops drops;
+    std::uint16_t n_draws;  // survivors behind the last drop, up to the end of the word
+    std::uint16_t n_out;
+    TokenId out[kMaxOut];
+
+    bool is_of(const TokenId ids[2], Drops of) const { return drops == of && in[0] == ids[0] && in[1] == ids[1]; }
+};
+static_assert(sizeof(Outcome) == 64);
+
+// Words whose memory is asked for together.
+constexpr std::size_t kWaitingAtOnce = 32;
+
+// Outcomes by hash; a newer one takes the place of an older.
+class Memory {
+   public:
+    static constexpr std::size_t kOutcomes = 131072;  // 8 MiB a thread
+
+    Memory() : memory_(kOutcomes * sizeof(Outcome)), outcomes_(static_cast<Outcome*>(memory_.data())) {}
+
+    Outcome& place(const TokenId in[2], Drops drops) {
+        const std::uint64_t hash =
+            hash_words(std::uint64_t{in[0]} << 32 | in[1], std::uint64_t{drops.first} << 16 | drops.second);
+        return outcomes_[hash & (kOutcomes - 1)];
+    }
+
+   private:
+    HugeBuffer memory_;
+    Outcome* outcomes_;
+};
+
+}  // namespace
+
+struct BpeDropout::State {
+    DropoutWord word;
+    std::unique_ptr<Memory> memory;
+    // Disturbed words that wait to be merged anew.
+    struct Disturbed {
+        std::size_t begin, end;  // in the document's ids
+        std::uint64_t gap;       // draws before the first drop
+    };
+    std::vector<Disturbed> waiting;
+    RandomWords* later_drops = nullptr;  // of the document at hand
+    const TokenId* result = nullptr;
+    std::size_t n_result = 0;
+};
+
+// A State for the time of a call; what it remembers serves later calls.
+class BpeDropout::Lease final : public Splitter::Scratch {
+   public:
+    explicit Lease(const BpeDropout& owner) : owner_(owner) {
+        const std::lock_guard guard(owner_.idle_lock_);
+        if (owner_.idle_.empty()) {
+            state = std::make_unique<State>();
+        } else {
+            state = std::move(owner_.idle_.back());
+            owner_.idle_.pop_back();
+        }
+    }
+    ~Lease() override {
+        const std::lock_guard guard(owner_.idle_lock_);
+        owner_.idle_.push_back(std::move(state));
+    }
+
+    std::unique_ptr<State> state;
+
+   private:
+    const BpeDropout& owner_;
+};
+
+BpeDropout::BpeDropout(std::shared_ptr<const MergeRelation> merges, double p, DropoutLaw law, bool remembers)
+    : merges_(std::move(merges)),
+      p_(p),
+      law_(law),
+      remembers_(remembers),
+      draws_once_a_merge_(law == DropoutLaw::kPaper || law == DropoutLaw::kSentencePiece),
+      gaps_(p) {
+    check_can_spell(merges_->vocabulary(), "BPEDropout");
+    if (merges_->vocabulary().tied_orders() != nullptr) {
+        throw Error("BPEDropout needs pieces of different scores; several of this vocabulary's have the same");
+    }
+}
+
+BpeDropout::~BpeDropout() = default;
+
+std::unique_ptr<Splitter::Scratch> BpeDropout::make_scratch() const { return std::make_unique<Lease>(*this); }
+
+// The symbols of a word and the ranks of neighbours.
+void BpeDropout::load(const TokenId* ids, std::size_t n, DropoutWord& word) const {
+    const Vocabulary& v = merges_->vocabulary();
+    word.symbols.clear();
+    word.ranks.clear();
+    for (std::size_t i = 0; i < n; ++i) append_symbols(v, ids[i], word.symbols);
+    if (word.symbols.empty()) return;
+    word.ranks.resize(word.symbols.size() - 1);
+    std::size_t n_bytes = 0;
+    for (std::size_t i = 0; i < n; ++i) n_bytes += v.token_bytes(ids[i]).size();
+    if (v.options().alphabet == Alphabet::kBytes && n_bytes == word.symbols.size()) {
+        std::size_t at = 0;
+        std::uint8_t last = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            for (const std::uint8_t byte : v.token_bytes(ids[i])) {
+                if (at > 0) word.ranks[at - 1] = merges_->find_bytes(last, byte);
+                last = byte;
+                ++at;
+            }
+        }
+        return;
+    }
+    for (std::size_t i = 0; i < word.ranks.size(); ++i) {
+        word.ranks[i] = word.find(*merges_, word.symbols[i], word.symbols[i + 1]);
+    }
+}
+
+// How many draws canonical merging of a word makes.
+std::uint64_t BpeDropout::n_draws(const TokenId* ids, std::size_t n, State& state) const {
+    if (draws_once_a_merge_) {
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i < n; ++i) sum += merges_->n_merges(ids[i]);
+        return sum;
+    }
+    const bool remembers = state.memory != nullptr && n <= Outcome::kMaxIn;
+    const TokenId in[2] = {ids[0], n == 2 ? ids[1] : kNoToken};
+    constexpr Drops kUndisturbed{1, 0};
+    Outcome* const outcome = remembers ? &state.memory->place(in, kUndisturbed) : nullptr;
+    if (outcome != nullptr && outcome->is_of(in, kUndisturbed)) return outcome->n_draws;
+    load(ids, n, state.word);
+    Draws draws(&Gaps::kNever, 1, gaps_, *state.later_drops);
+    merge_with_dropout(law_, *merges_, state.word, draws);
+    const std::uint64_t made = Gaps::kNever - draws.left();
+    if (outcome != nullptr && made <= Drops::kMaxGap) {
+        *outcome = {{in[0], in[1]}, kUndisturbed, static_cast<std::uint16_t>(made), 0, {}};
+    }
+    return made;
+}
+
+// Merges a disturbed word anew; leaves its ids in state.result.
+void BpeDropout::redraw(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const {
+    std::uint64_t gaps[3] = {first_gap, gaps_.draw(*state.later_drops), 0};
+    std::size_t n_gaps = 2;
+    const bool remembers = state.memory != nullptr && n <= Outcome::kMaxIn && first_gap <= Drops::kMaxGap;
+    const TokenId in[2] = {ids[0], n == 2 ? ids[1] : kNoToken};
+    Drops drops{Drops::after(first_gap), 0};
+    // With the drops known so far: the ids if the word ends before the next, else whether there is one for sure.
+    enum class Recalled { kNothing, kIds, kDisturbedAgain };
+    const auto recall = [&] {
+        const Outcome& outcome = state.memory->place(in, drops);
+        if (!outcome.is_of(in, drops)) return Recalled::kNothing;
+        if (gaps[n_gaps - 1] < outcome.n_draws) return Recalled::kDisturbedAgain;
+        state.result = outcome.out;
+        state.n_result = outcome.n_out;
+        return Recalled::kIds;
+    };
+    if (remembers) {
+        Recalled recalled = recall();
+        if (recalled == Recalled::kDisturbedAgain && gaps[1] <= Drops::kMaxGap) {
+            drops.second = Drops::after(gaps[1]);
+            gaps[n_gaps++] = gaps_.draw(*state.later_drops);
+            recalled = recall();
+        }
+        if (recalled == Recalled::kIds) return;
+    }
+    load(ids, n, state.word);
+    Draws draws(gaps, n_gaps, gaps_, *state.later_drops);
+    merge_with_dropout(law_, *merges_, state.word, draws);
+    state.result = state.word.symbols.data();
+    state.n_result = state.word.symbols.size();
+    const std::uint64_t made = draws.last_gap() - draws.left();
+    if (!remembers || draws.n_drops() > 2 || state.n_result > Outcome::kMaxOut || made > Drops::kMaxGap) return;
+    if (draws.n_drops() == 2) {
+        if (gaps[1] > Drops::kMaxGap) return;
+        drops.second = Drops::after(gaps[1]);
+    }
+    Outcome& outcome = state.memory->place(in, drops);
+    outcome = {{in[0], in[1]}, drops, static_cast<std::uint16_t>(made), static_cast<std::uint16_t>(state.n_result), {}};
+    std::copy_n(state.result, state.n_result, outcome.out);
+}
+
+void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,
+                       IdArray* parents) const {
+    State& state = *static_cast<Lease&>(scratch).state;
+    const Vocabulary& v = merges_->vocabulary();
+    const TokenId* const ids = document.ids;
+    const std::size_t first_out = out.size();
+    if (p_ == 0.0) {
+        out.append(ids, document.n_ids);
+    } else if (p_ == 1.0) {
+        state.word.symbols.clear();
+        for (std::size_t i = 0; i < document.n_ids; ++i) append_symbols(v, ids[i], state.word.symbols);
+        out.append(state.word.symbols.data(), state.word.symbols.size());
+    } else {
+        // Memory for a handful of words would cost more than merging them.
+        constexpr std::size_t kWordsWorthMemory = 128;
+        if (remembers_ && state.memory == nullptr && document.n_spans >= kWordsWorthMemory) {
+            state.memory = std::make_unique<Memory>();
+            state.word.recent = std::make_unique<RecentRanks>();
+        }
+        RandomWords drops(key, RandomUse::kDrops), later_drops(key, RandomUse::kLaterDrops);
+        state.later_drops = &later_drops;
+        state.word.interrupt = scratch.interrupt;
+        state.waiting.clear();
+        std::size_t copied = 0;  // ids before it are out
+        const auto merge_waiting = [&] {
+            if (scratch.interrupt != nullptr) scratch.interrupt->check();
+            for (const State::Disturbed& word : state.waiting) {
+                out.append(ids + copied, word.begin - copied);
+                redraw(ids + word.begin, word.end - word.begin, word.gap, state);
+                out.append(state.result, state.n_result);
+                copied = word.end;
+            }
+            state.waiting.clear();
+        };
+        std::uint64_t gap = gaps_.draw(drops);
+        for (std::size_t span = 0, begin = 0; span < document.n_spans; ++span) {
+            const std::size_t end = document.span_ends[span];
+            const std::uint64_t n = n_draws(ids + begin, end - begin, state);
+            if (gap >= n) {
+                gap -= n;
+            } else {
+                state.waiting.push_back({begin, end, gap});
+                if (state.memory != nullptr && end - begin <= Outcome::kMaxIn) {
+                    const TokenId in[2] = {ids[begin], end - begin == 2 ? ids[begin + 1] : kNoToken};
+                    prefetch(&state.memory->place(in, {Drops::after(gap), 0}));
+                }
+                gap = gaps_.draw(drops);
+                if (state.waiting.size() == kWaitingAtOnce) merge_waiting();
+            }
+            begin = end;
+        }
+        merge_waiting();
+        out.append(ids + copied, document.n_ids - copied);
+    }
+    if (parents != nullptr) append_parents(v, document, out, first_out, *parents);
+}
+
+}  // namespace fissile

@@ -1,0 +1,240 @@
+#include "stochastic/dropout_laws.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+namespace fissile {
+
+namespace {
+
+using Candidate = DropoutQueue::Candidate;
+
+constexpr std::uint32_t kEnd = 0xffffffffu;
+
+// With fewer symbols than this, the paper's law runs on an array, if ranks leave room for a place beside them.
+constexpr std::uint32_t kShortWord = 64;
+constexpr std::size_t kMaxShortRanks = (std::size_t{1} << 31) / kShortWord - 1;
+
+bool later(const Candidate& a, const Candidate& b) { return a.order > b.order; }
+
+// A word as linked symbols, and the queue of its candidates.
+class Word {
+   public:
+    Word(const MergeRelation& merges, DropoutWord& word)
+        : merges_(merges), word_(word), ids_(word.symbols), heap_(word.queue.heap) {
+        const auto n = static_cast<std::uint32_t>(ids_.size());
+        heap_.clear();
+        word.aside.clear();
+        word.queue.previous.resize(n);
+        word.queue.following.resize(n);
+        for (std::uint32_t i = 0; i < n; ++i) {
+            word.queue.previous[i] = i == 0 ? kEnd : i - 1;
+            word.queue.following[i] = i + 1 == n ? kEnd : i + 1;
+            if (i + 1 < n && word.ranks[i] != kNoRank) {
+                heap_.push_back({std::uint64_t{word.ranks[i]} << 32 | i, ids_[i], ids_[i + 1]});
+            }
+        }
+        std::make_heap(heap_.begin(), heap_.end(), later);
+    }
+
+    bool empty() const { return heap_.empty(); }
+    std::uint64_t best_order() const { return heap_.front().order; }
+    Candidate pop() {
+        if (word_.interrupt != nullptr) word_.interrupt->check();
+        std::pop_heap(heap_.begin(), heap_.end(), later);
+        const Candidate top = heap_.back();
+        heap_.pop_back();
+        return top;
+    }
+    void push(const Candidate& candidate) {
+        heap_.push_back(candidate);
+        std::push_heap(heap_.begin(), heap_.end(), later);
+    }
+    void set_aside(const Candidate& candidate) { word_.aside.push_back(candidate); }
+    void put_back() {
+        for (const Candidate& candidate : word_.aside) push(candidate);
+        word_.aside.clear();
+    }
+    // One of the two has merged with another since.
+    bool is_stale(const Candidate& c) const {
+        const auto i = static_cast<std::uint32_t>(c.order);
+        const std::uint32_t j = word_.queue.following[i];
+        return ids_[i] != c.left || j == kEnd || ids_[j] != c.right;
+    }
+    void merge(const Candidate& c) {
+        auto& following = word_.queue.following;
+        const auto i = static_cast<std::uint32_t>(c.order);
+        const std::uint32_t j = following[i];
+        ids_[i] = merges_.result(static_cast<std::uint32_t>(c.order >> 32));
+        ids_[j] = kNoToken;  // what was merged away never matches
+        following[i] = following[j];
+        if (following[i] != kEnd) word_.queue.previous[following[i]] = i;
+    }
+    // The candidate of the symbol at i and the one behind it, if they may merge.
+    void push_candidate_at(std::uint32_t i) {
+        if (i == kEnd) return;
+        const std::uint32_t j = word_.queue.following[i];
+        if (j == kEnd) return;
+        const std::uint32_t rank = word_.find(merges_, ids_[i], ids_[j]);
+        if (rank != kNoRank) push({std::uint64_t{rank} << 32 | i, ids_[i], ids_[j]});
+    }
+    void push_neighbours(const Candidate& c) {
+        const auto i = static_cast<std::uint32_t>(c.order);
+        push_candidate_at(i);
+        push_candidate_at(word_.queue.previous[i]);
+    }
+    std::uint32_t previous(std::uint32_t i) const { return word_.queue.previous[i]; }
+    void finish() { std::erase(ids_, kNoToken); }
+
+   private:
+    const MergeRelation& merges_;
+    DropoutWord& word_;
+    std::vector<TokenId>& ids_;
+    std::vector<Candidate>& heap_;
+};
+
+void paper(Word& word, Draws& draws) {
+    while (!word.empty()) {
+        const Candidate top = word.pop();
+        if (word.is_stale(top)) continue;
+        if (draws.dropped()) {
+            word.set_aside(top);
+            continue;
+        }
+        word.merge(top);
+        word.push_neighbours(top);
+        word.put_back();
+    }
+}
+
+void tokenizers(Word& word, Draws& draws) {
+    while (!word.empty()) {
+        const Candidate top = word.pop();
+        if (draws.dropped()) {
+            word.set_aside(top);
+            continue;
+        }
+        word.put_back();
+        if (word.is_stale(top)) continue;
+        word.merge(top);
+        word.push_neighbours(top);
+    }
+}
+
+void sentencepiece(Word& word, Draws& draws) {
+    while (!word.empty()) {
+        const Candidate top = word.pop();
+        if (word.is_stale(top) || draws.dropped()) continue;
+        word.merge(top);
+        word.push_neighbours(top);
+    }
+}
+
+void subword_nmt(Word& word, Draws& draws, std::vector<Candidate>& same, std::vector<std::uint32_t>& merged) {
+    while (!word.empty()) {
+        const Candidate best = word.pop();
+        if (word.is_stale(best)) continue;
+        if (draws.dropped()) {
+            word.set_aside(best);
+            continue;
+        }
+        // The others of this pair, from the left. Of three equal symbols in a row, the first two may have been merged:
+        // then the candidate of the last two is stale.
+        same.clear();
+        while (!word.empty() && word.best_order() >> 32 == best.order >> 32) same.push_back(word.pop());
+        merged.clear();
+        word.merge(best);
+        merged.push_back(static_cast<std::uint32_t>(best.order));
+        for (const Candidate& candidate : same) {
+            if (word.is_stale(candidate)) continue;
+            const bool of_pair = candidate.left == best.left && candidate.right == best.right;
+            if (!of_pair || draws.dropped()) {
+                word.set_aside(candidate);
+                continue;
+            }
+            word.merge(candidate);
+            merged.push_back(static_cast<std::uint32_t>(candidate.order));
+        }
+        std::uint32_t last = kEnd;
+        for (const std::uint32_t i : merged) {
+            word.push_candidate_at(i);
+            if (word.previous(i) != last) word.push_candidate_at(word.previous(i));
+            last = i;
+        }
+        word.put_back();
+    }
+}
+
+// The paper's law for a word of few symbols, most words. Nothing moves: a symbol stays where it began, a bit says that
+// one begins there, and the candidate of each place stands in an array of (rank, place) with a number for none. The
+// smallest is found by a loop of fixed length, which compiles to vector code and leaves nothing to predict.
+void paper_short(const MergeRelation& merges, DropoutWord& word, Draws& draws) {
+    constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
+    const auto n = static_cast<unsigned>(word.symbols.size());
+    const unsigned n_lanes = (n + 7) & ~7u;
+    TokenId* const ids = word.symbols.data();
+    std::int32_t candidates[kShortWord];
+    const auto set = [&](unsigned i, std::uint32_t rank) {
+        candidates[i] = rank == kNoRank ? kNone : static_cast<std::int32_t>(rank * kShortWord + i);
+    };
+    for (unsigned i = 0; i < n_lanes; ++i) candidates[i] = kNone;
+    for (unsigned i = 0; i + 1 < n; ++i) set(i, word.ranks[i]);
+    std::uint64_t begins = (std::uint64_t{1} << n) - 1;
+    for (std::int32_t passed = -1;;) {  // those up to it were dropped in this step
+        std::int32_t best = kNone;
+        for (unsigned i = 0; i < n_lanes; ++i) {
+            const std::int32_t candidate = candidates[i] > passed ? candidates[i] : kNone;
+            best = candidate < best ? candidate : best;
+        }
+        if (best == kNone) break;
+        if (draws.dropped()) {
+            passed = best;
+            continue;
+        }
+        passed = -1;
+        const unsigned i = static_cast<unsigned>(best) % kShortWord;
+        ids[i] = merges.result(static_cast<std::uint32_t>(best) / kShortWord);
+        const std::uint64_t behind = begins & ~std::uint64_t{0} << (i + 1);
+        const auto j = static_cast<unsigned>(std::countr_zero(behind));  // what was merged into i
+        begins &= ~(std::uint64_t{1} << j);
+        candidates[j] = kNone;
+        const std::uint64_t after = behind & (behind - 1), before = begins & ((std::uint64_t{1} << i) - 1);
+        set(i, after == 0 ? kNoRank : word.find(merges, ids[i], ids[std::countr_zero(after)]));
+        if (before != 0) {
+            const auto h = static_cast<unsigned>(63 - std::countl_zero(before));
+            set(h, word.find(merges, ids[h], ids[i]));
+        }
+    }
+    std::size_t n_left = 0;
+    for (; begins != 0; begins &= begins - 1) ids[n_left++] = ids[std::countr_zero(begins)];
+    word.symbols.resize(n_left);
+}
+
+}  // namespace
+
+void merge_with_dropout(DropoutLaw law, const MergeRelation& merges, DropoutWord& word, Draws& draws) {
+    if (word.symbols.size() < 2) return;
+    if (law == DropoutLaw::kPaper && word.symbols.size() < kShortWord && merges.n_ranks() <= kMaxShortRanks) {
+        paper_short(merges, word, draws);
+        return;
+    }
+    Word linked(merges, word);
+    switch (law) {
+        case DropoutLaw::kPaper:
+            paper(linked, draws);
+            break;
+        case DropoutLaw::kTokenizers:
+            tokenizers(linked, draws);
+            break;
+        case DropoutLaw::kSentencePiece:
+            sentencepiece(linked, draws);
+            break;
+        case DropoutLaw::kSubwordNmt:
+            subword_nmt(linked, draws, word.same, word.merged);
+            break;
+    }
+    linked.finish();
+}
+
+}  // namespace fissile

@@ -1,0 +1,87 @@
+#include "stochastic/merge_relation.hpp"
+
+#include <algorithm>
+
+#include "merge/merge_tree.hpp"
+#include "stochastic/token_symbols.hpp"
+
+namespace fissile {
+
+void MergeRelation::count_merges() {
+    const Vocabulary& v = *vocabulary_;
+    n_merges_.assign(v.n_vocab(), 0);
+    std::vector<TokenId> symbols;
+    MergeTreeScratch tree;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (!v.is_model(id)) continue;
+        symbols.clear();
+        append_symbols(v, id, symbols);
+        const std::size_t n_symbols = symbols.size();
+        std::size_t n_left = 1;
+        if (!v.is_reachable(id)) {
+            merge_tree(*pairs_, v.results(), symbols, tree, 1, v.tied_orders());
+            n_left = symbols.size();
+        }
+        n_merges_[id] = static_cast<std::uint32_t>(n_symbols - n_left);
+    }
+}
+
+void MergeRelation::finish() {
+    count_merges();
+    if (vocabulary_->options().alphabet != Alphabet::kBytes) return;
+    byte_pairs_.assign(65536, kNoRank);
+    for (unsigned pair = 0; pair < 65536; ++pair) {
+        const TokenId left = vocabulary_->byte_symbol(static_cast<std::uint8_t>(pair >> 8));
+        const TokenId right = vocabulary_->byte_symbol(static_cast<std::uint8_t>(pair & 255));
+        if (left != kNoToken && right != kNoToken) byte_pairs_[pair] = find(left, right);
+    }
+}
+
+std::shared_ptr<const MergeRelation> MergeRelation::listed(std::shared_ptr<const Vocabulary> vocabulary) {
+    MergeRelation relation(std::move(vocabulary));
+    relation.pairs_ = &relation.vocabulary_->pairs();
+    relation.finish();
+    return std::make_shared<const MergeRelation>(std::move(relation));
+}
+
+std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vocabulary> vocabulary,
+                                                        const SplitTable& table) {
+    MergeRelation relation(std::move(vocabulary));
+    const Vocabulary& v = *relation.vocabulary_;
+    std::vector<std::uint32_t> rank_of(v.n_vocab(), kNoRank);
+    bool ranks_are_ids = true;
+    std::uint32_t max_rank = 0;
+    for (const Merge& merge : v.merges()) {
+        const std::uint32_t rank = v.pairs().find(merge.left, merge.right);
+        rank_of[merge.result] = std::min(rank_of[merge.result], rank);
+        max_rank = std::max(max_rank, rank);
+        ranks_are_ids = ranks_are_ids && rank == merge.result;
+    }
+    for (TokenId id = 0; ranks_are_ids && id < v.n_vocab(); ++id) rank_of[id] = id;
+    std::size_t n_pairs = 0;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (rank_of[id] != kNoRank) n_pairs += table.ranges()[id].n;
+    }
+    // Merges outside the table: those of tokens that are no part of the model.
+    for (const Merge& merge : v.merges()) {
+        n_pairs += !v.is_model(merge.left) || !v.is_model(merge.right) || !v.is_model(merge.result);
+    }
+    auto pairs = std::make_shared<PairRanks>(v.n_vocab(), n_pairs, std::max<std::size_t>(max_rank + 1, v.n_vocab()));
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (rank_of[id] == kNoRank) continue;
+        const SplitTable::Range range = table.ranges()[id];
+        for (std::uint32_t i = range.first; i < range.first + range.n; ++i) {
+            pairs->insert(table.pairs()[i].left, table.pairs()[i].right, rank_of[id]);
+        }
+    }
+    // What is listed keeps its own rank.
+    for (const Merge& merge : v.merges()) {
+        pairs->insert(merge.left, merge.right, v.pairs().find(merge.left, merge.right));
+    }
+    relation.own_pairs_ = pairs;
+    relation.pairs_ = relation.own_pairs_.get();
+    relation.finish();
+    return std::make_shared<const MergeRelation>(std::move(relation));
+}
+
+}  // namespace fissile

@@ -1,0 +1,158 @@
+// Random numbers that a document always gets, wherever and whenever it is split: Philox4x32-10, a counter-based
+// generator (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011). No state is carried
+// from document to document, so batches, threads and workers cannot change a draw.
+//
+// What is drawn is part of the interface: a change of anything in this file changes ids. docs/stochastic.md writes it
+// down with test vectors; the plain definition is tests/reference/stochastic.py. Integers, and doubles of which only
+// products and comparisons are taken, so that every machine agrees.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base.hpp"
+#include "encode/splitter.hpp"
+
+namespace fissile {
+
+using PhiloxBlock = std::array<std::uint32_t, 4>;
+
+inline PhiloxBlock philox4x32_10(PhiloxBlock c, std::uint32_t key0, std::uint32_t key1) noexcept {
+    for (int round = 0; round < 10; ++round) {
+        const std::uint64_t product0 = std::uint64_t{0xd2511f53u} * c[0];
+        const std::uint64_t product1 = std::uint64_t{0xcd9e8d57u} * c[2];
+        c = {static_cast<std::uint32_t>(product1 >> 32) ^ c[1] ^ key0, static_cast<std::uint32_t>(product1),
+             static_cast<std::uint32_t>(product0 >> 32) ^ c[3] ^ key1, static_cast<std::uint32_t>(product0)};
+        key0 += 0x9e3779b9u;
+        key1 += 0xbb67ae85u;
+    }
+    return c;
+}
+
+// A document has a stream of its own for each kind of question, so that one kind can be read ahead of another.
+enum class RandomUse : std::uint32_t {
+    kPositions = 0,   // StochasTok: where to try
+    kChoices = 1,     // StochasTok: which split
+    kDrops = 2,       // BPEDropout: survivors before the first drop of the next disturbed word
+    kPieces = 3,      // UniformSplit: pieces left alone before the next one drawn anew
+    kPaths = 4,       // UniformSplit: steps through the lattice
+    kLaterDrops = 5,  // BPEDropout: survivors before the other drops of a disturbed word
+};
+
+// One stream of a document: the words of Philox blocks 0, 1, 2, ... in order.
+//     key      seed (low word, high word)
+//     counter  block number, document index (low word), document index (high 24 bits) | use << 24, epoch
+class RandomWords {
+   public:
+    static constexpr std::size_t kMaxBuffered = 256;
+
+    // `n_expected` words are made at once; a wrong guess costs time and nothing else.
+    RandomWords(const DocumentKey& key, RandomUse use, std::size_t n_expected = 16) noexcept
+        : key0_(static_cast<std::uint32_t>(key.seed)),
+          key1_(static_cast<std::uint32_t>(key.seed >> 32)),
+          index_low_(static_cast<std::uint32_t>(key.index)),
+          index_high_(static_cast<std::uint32_t>(key.index >> 32) | static_cast<std::uint32_t>(use) << 24),
+          epoch_(key.epoch),
+          n_expected_(n_expected) {}
+
+    std::uint32_t next() {
+        if (at_ == end_) refill();
+        return words_[at_++];
+    }
+    // Two words, the first in the lower half.
+    std::uint64_t next64() {
+        const std::uint64_t low = next();
+        return low | std::uint64_t{next()} << 32;
+    }
+    // From [0, 1): the upper 53 bits of next64.
+    double next_unit() { return static_cast<double>(next64() >> 11) * 0x1p-53; }
+
+    // From [0, bound), exactly uniform; bound > 0. Lemire, "Fast random integer generation in an interval" (2019).
+    std::uint32_t below(std::uint32_t bound) {
+        std::uint64_t product = std::uint64_t{next()} * bound;
+        if (static_cast<std::uint32_t>(product) < bound) [[unlikely]] {
+            const std::uint32_t threshold = (0u - bound) % bound;
+            while (static_cast<std::uint32_t>(product) < threshold) product = std::uint64_t{next()} * bound;
+        }
+        return static_cast<std::uint32_t>(product >> 32);
+    }
+
+    // The same; with bound 0, 0 and nothing is drawn, without a branch that depends on it.
+    std::uint32_t below_or_nothing(std::uint32_t bound) {
+        if (at_ == end_) refill();
+        const std::uint64_t product = std::uint64_t{words_[at_]} * bound;
+        if (static_cast<std::uint32_t>(product) < bound) [[unlikely]]
+            return below(bound);
+        at_ += bound != 0;
+        return static_cast<std::uint32_t>(product >> 32);
+    }
+
+    // Some of the words that will be drawn next, at least one.
+    std::span<const std::uint32_t> ahead() {
+        if (at_ == end_) refill();
+        return {words_.data() + at_, end_ - at_};
+    }
+
+   private:
+    void refill() {
+        const std::size_t n_blocks = std::clamp<std::size_t>((n_expected_ + 3) / 4, 1, kMaxBuffered / 4);
+        n_expected_ = kMaxBuffered;  // a guess that was too low is not made twice
+        if (block_ + n_blocks > std::uint64_t{1} << 32) throw Error("a document needs more than 2^34 random words");
+        for (std::size_t i = 0; i < n_blocks; ++i) {
+            const PhiloxBlock block =
+                philox4x32_10({static_cast<std::uint32_t>(block_ + i), index_low_, index_high_, epoch_}, key0_, key1_);
+            std::copy(block.begin(), block.end(), words_.begin() + static_cast<std::ptrdiff_t>(4 * i));
+        }
+        block_ += n_blocks;
+        at_ = 0;
+        end_ = 4 * n_blocks;
+    }
+
+    std::uint32_t key0_, key1_, index_low_, index_high_, epoch_;
+    std::size_t n_expected_;
+    std::uint64_t block_ = 0;
+    std::size_t at_ = 0, end_ = 0;
+    std::array<std::uint32_t, kMaxBuffered> words_;
+};
+
+// How many of a row of independent yes-or-no draws say no before the first yes, each saying yes with probability p:
+// geometric, so that many draws cost one. q^k stands in a table of products; beyond its end the wait begins anew, as a
+// geometric law has no memory.
+class Gaps {
+   public:
+    static constexpr std::uint64_t kNever = ~std::uint64_t{0} >> 1;
+
+    explicit Gaps(double p) noexcept {
+        const double q = 1.0 - p;
+        double power = 1.0;
+        for (double& entry : no_more_) entry = power *= q;
+        never_ = q == 1.0;
+        // first_[b]: of all u that begin with the bits b, the largest has at least so many draws before it.
+        for (std::size_t b = 0; b < first_.size(); ++b) {
+            const double largest = static_cast<double>(b + 1) / static_cast<double>(first_.size());
+            std::size_t k = 0;
+            while (k < no_more_.size() && largest <= no_more_[k]) ++k;
+            first_[b] = static_cast<std::uint8_t>(k);
+        }
+    }
+
+    std::uint64_t draw(RandomWords& words) const {
+        if (never_) return kNever;
+        for (std::uint64_t passed = 0;; passed += no_more_.size()) {
+            const double u = words.next_unit();
+            std::size_t k = first_[static_cast<std::size_t>(u * static_cast<double>(first_.size()))];
+            while (k < no_more_.size() && u < no_more_[k]) ++k;
+            if (k < no_more_.size()) return passed + k;
+        }
+    }
+
+   private:
+    std::array<double, 64> no_more_;  // [k]: q^(k + 1), the chance that k + 1 draws and more say no
+    std::array<std::uint8_t, 64> first_;
+    bool never_;
+};
+
+}  // namespace fissile

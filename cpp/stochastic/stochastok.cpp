@@ -1,0 +1,183 @@
+#include "stochastic/stochastok.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "cpu/prefetch.hpp"
+#include "stochastic/random.hpp"
+
+namespace fissile {
+
+namespace {
+
+constexpr std::uint32_t kEnd = 0xffffffffu;
+// Places are 32 bits, and kEnd is none.
+constexpr std::size_t kMaxDocument = 0xffffffffu - 1;
+// Tries whose memory is asked for together.
+constexpr std::uint64_t kTriesAtOnce = 64;
+// Smaller pools are in a cache already.
+constexpr std::size_t kLargePool = std::size_t{1} << 15;
+
+std::size_t n_tries(std::size_t n, double p) { return static_cast<std::size_t>(static_cast<double>(n) * p); }
+
+}  // namespace
+
+// The sequence while it is split. Slots below n_input are the input's places, in order.
+class StochasTok::Pool final : public Splitter::Scratch {
+   public:
+    void start(const SpannedIds& document, std::size_t n_appended_at_most) {
+        n_input = size = document.n_ids;
+        const std::size_t most = size + n_appended_at_most;
+        pieces.clear();
+        pieces.reserve_more(most + 1);  // a spent try writes to the next free slot, too
+        ids = pieces.append_uninitialised(most + 1);
+        std::memcpy(ids, document.ids, size * sizeof(TokenId));
+        links.clear();
+        links.reserve_more(most + 1);
+        next = links.append_uninitialised(most + 1);
+        std::fill_n(next, size, kEnd);
+        split_slots.assign(most / 64 + 1, 0);
+    }
+
+    // One try at a slot, without a branch: whether a token has splits is not to be predicted. `pairs` are all pairs.
+    void attempt(std::uint32_t slot, SplitTable::Range range, const SplitTable::Pair* pairs, RandomWords& choices) {
+        const bool splits = range.n != 0;
+        // A spent try draws nothing, and reads some other token's pair.
+        const SplitTable::Pair pair = pairs[range.first + choices.below_or_nothing(range.n)];
+        ids[slot] = splits ? pair.left : ids[slot];
+        ids[size] = pair.right;
+        next[size] = next[slot];
+        next[slot] = splits ? static_cast<std::uint32_t>(size) : next[slot];
+        split_slots[slot >> 6] |= std::uint64_t{splits} << (slot & 63);
+        size += splits;
+    }
+
+    // Writes the pieces in order: size ids, and as many parents unless that is null.
+    void write(TokenId* out, TokenId* parents) const {
+        std::size_t copied = 0;  // slots below are written
+        // Four at a time: both arrays have room for three more.
+        static_assert(kMaxInlineIds >= 3);
+        const auto copy_to = [&](std::size_t end) {
+            const std::size_t n = end - copied;
+            for (std::size_t i = 0; i < n; i += 4) std::memcpy(out + i, ids + copied + i, 4 * sizeof(TokenId));
+            out += n;
+            if (parents != nullptr) {
+                for (std::size_t i = 0; i < n; ++i) *parents++ = static_cast<TokenId>(copied + i);
+            }
+            copied = end;
+        };
+        for (std::size_t word = 0; word * 64 < n_input; ++word) {
+            if (interrupt != nullptr && word % 1024 == 0) interrupt->check_now();
+            for (std::uint64_t bits = split_slots[word]; bits != 0; bits &= bits - 1) {
+                const std::size_t slot = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+                if (slot >= n_input) break;  // appended ones are reached by links
+                copy_to(slot);
+                for (auto at = static_cast<std::uint32_t>(slot); at != kEnd; at = next[at]) {
+                    *out++ = ids[at];
+                    if (parents != nullptr) *parents++ = static_cast<TokenId>(slot);
+                }
+                copied = slot + 1;
+            }
+        }
+        copy_to(n_input);
+    }
+
+    IdArray pieces, links;
+    TokenId* ids = nullptr;
+    std::uint32_t* next = nullptr;
+    std::size_t n_input = 0, size = 0;
+    std::vector<std::uint64_t> split_slots;  // a bit a slot
+};
+
+StochasTok::StochasTok(std::shared_ptr<const SplitTable> table, double p, std::uint64_t max_expansions,
+                       const std::vector<TokenId>& deny)
+    : table_(std::move(table)), pairs_(table_->pairs().data()), p_(p), max_expansions_(max_expansions) {
+    for (const TokenId id : deny) {
+        if (id >= table_->n_vocab()) {
+            throw Error("deny holds " + std::to_string(id) + ", outside the vocabulary of " +
+                        std::to_string(table_->n_vocab()) + " ids");
+        }
+        if (own_ranges_.empty()) own_ranges_ = table_->ranges();
+        own_ranges_[id].n = 0;
+    }
+    ranges_ = own_ranges_.empty() ? table_->ranges().data() : own_ranges_.data();
+}
+
+std::unique_ptr<Splitter::Scratch> StochasTok::make_scratch() const { return std::make_unique<Pool>(); }
+
+std::size_t StochasTok::max_ids(std::size_t n, double p) const {
+    return n + static_cast<std::size_t>(std::min<std::uint64_t>(n_tries(n, p), max_expansions_));
+}
+
+// Asks for the memory of the next tries, in three steps that each need what the one before brings. Where they will be
+// is known nearly: the pool grows meanwhile, which moves a slot by less than it grows.
+void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) const {
+    TokenId ids[kTriesAtOnce];
+    const auto slot_of = [&](std::uint32_t word) {
+        return static_cast<std::size_t>((word * std::uint64_t{pool.size}) >> 32);
+    };
+    if (pool.n_input >= kLargePool) {
+        for (const std::uint32_t word : words) {
+            prefetch(pool.ids + slot_of(word));
+            prefetch(pool.next + slot_of(word));
+            prefetch(pool.split_slots.data() + slot_of(word) / 64);
+        }
+    }
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        ids[i] = pool.ids[slot_of(words[i])];
+        prefetch(ranges_ + ids[i]);
+    }
+    for (std::size_t i = 0; i < words.size(); ++i) prefetch(pairs_ + ranges_[ids[i]].first);
+}
+
+void StochasTok::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,
+                       IdArray* parents) const {
+    split(document, p_, key, scratch, out, parents);
+}
+
+void StochasTok::split(const SpannedIds& document, double p, const DocumentKey& key, Scratch& scratch, IdArray& out,
+                       IdArray* parents) const {
+    const std::size_t n = document.n_ids;
+    const std::size_t most = max_ids(n, p);
+    if (most > kMaxDocument) {
+        throw Error("a document of " + std::to_string(n) +
+                    " ids is too long to split: " + std::to_string(kMaxDocument) + " are the most that may come out");
+    }
+    if (most == n) {  // no tries
+        out.append(document.ids, n);
+        if (parents != nullptr) {
+            parents->reserve_more(n);
+            TokenId* const places = parents->append_uninitialised(n);
+            std::iota(places, places + n, TokenId{0});
+        }
+        return;
+    }
+    Pool& pool = static_cast<Pool&>(scratch);
+    pool.start(document, most - n);
+    std::uint64_t tries = n_tries(n, p);
+    RandomWords positions(key, RandomUse::kPositions, tries), choices(key, RandomUse::kChoices, tries / 2);
+    while (tries > 0 && pool.size < most) {
+        if (scratch.interrupt != nullptr) scratch.interrupt->check();
+        const std::uint64_t n_now = std::min(tries, kTriesAtOnce);
+        tries -= n_now;
+        const auto words = positions.ahead();
+        fetch(pool, words.first(std::min<std::size_t>(words.size(), n_now)));
+        for (std::uint64_t i = 0; i < n_now; ++i) {
+            const std::uint32_t slot = positions.below(static_cast<std::uint32_t>(pool.size));
+            pool.attempt(slot, ranges_[pool.ids[slot]], pairs_, choices);
+            if (pool.size == most) break;
+        }
+    }
+    out.reserve_more(pool.size);
+    TokenId* parent = nullptr;
+    if (parents != nullptr) {
+        parents->reserve_more(pool.size);
+        parent = parents->append_uninitialised(pool.size);
+    }
+    pool.write(out.append_uninitialised(pool.size), parent);
+}
+
+}  // namespace fissile
