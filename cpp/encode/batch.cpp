@@ -82,14 +82,13 @@ class Work {
     Work(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options)
         : encoder_(encoder), texts_(texts) {
         // What is drawn for a text depends on all of it, so a text that is split at random is not divided.
-        const bool may_divide =
-            options.n_threads > 1 && options.splitting.splitter == nullptr &&
-            std::none_of(encoder.special_tokens().tokens().begin(), encoder.special_tokens().tokens().end(),
-                         [](const AddedToken& t) {
-                             // One that takes white space around it may reach over a division.
-                             return t.content.find('\n') != std::string::npos ||
-                                    (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
-                         });
+        const bool may_divide = options.n_threads > 1 && options.splitting.splitter == nullptr &&
+                                std::none_of(encoder.special_tokens().tokens().begin(),
+                                             encoder.special_tokens().tokens().end(), [](const AddedToken& t) {
+                                                 // One that takes white space around it may reach over a division.
+                                                 return t.content.find('\n') != std::string::npos ||
+                                                        (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
+                                             });
         std::size_t begin = 0, n_bytes = 0;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const std::size_t size = texts[i].max_utf8_bytes();
