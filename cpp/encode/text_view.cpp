@@ -11,14 +11,15 @@ namespace {
 // Units converted between two looks at an interrupt.
 constexpr std::size_t kUnitsAtOnce = std::size_t{1} << 18;
 
-Transcoded transcode(const TextView& text, std::uint8_t* out) noexcept {
+Transcoded transcode(const TextView& text, std::uint8_t* out) {
+    static const TranscodeKernels& kernels = transcode_kernels_for(chosen_isa());
     switch (text.kind) {
         case TextKind::kLatin1:
-            return utf8_from_latin1(static_cast<const std::uint8_t*>(text.data), text.length, out);
+            return kernels.latin1(static_cast<const std::uint8_t*>(text.data), text.length, out);
         case TextKind::kUcs2:
-            return utf8_from_ucs2(static_cast<const std::uint16_t*>(text.data), text.length, out);
+            return kernels.ucs2(static_cast<const std::uint16_t*>(text.data), text.length, out);
         default:
-            return utf8_from_ucs4(static_cast<const std::uint32_t*>(text.data), text.length, out);
+            return kernels.ucs4(static_cast<const std::uint32_t*>(text.data), text.length, out);
     }
 }
 

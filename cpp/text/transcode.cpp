@@ -52,10 +52,12 @@ inline std::size_t put(std::uint32_t c, std::uint8_t* out) noexcept {
     return 4;
 }
 
+}  // namespace
+
 template <class Unit>
-Transcoded transcode(const Unit* units, std::size_t n, std::uint8_t* out) noexcept {
-    std::uint8_t* const begin = out;
-    for (std::size_t i = 0; i < n;) {
+Transcoded rest_of_transcode(const Unit* units, std::size_t n, std::size_t i, std::uint8_t* begin,
+                             std::uint8_t* out) noexcept {
+    while (i < n) {
         if (n - i >= kGroup && all_ascii<kGroup>(units + i)) {
             const std::size_t n_long = narrow_groups<4 * kGroup>(units + i, n - i, out);
             const std::size_t n_ascii =
@@ -72,16 +74,31 @@ Transcoded transcode(const Unit* units, std::size_t n, std::uint8_t* out) noexce
     return {static_cast<std::size_t>(out - begin), Transcoded::npos};
 }
 
+template Transcoded rest_of_transcode(const std::uint8_t*, std::size_t, std::size_t, std::uint8_t*,
+                                      std::uint8_t*) noexcept;
+template Transcoded rest_of_transcode(const std::uint16_t*, std::size_t, std::size_t, std::uint8_t*,
+                                      std::uint8_t*) noexcept;
+template Transcoded rest_of_transcode(const std::uint32_t*, std::size_t, std::size_t, std::uint8_t*,
+                                      std::uint8_t*) noexcept;
+
+namespace {
+
+template <class Unit>
+Transcoded transcode(const Unit* units, std::size_t n, std::uint8_t* out) noexcept {
+    return rest_of_transcode(units, n, 0, out, out);
+}
+
+const TranscodeKernels kTranscodeScalar = {transcode<std::uint8_t>, transcode<std::uint16_t>, transcode<std::uint32_t>};
+
 }  // namespace
 
-Transcoded utf8_from_latin1(const std::uint8_t* units, std::size_t n, std::uint8_t* out) noexcept {
-    return transcode(units, n, out);
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+const TranscodeKernels& transcode_kernels_for(Isa isa) {
+    if (isa == Isa::kAvx512) return kTranscodeAvx512;
+    return isa == Isa::kAvx2 ? kTranscodeAvx2 : kTranscodeScalar;
 }
-Transcoded utf8_from_ucs2(const std::uint16_t* units, std::size_t n, std::uint8_t* out) noexcept {
-    return transcode(units, n, out);
-}
-Transcoded utf8_from_ucs4(const std::uint32_t* units, std::size_t n, std::uint8_t* out) noexcept {
-    return transcode(units, n, out);
-}
+#else
+const TranscodeKernels& transcode_kernels_for(Isa) { return kTranscodeScalar; }
+#endif
 
 }  // namespace fissile

@@ -15,8 +15,9 @@ using namespace std::string_view_literals;
 
 std::string utf8(std::u32string_view text) {
     std::string out(text.size() * 4 + fissile::kTranscodeSlack, '\0');
-    const fissile::Transcoded done = fissile::utf8_from_ucs4(reinterpret_cast<const std::uint32_t*>(text.data()),
-                                                             text.size(), reinterpret_cast<std::uint8_t*>(out.data()));
+    const fissile::Transcoded done = fissile::transcode_kernels_for(fissile::Isa::kScalar)
+                                         .ucs4(reinterpret_cast<const std::uint32_t*>(text.data()), text.size(),
+                                               reinterpret_cast<std::uint8_t*>(out.data()));
     out.resize(done.n_written);
     return out;
 }

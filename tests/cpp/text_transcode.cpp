@@ -10,14 +10,16 @@ namespace {
 
 using fissile::Transcoded;
 
+const fissile::TranscodeKernels* kernels = nullptr;  // those under test
+
 Transcoded transcode(const std::vector<std::uint8_t>& units, std::uint8_t* out) {
-    return fissile::utf8_from_latin1(units.data(), units.size(), out);
+    return kernels->latin1(units.data(), units.size(), out);
 }
 Transcoded transcode(const std::vector<std::uint16_t>& units, std::uint8_t* out) {
-    return fissile::utf8_from_ucs2(units.data(), units.size(), out);
+    return kernels->ucs2(units.data(), units.size(), out);
 }
 Transcoded transcode(const std::vector<std::uint32_t>& units, std::uint8_t* out) {
-    return fissile::utf8_from_ucs4(units.data(), units.size(), out);
+    return kernels->ucs4(units.data(), units.size(), out);
 }
 
 // Whether `out` decodes to `units`, which says that it is well-formed too.
@@ -82,9 +84,25 @@ void lone_surrogates_are_reported_where_they_are() {
     }
 }
 
-}  // namespace
+template <class Unit>
+void runs_of_all_sizes_of_character() {
+    constexpr std::uint32_t kSizes[] = {0x80, sizeof(Unit) == 1 ? 0x100 : 0x800, sizeof(Unit) < 4 ? 0xd800 : 0x110000};
+    std::uint32_t state = 1;
+    const auto random = [&state] { return (state = state * 1664525 + 1013904223) >> 8; };
+    for (int round = 0; round < 2000; ++round) {
+        std::vector<Unit> units;
+        while (units.size() < 200) {
+            const std::uint32_t end = kSizes[random() % (sizeof(Unit) == 1 ? 2 : 3)];
+            for (std::uint32_t n = random() % 40; n != 0; --n) {
+                const std::uint32_t c = random() % end;
+                units.push_back(static_cast<Unit>(c >= 0xd800 && c < 0xe000 ? 0 : c));
+            }
+        }
+        check_round_trip(units);
+    }
+}
 
-int main() {
+void every_kernel_does_it_right() {
     every_length_and_place_of_one_other_unit<std::uint8_t>(0x80);  // the first that is not ASCII
     every_length_and_place_of_one_other_unit<std::uint8_t>(0xe9);
     every_length_and_place_of_one_other_unit<std::uint16_t>(0x80);
@@ -97,5 +115,17 @@ int main() {
     every_code_point<std::uint32_t>(0x110000);
     lone_surrogates_are_reported_where_they_are<std::uint16_t>();
     lone_surrogates_are_reported_where_they_are<std::uint32_t>();
+    runs_of_all_sizes_of_character<std::uint8_t>();
+    runs_of_all_sizes_of_character<std::uint16_t>();
+    runs_of_all_sizes_of_character<std::uint32_t>();
+}
+
+}  // namespace
+
+int main() {
+    for (const fissile::Isa isa : fissile::available_isas()) {
+        kernels = &fissile::transcode_kernels_for(isa);
+        every_kernel_does_it_right();
+    }
     return check::result();
 }
