@@ -3,7 +3,6 @@
 
 #include <pybind11/numpy.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -36,10 +35,12 @@ py::array copy_to_numpy(const T* values, std::size_t n) {
 
 // uint32 (n,)
 inline py::array to_numpy(IdArray&& ids) {
-    const std::size_t n = ids.size();
-    TokenId* const data = ids.release();
-    py::capsule owner(data == nullptr ? std::malloc(1) : data, [](void* block) { std::free(block); });
-    return py::array_t<TokenId>(static_cast<py::ssize_t>(n), data, owner);
+    auto held = std::make_unique<IdArray>(std::move(ids));
+    held->shrink();
+    const TokenId* const data = held->data();
+    const auto n = static_cast<py::ssize_t>(held->size());
+    py::capsule owner(held.release(), [](void* array) { delete static_cast<IdArray*>(array); });
+    return py::array_t<TokenId>(n, data, owner);
 }
 
 // The vector's own memory, (n,)

@@ -1,7 +1,9 @@
 #include "cpu/huge_buffer.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -12,34 +14,37 @@
 namespace fissile {
 
 namespace {
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-}
 
-void advise_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] std::size_t n_bytes) {
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
 #if defined(__linux__)
-    const auto begin = (reinterpret_cast<std::uintptr_t>(data) + kHugePage - 1) & ~(kHugePage - 1);
-    const auto end = (reinterpret_cast<std::uintptr_t>(data) + n_bytes) & ~(kHugePage - 1);
-    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
+constexpr std::size_t kPage = 4096;
+
+std::size_t round_up(std::size_t n_bytes, std::size_t unit) { return (n_bytes + unit - 1) / unit * unit; }
+
+// Maps one huge page more than needed and trims, so that the memory starts on a huge page.
+void* map_aligned(std::size_t size, int protection) {
+    void* const raw = mmap(nullptr, size + kHugePage, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (raw == MAP_FAILED) throw std::bad_alloc();
+    const auto base = reinterpret_cast<std::uintptr_t>(raw);
+    const std::uintptr_t aligned = round_up(base, kHugePage);
+    if (aligned != base) munmap(raw, aligned - base);
+    const std::size_t tail = base + kHugePage - aligned;
+    if (tail != 0) munmap(reinterpret_cast<void*>(aligned + size), tail);
+    return reinterpret_cast<void*>(aligned);
 }
+#endif
+
+}  // namespace
 
 HugeBuffer::HugeBuffer(std::size_t n_bytes) : n_bytes_(n_bytes) {
     if (n_bytes == 0) return;
 #if defined(__linux__)
     if (n_bytes >= kHugePage) {
-        // Map one huge page more than needed and trim, so that the table starts on a huge page.
-        const std::size_t size = (n_bytes + kHugePage - 1) & ~(kHugePage - 1);
-        void* raw = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (raw == MAP_FAILED) throw std::bad_alloc();
-        const auto base = reinterpret_cast<std::uintptr_t>(raw);
-        const auto aligned = (base + kHugePage - 1) & ~(kHugePage - 1);
-        if (aligned != base) munmap(raw, aligned - base);
-        const std::size_t tail = base + kHugePage - aligned;
-        if (tail != 0) munmap(reinterpret_cast<void*>(aligned + size), tail);
-        data_ = reinterpret_cast<void*>(aligned);
-        n_bytes_ = size;
+        n_bytes_ = round_up(n_bytes, kHugePage);
+        data_ = map_aligned(n_bytes_, PROT_READ | PROT_WRITE);
         mapped_ = true;
-        madvise(data_, size, MADV_HUGEPAGE);
+        madvise(data_, n_bytes_, MADV_HUGEPAGE);
         return;
     }
 #endif
@@ -63,6 +68,33 @@ HugeBuffer::~HugeBuffer() {
 #endif
     auto* bytes = static_cast<std::uint8_t*>(data_);
     std::free(bytes - bytes[-1]);
+}
+
+void HugeBuffer::resize(std::size_t n_bytes) {
+#if defined(__linux__)
+    if (mapped_ && n_bytes <= n_bytes_ && n_bytes != 0) {
+        const std::size_t size = round_up(n_bytes, kPage);
+        if (size < n_bytes_) munmap(static_cast<std::uint8_t*>(data_) + size, n_bytes_ - size);
+        n_bytes_ = size;
+        return;
+    }
+    if (mapped_ && n_bytes > n_bytes_) {
+        const std::size_t size = round_up(n_bytes, kHugePage);
+        // Whole huge pages are moved as such only between places that are aligned to them.
+        void* const place = map_aligned(size, PROT_NONE);
+        if (mremap(data_, n_bytes_, size, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
+            munmap(place, size);
+            throw std::bad_alloc();
+        }
+        data_ = place;
+        n_bytes_ = size;
+        madvise(data_, size, MADV_HUGEPAGE);
+        return;
+    }
+#endif
+    HugeBuffer other(n_bytes);
+    if (n_bytes != 0 && data_ != nullptr) std::memcpy(other.data_, data_, std::min(n_bytes, n_bytes_));
+    *this = std::move(other);
 }
 
 HugeBuffer::HugeBuffer(HugeBuffer&& other) noexcept

@@ -1,4 +1,4 @@
-// Zero-filled memory for large tables, on huge pages where the system offers them.
+// Zero-filled memory for large tables and results, on huge pages where the system offers them.
 //
 // A table of several megabytes that is probed at random spends more time in page walks and first-touch faults than
 // in the probes; 2 MiB pages, asked for before the first touch, remove most of both. Where that is not to be had the
@@ -17,6 +17,9 @@ class HugeBuffer {
     HugeBuffer(HugeBuffer&& other) noexcept;
     HugeBuffer& operator=(HugeBuffer&& other) noexcept;
 
+    // Keeps what is there; what is added is zero. Memory that was mapped is moved by its pages, not copied.
+    void resize(std::size_t n_bytes);  // throws std::bad_alloc
+
     void* data() const { return data_; }
     std::size_t n_bytes() const { return n_bytes_; }
 
@@ -25,8 +28,5 @@ class HugeBuffer {
     std::size_t n_bytes_ = 0;
     bool mapped_ = false;
 };
-
-// Asks for huge pages on the whole pages inside [data, data + n_bytes); a hint, without effect on contents.
-void advise_huge_pages(void* data, std::size_t n_bytes);
 
 }  // namespace fissile

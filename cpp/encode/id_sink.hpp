@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <new>
-#include <utility>
 #include <vector>
 
 #include "base.hpp"
@@ -16,15 +13,15 @@
 
 namespace fissile {
 
-// Ids in one array that grows by reallocation: large blocks are remapped, not copied, by the C libraries in use.
+// Ids in one array that grows: large ones by moving their pages, not by copying.
 class IdArray {
    public:
     static constexpr bool kWholeSpans = false;
 
     IdArray() = default;
-    ~IdArray() { std::free(data_); }
     IdArray(IdArray&& other) noexcept { *this = std::move(other); }
     IdArray& operator=(IdArray&& other) noexcept {
+        std::swap(memory_, other.memory_);
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
         std::swap(capacity_, other.capacity_);
@@ -67,27 +64,18 @@ class IdArray {
         return i;
     }
 
-    // Hands the block over (to be freed with std::free), without its spare end.
-    TokenId* release() {
-        if (data_ != nullptr && size_ < capacity_) {
-            if (void* shrunk = std::realloc(data_, std::max<std::size_t>(size_, 1) * sizeof(TokenId))) {
-                data_ = static_cast<TokenId*>(shrunk);
-            }
-        }
-        size_ = capacity_ = 0;
-        return std::exchange(data_, nullptr);
-    }
+    // Gives the spare end back.
+    void shrink() { set_capacity(size_); }
 
    private:
-    void grow(std::size_t needed) {
-        const std::size_t capacity = std::max({needed, capacity_ + capacity_ / 2, std::size_t{64}});
-        void* bigger = std::realloc(data_, capacity * sizeof(TokenId));
-        if (bigger == nullptr) throw std::bad_alloc();
-        data_ = static_cast<TokenId*>(bigger);
-        capacity_ = capacity;
-        advise_huge_pages(data_ + size_, (capacity - size_) * sizeof(TokenId));
+    void grow(std::size_t needed) { set_capacity(std::max({needed, capacity_ + capacity_ / 2, std::size_t{64}})); }
+    void set_capacity(std::size_t capacity) {
+        memory_.resize(capacity * sizeof(TokenId));
+        data_ = static_cast<TokenId*>(memory_.data());
+        capacity_ = memory_.n_bytes() / sizeof(TokenId);
     }
 
+    HugeBuffer memory_;
     TokenId* data_ = nullptr;
     std::size_t size_ = 0, capacity_ = 0;
 };
