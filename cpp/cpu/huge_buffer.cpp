@@ -1,6 +1,7 @@
 #include "cpu/huge_buffer.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -69,6 +70,51 @@ HugeBuffer::~HugeBuffer() {
     auto* bytes = static_cast<std::uint8_t*>(data_);
     std::free(bytes - bytes[-1]);
 }
+
+#if defined(__linux__)
+namespace {
+
+// One block, whose size stands in its first bytes. Without a lock, as a fork may come at any time.
+std::atomic<void*> spare_block{nullptr};
+constexpr std::size_t kMostSpare = std::size_t{64} << 20;
+
+std::size_t& size_of(void* block) { return *static_cast<std::size_t*>(block); }
+
+void put_aside(void* block) noexcept {
+    if (void* const other = spare_block.exchange(block)) munmap(other, size_of(other));
+}
+
+}  // namespace
+
+HugeBuffer HugeBuffer::with_any_contents(std::size_t n_bytes) {
+    if (n_bytes >= kHugePage) {
+        if (void* const block = spare_block.exchange(nullptr)) {
+            const std::size_t size = size_of(block);
+            if (size / 4 <= n_bytes) {
+                HugeBuffer buffer;
+                buffer.data_ = block;
+                buffer.n_bytes_ = size;
+                buffer.mapped_ = true;
+                if (size < n_bytes) buffer.resize(n_bytes);
+                return buffer;
+            }
+            put_aside(block);
+        }
+    }
+    return HugeBuffer(n_bytes);
+}
+
+void HugeBuffer::recycle(HugeBuffer buffer) noexcept {
+    if (!buffer.mapped_ || buffer.n_bytes_ > kMostSpare) return;
+    size_of(buffer.data_) = buffer.n_bytes_;
+    buffer.mapped_ = false;
+    put_aside(std::exchange(buffer.data_, nullptr));
+}
+#else
+HugeBuffer HugeBuffer::with_any_contents(std::size_t n_bytes) { return HugeBuffer(n_bytes); }
+
+void HugeBuffer::recycle(HugeBuffer) noexcept {}
+#endif
 
 void HugeBuffer::resize(std::size_t n_bytes) {
 #if defined(__linux__)

@@ -13,6 +13,9 @@ class HugeBuffer {
    public:
     HugeBuffer() = default;
     explicit HugeBuffer(std::size_t n_bytes);  // throws std::bad_alloc
+    // Memory that is not zero, for what is written before it is read: the last that was given back, if that fits, whose
+    // pages are there already.
+    static HugeBuffer with_any_contents(std::size_t n_bytes);
     ~HugeBuffer();
     HugeBuffer(HugeBuffer&& other) noexcept;
     HugeBuffer& operator=(HugeBuffer&& other) noexcept;
@@ -22,6 +25,9 @@ class HugeBuffer {
 
     void* data() const { return data_; }
     std::size_t n_bytes() const { return n_bytes_; }
+
+    // To be had again from with_any_contents, up to a bound.
+    static void recycle(HugeBuffer buffer) noexcept;
 
    private:
     void* data_ = nullptr;

@@ -292,8 +292,8 @@ BatchIds encode_batch(const Encoder& encoder, const std::vector<TextView>& texts
     BatchIds result;
     result.offsets.assign(texts.size() + 1, 0);
     std::int64_t* const n_ids = result.offsets.data() + 1;
-    std::size_t n_bytes = 0;
-    for (const TextView& text : texts) n_bytes += text.length;
+    std::size_t n_bytes = 0;  // or more: what is not written to costs nothing
+    for (const TextView& text : texts) n_bytes += text.max_utf8_bytes();
     std::vector<std::int64_t> n_canonical(options.splitting.want_parents ? texts.size() : 0);
     auto outputs = run_portions<IdArray>(encoder, work, options, n_ids, n_bytes / 4,
                                          options.splitting.want_parents ? n_canonical.data() : nullptr);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "base.hpp"
@@ -19,6 +20,7 @@ class IdArray {
     static constexpr bool kWholeSpans = false;
 
     IdArray() = default;
+    ~IdArray() { HugeBuffer::recycle(std::move(memory_)); }
     IdArray(IdArray&& other) noexcept { *this = std::move(other); }
     IdArray& operator=(IdArray&& other) noexcept {
         std::swap(memory_, other.memory_);
@@ -70,7 +72,11 @@ class IdArray {
    private:
     void grow(std::size_t needed) { set_capacity(std::max({needed, capacity_ + capacity_ / 2, std::size_t{64}})); }
     void set_capacity(std::size_t capacity) {
-        memory_.resize(capacity * sizeof(TokenId));
+        if (data_ == nullptr) {
+            memory_ = HugeBuffer::with_any_contents(capacity * sizeof(TokenId));
+        } else {
+            memory_.resize(capacity * sizeof(TokenId));
+        }
         data_ = static_cast<TokenId*>(memory_.data());
         capacity_ = memory_.n_bytes() / sizeof(TokenId);
     }
