@@ -260,13 +260,13 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
     if (in_template) sink.append(encoder.before.data(), encoder.before.size());
     guarded([&] {
         if (view.max_utf8_bytes() < kKeepGilBytes) {
-            scratch.workspace.interrupt = nullptr;
+            scratch.workspace.spans.interrupt = nullptr;
             encoder.core.encode(utf8_of(view, scratch.text), plan, scratch.workspace, sink);
             return;
         }
         const py::gil_scoped_release release;
         Interrupt interrupt(check_signals);
-        scratch.workspace.interrupt = &interrupt;
+        scratch.workspace.spans.interrupt = &interrupt;
         encoder.core.encode(utf8_of(view, scratch.text, 0, &interrupt), plan, scratch.workspace, sink);
     });
     if (in_template) sink.append(encoder.after.data(), encoder.after.size());

@@ -152,7 +152,7 @@ class Work {
     Bytes utf8(std::size_t i, const TextView& text, std::size_t begin, Utf8Buffer& buffer,
                Encoder::Workspace& ws) const {
         try {
-            return utf8_of(text, buffer, begin, ws.interrupt);
+            return utf8_of(text, buffer, begin, ws.spans.interrupt);
         } catch (const Cancelled&) {
             throw;
         } catch (const Error& error) {
@@ -199,7 +199,7 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
         std::size_t taken = 0;
         try {
             Encoder::Workspace ws;
-            ws.interrupt = &interrupt;
+            ws.spans.interrupt = &interrupt;
             Utf8Buffer buffer;
             Output<Sink>& out = outputs[index];
             out.sink.reserve_more(ids_expected / n_threads);

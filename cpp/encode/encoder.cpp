@@ -178,7 +178,7 @@ void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
         throw Error("text has " + std::to_string(text.size()) + " bytes without a special token; 2 GiB is the most");
     }
     for (std::size_t position = 0; position < text.size();) {
-        if (ws.interrupt != nullptr) ws.interrupt->check();
+        if (ws.spans.interrupt != nullptr) ws.spans.interrupt->check();
         const ScanResult scanned = scan_ == nullptr
                                        ? spans_.cuts().cut(text, position, ws.span_ends, SpanEncoder::kSpans)
                                        : scan_(text, position, ws.span_ends, SpanEncoder::kSpans);
@@ -235,7 +235,7 @@ void Encoder::encode_found(Bytes text, const std::int64_t* ends, std::size_t n_s
             ws.span_ends[n++] = static_cast<std::uint32_t>(end);
         }
         if (n == 0) return;
-        if (ws.interrupt != nullptr) ws.interrupt->check();
+        if (ws.spans.interrupt != nullptr) ws.spans.interrupt->check();
         spans_.encode_spans(text, begin, ws.span_ends, n, ws.spans, sink);
         begin = ws.span_ends[n - 1];
     }

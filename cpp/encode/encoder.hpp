@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base.hpp"
-#include "cpu/interrupt.hpp"
 #include "encode/id_sink.hpp"
 #include "encode/span_encoder.hpp"
 #include "encode/special_tokens.hpp"
@@ -85,7 +84,6 @@ class Encoder {
         std::vector<std::uint8_t> normalized;
         std::vector<std::uint8_t> rewritten;
         std::vector<std::int64_t> rewritten_ends;
-        Interrupt* interrupt = nullptr;  // looked at between spans, if there is one
     };
 
     Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options, std::vector<AddedToken> added_tokens,

@@ -272,6 +272,7 @@ void SpanEncoder::encode_long_unknown(Bytes text, std::uint32_t missed, Workspac
     const std::size_t first_id = ws.ids.size();
     std::size_t n_pieces = 0;
     for (std::size_t position = 0; position < span.size();) {
+        if (position != 0 && ws.interrupt != nullptr) ws.interrupt->check_now();
         const ScanResult cut = cuts_.cut(span, position, ws.piece_ends, kSpans);
         for (std::size_t i = 0; i < cut.n_spans; ++i) {
             const Bytes piece = span.subspan(position, ws.piece_ends[i] - position);
@@ -429,7 +430,7 @@ void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
     if (backtracks_ && piece.size() >= kBacktrackBytes) {
         ws.symbols.clear();
-        merge_backtrack(v, trie(), piece, ws.symbols, ws.backtrack);
+        merge_backtrack(v, trie(), piece, ws.symbols, ws.backtrack, ws.interrupt);
         return;
     }
     if (piece.size() <= max_lane_bytes_) {
@@ -440,7 +441,7 @@ void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
         return;
     }
     find_symbols(piece, ws.symbols);
-    merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree, 1, v.tied_orders());
+    merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree, 1, v.tied_orders(), ws.interrupt);
     if (v.has_unused()) v.replace_unused(ws.symbols);
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base.hpp"
+#include "cpu/interrupt.hpp"
 #include "encode/id_sink.hpp"
 #include "merge/front_table.hpp"
 #include "merge/long_pieces.hpp"
@@ -33,6 +34,10 @@ class SpanEncoder {
 
     // Scratch of one thread.
     class Workspace {
+       public:
+        Interrupt* interrupt = nullptr;  // looked at now and then, if there is one
+
+       private:
         friend class SpanEncoder;
 
         // A span that the front table does not hold.

@@ -2,6 +2,10 @@
 
 namespace fissile {
 
+namespace {
+constexpr unsigned kStepsAtOnce = 4096;  // between two looks at an interrupt
+}
+
 bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept {
     // Undo the merges of both in reverse order. `limit` is the order of the merge undone last: a merge across the
     // border that comes before it would have been taken in its place. Of two merges of one rank the left one is first.
@@ -23,14 +27,15 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
 }
 
 void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,
-                     BacktrackScratch& scratch) {
+                     BacktrackScratch& scratch, Interrupt* interrupt) {
     const std::size_t n = piece.size();
     const std::size_t base = ids.size();
     scratch.dead.assign(n / 64 + 1, 0);
     const auto is_dead = [&](std::size_t i) { return (scratch.dead[i >> 6] >> (i & 63)) & 1; };
     std::size_t position = 0;
     TokenId candidate = n == 0 ? kNoToken : trie.longest_prefix(piece);
-    while (position < n) {
+    for (unsigned step = 1; position < n; ++step) {
+        if (step % kStepsAtOnce == 0 && interrupt != nullptr) interrupt->check_now();
         // Longest candidate that ends where encodings go on and that its left neighbour tolerates.
         while (candidate != kNoToken &&
                (is_dead(position + vocabulary.token_bytes(candidate).size()) ||

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base.hpp"
+#include "cpu/interrupt.hpp"
 #include "vocab/token_trie.hpp"
 #include "vocab/vocabulary.hpp"
 
@@ -26,6 +27,6 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
 
 // Appends the canonical encoding of a piece to ids.
 void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,
-                     BacktrackScratch& scratch);
+                     BacktrackScratch& scratch, Interrupt* interrupt = nullptr);
 
 }  // namespace fissile

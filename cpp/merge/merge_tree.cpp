@@ -7,6 +7,7 @@ namespace fissile {
 namespace {
 
 constexpr std::size_t kFanOut = 16;
+constexpr std::size_t kMergesAtOnce = 4096;  // between two looks at an interrupt
 constexpr std::uint32_t kEnd = 0xffffffffu;
 constexpr std::uint64_t kNone = ~std::uint64_t{0};
 
@@ -66,7 +67,7 @@ class Tree {
 }  // namespace
 
 void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
-                std::size_t stop_at, const std::uint32_t* orders) {
+                std::size_t stop_at, const std::uint32_t* orders, Interrupt* interrupt) {
     const auto n = static_cast<std::uint32_t>(ids.size());
     if (n < 2) return;
     auto& [numbers, previous, following] = scratch;
@@ -85,6 +86,7 @@ void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<Toke
     }
     tree.build(n);
     for (std::size_t n_left = n; n_left > stop_at; --n_left) {
+        if (n_left % kMergesAtOnce == 0 && interrupt != nullptr) interrupt->check_now();
         const std::uint64_t best = tree.smallest();
         if (best == kNone) break;
         const auto i = static_cast<std::uint32_t>(best);

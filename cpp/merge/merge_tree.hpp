@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base.hpp"
+#include "cpu/interrupt.hpp"
 #include "vocab/pair_ranks.hpp"
 
 namespace fissile {
@@ -25,6 +26,6 @@ struct MergeTreeScratch {
 // At most 2^32 - 2 symbols. `results` gives the id that each rank makes; `orders`, where ranks
 // tie, the smaller number of each rank that merges first.
 void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
-                std::size_t stop_at = 1, const std::uint32_t* orders = nullptr);
+                std::size_t stop_at = 1, const std::uint32_t* orders = nullptr, Interrupt* interrupt = nullptr);
 
 }  // namespace fissile

@@ -81,7 +81,7 @@ MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& e
     MergeSequences sequences(pretokens.n, pretokens.n == 0 ? 0 : pretokens.ends[pretokens.n - 1]);
     IdArray ids;
     Encoder::Workspace workspace;
-    workspace.interrupt = &interrupt;
+    workspace.spans.interrupt = &interrupt;
     std::uint64_t weight = 0;
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
