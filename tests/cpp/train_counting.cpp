@@ -39,7 +39,9 @@ std::string make_text(unsigned seed, std::size_t n_words) {
     std::string text;
     for (std::size_t i = 0; i < n_words; ++i) {
         const unsigned word = random() % (1 + random() % 20000);
-        text += "w" + std::to_string(word) + std::string(word % 3 == 0 ? word % 37 : 0, 'x');
+        text += 'w';
+        text += std::to_string(word);
+        text.append(word % 3 == 0 ? word % 37 : 0, 'x');
         text += word % 11 == 0 ? '\n' : ' ';
     }
     return text;
