@@ -402,13 +402,20 @@ def split_inputs(
     sources: list[tuple[Source, int]] = []
     for path, weight in zip(paths, whole, strict=True):
         try:
-            sources += [(source, weight) for source in readers.sources(path)]
+            found = readers.sources(path)
         except OSError as error:
             if isinstance(inputs, (str, os.PathLike)) or error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
                 raise
             raise FileNotFoundError(
                 f"{error} (a list of str is a list of paths; pass iter(list) to count texts)"
             ) from None
+        for source in found:
+            if source.is_plain_text and is_counts_file(source.path):
+                raise ValueError(
+                    f"{source.path}: expected text, found a file of counts: load it with PretokenCounts.load, and count "
+                    "text by itself"
+                )
+        sources += [(source, weight) for source in found]
     return sources, None, scale
 
 
