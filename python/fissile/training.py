@@ -16,7 +16,7 @@ from fissile.formats.spec import TokenizerSpec
 from fissile.formats.tiktoken import encoder_options, write_ranks
 from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
-from fissile.training_draft import ALPHABET, Draft
+from fissile.training_draft import ALPHABET, Draft, check_continues
 from fissile.training_report import TrainingReport
 from fissile.training_stage import Clock, Corpus, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
 from fissile.training_superwords import Superwords
@@ -264,6 +264,7 @@ def _pattern(inputs: Any, pattern: str | None, continue_from: Tokenizer | None) 
 
     wanted = None if pattern is None else canonical_pattern(pattern)
     if continue_from is not None:
+        check_continues(continue_from)
         theirs = continue_from._spec.pattern
         if wanted is not None and wanted != theirs:
             raise ValueError(f"pattern is {wanted!r}, but continue_from splits text by {theirs!r}")

@@ -142,6 +142,18 @@ def test_the_other_ways_out_and_further(tmp_path: Path) -> None:
     assert superwords.merges[:100] == fissile.train([TEXT.encode()], 400, TWO_DIGITS).merges[:100]
 
 
+def test_a_tokenizer_that_training_cannot_go_on_from_is_refused_before_counting(tmp_path: Path) -> None:
+    fissile.train([TEXT.encode()], 300, TWO_DIGITS).save(tmp_path / "expression.json")
+    nfc = json.loads((tmp_path / "expression.json").read_text())
+    nfc["normalizer"] = {"type": "NFC"}
+    nfc["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    (tmp_path / "nfc.json").write_text(json.dumps(nfc))
+    for name, message in (("expression", "splits text as its file says"), ("nfc", "changes text before it splits it")):
+        base = fissile.Tokenizer.from_file(tmp_path / f"{name}.json")
+        with pytest.raises(ValueError, match=message):
+            fissile.train(tmp_path / "not there", 400, continue_from=base)
+
+
 def test_errors() -> None:
     with pytest.raises(ValueError, match="a group without an end"):
         fissile.count(iter(["a"]), r"(a")
