@@ -103,8 +103,27 @@ def bpeasy(path: str, vocab: int, pattern: str, threads: int) -> Tokens:
     return [bytes(token).hex() for token, _ in ranks if len(token) > 1]
 
 
+def superwords_document(path: str, vocab: int, pattern: str, threads: int) -> Tokens:
+    """SuperBPE, half of the ids made in the first stage: what it costs beside ordinary training, not a peer of it."""
+    return superwords(path, vocab, pattern, threads, "document")
+
+
+def superwords_runs(path: str, vocab: int, pattern: str, threads: int) -> Tokens:
+    return superwords(path, vocab, pattern, threads, "runs")
+
+
+def superwords(path: str, vocab: int, pattern: str, threads: int, unit: Any) -> Tokens:
+    import fissile
+
+    tokenizer = fissile.train(
+        [Path(path)], vocab, pattern, sequence="line", threads=threads, superword_at=vocab // 2, superword_unit=unit
+    )
+    return [(left + right).hex() for left, right in tokenizer.merges]
+
+
 SLOW = ("tokenizers", "rustbpe", "bpeasy")
-PEERS = {function.__name__: function for function in (fissile, gigabpe, tokenizers, rustbpe, bpeasy)}
+OTHERS = (gigabpe, tokenizers, rustbpe, bpeasy)
+PEERS = {function.__name__: function for function in (fissile, *OTHERS, superwords_document, superwords_runs)}
 
 
 def run(peer: str, corpus: Path, vocab: int, pattern: str, threads: int, timeout: float) -> dict[str, Any]:
@@ -216,7 +235,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--slow-runs", type=int, default=1, help=f"runs of {', '.join(SLOW)}")
-    parser.add_argument("--peers", type=lambda text: text.split(","), default=list(PEERS))
+    parser.add_argument(
+        "--peers", type=lambda text: text.split(","), default=["fissile", *(peer.__name__ for peer in OTHERS)]
+    )
     parser.add_argument("--timeout", type=float, default=120, help="seconds a run may take")
     parser.add_argument("-o", "--output", type=Path, help="adds to OUTPUT.json and writes OUTPUT.md")
     parser.add_argument("--child", nargs=6, help=argparse.SUPPRESS)

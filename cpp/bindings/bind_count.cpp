@@ -10,6 +10,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/long_call.hpp"
 #include "bindings/numpy_out.hpp"
+#include "bindings/python_steps.hpp"
 #include "bindings/text_in.hpp"
 #include "train/count_sort.hpp"
 #include "train/count_text.hpp"
@@ -27,18 +28,29 @@ Sequence sequence_from_name(const std::string& name) {
     throw py::value_error("sequence must be 'line' or 'document', not '" + name + "'");
 }
 
-std::string canonical_pattern(const std::string& name) {
+Pattern pattern_of(const std::string& name) {
     const auto known = pattern_from_name(name);
     if (!known) throw py::value_error("no pattern is named '" + name + "'");
-    return std::string(pattern_name(*known));
+    return *known;
 }
 
 std::unique_ptr<TextCounter> make_counter(const std::string& pattern, const std::string& sequence,
                                           std::vector<std::string> special_tokens,
                                           const std::optional<std::int64_t>& threads, std::size_t memory_bytes,
-                                          std::string spill_directory, std::size_t portion_bytes, std::uint64_t scale) {
+                                          std::string spill_directory, std::size_t portion_bytes, std::uint64_t scale,
+                                          const std::optional<py::function>& split) {
     CountOptions options;
-    options.pattern = *pattern_from_name(canonical_pattern(pattern));
+    if (split) {
+        if (pattern.size() > kMaxPatternBytes) {
+            throw py::value_error("the pattern has " + std::to_string(pattern.size()) + " bytes, expected at most " +
+                                  std::to_string(kMaxPatternBytes));
+        }
+        options.pattern = Pattern::kNone;
+        options.split = python_split(*split);
+        options.split_name = pattern;
+    } else {
+        options.pattern = pattern_of(pattern);
+    }
     options.sequence = sequence_from_name(sequence);
     for (const std::string& token : special_tokens) {
         if (token.empty()) throw py::value_error("special_tokens must not hold an empty text");
@@ -111,7 +123,7 @@ CountedText from_arrays(const std::string& pattern, const std::string& sequence,
                         const py::array_t<std::uint8_t, py::array::c_style>& bytes, const Words& ends,
                         const Words& counts) {
     CountedText counted;
-    counted.info = {canonical_pattern(pattern), sequence_from_name(sequence), scale, n_documents, n_bytes};
+    counted.info = {pattern, sequence_from_name(sequence), scale, n_documents, n_bytes};
     const std::uint64_t *const e = ends.data(), *const c = counts.data();
     const auto n = static_cast<std::size_t>(ends.size());
     const auto size = static_cast<std::uint64_t>(bytes.size());
@@ -212,7 +224,7 @@ void bind_count(py::module_& m) {
         .def(py::init(&make_counter), py::kw_only(), py::arg("pattern"), py::arg("sequence"),
              py::arg("special_tokens") = std::vector<std::string>(), py::arg("threads") = py::none(),
              py::arg("memory_bytes") = 0, py::arg("spill_directory") = "", py::arg("portion_bytes") = 1 << 19,
-             py::arg("scale") = 1)
+             py::arg("scale") = 1, py::arg("split") = py::none())
         .def("add_files", &add_files, py::arg("files"), py::arg("progress") = py::none())
         .def("add_texts", &add_texts, py::arg("texts"), py::arg("weight"), py::arg("n_documents"))
         .def("stop", &TextCounter::stop)
@@ -242,7 +254,6 @@ void bind_count(py::module_& m) {
         .def_property_readonly("n_bytes", [](const CountedText& c) { return c.info.n_bytes; })
         .def("__len__", [](const CountedText& c) { return c.counts.size(); });
     m.def("merge_counts_files", &merge_files, py::arg("paths"), py::arg("out"));
-    m.def("pattern_name", &canonical_pattern, py::arg("name"), "Canonical name of a published pattern's name.");
 }
 
 }  // namespace fissile::bindings

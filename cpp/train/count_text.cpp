@@ -45,6 +45,9 @@ struct TextCounter::Worker {
     std::unique_ptr<std::uint8_t[]> bytes;
     std::size_t capacity = 0;
     std::uint32_t ends[CountTable::kBatch];
+    // What TextCounter::split gave.
+    std::vector<std::uint8_t> split_text;
+    std::vector<std::int64_t> split_ends;
 
     // The next n bytes of the file, to bytes[n_read, ...).
     void read(std::size_t n_read, std::size_t n, std::uint64_t offset) {
@@ -235,14 +238,10 @@ void TextCounter::count_stretch(Worker& w, Bytes text, std::uint64_t weight, Int
         throw Error("found " + std::to_string(text.size()) +
                     " bytes without a place to divide them, expected at most 2 GiB");
     }
+    if (options_.split) return count_split(w, text, weight, interrupt);
     std::size_t n = 0, begin = 0, position = 0;
     const auto flush = [&] {
-        if (n == 0) return;
-        interrupt.check();
-        while (!w.table.make_room(n, position - begin, table_bytes_)) spill(w, interrupt);
-        w.table.add(text, begin, w.ends, n, weight);
-        if (weight > ~w.total / n) throw Error("counts go over 64 bits");
-        w.total += n * weight;
+        add(w, text, begin, position, n, weight, interrupt);
         begin = position;
         n = 0;
     };
@@ -258,11 +257,41 @@ void TextCounter::count_stretch(Worker& w, Bytes text, std::uint64_t weight, Int
     flush();
 }
 
+void TextCounter::count_split(Worker& w, Bytes text, std::uint64_t weight, Interrupt& interrupt) {
+    interrupt.check_now();
+    if (text.empty()) return;
+    options_.split(text, true, w.split_text, w.split_ends, nullptr);
+    const Bytes pretokens = w.split_text;
+    std::size_t n = 0, begin = 0, position = 0;
+    for (const std::int64_t end : w.split_ends) {
+        if (static_cast<std::size_t>(end) == position) continue;
+        position = static_cast<std::size_t>(end);
+        w.ends[n++] = static_cast<std::uint32_t>(position);
+        if (n == CountTable::kBatch) {
+            add(w, pretokens, begin, position, n, weight, interrupt);
+            begin = position;
+            n = 0;
+        }
+    }
+    add(w, pretokens, begin, position, n, weight, interrupt);
+}
+
+// Counts the n pretokens that w.ends holds, which lie in [begin, end) of a text.
+void TextCounter::add(Worker& w, Bytes text, std::size_t begin, std::size_t end, std::size_t n, std::uint64_t weight,
+                      Interrupt& interrupt) {
+    if (n == 0) return;
+    interrupt.check();
+    while (!w.table.make_room(n, end - begin, table_bytes_)) spill(w, interrupt);
+    w.table.add(text, begin, w.ends, n, weight);
+    if (weight > ~w.total / n) throw Error("counts go over 64 bits");
+    w.total += n * weight;
+}
+
 // --- the result ------------------------------------------------------------------------------------------------------
 
 CountsInfo TextCounter::info() const {
     CountsInfo info;
-    info.pattern = pattern_name(options_.pattern);
+    info.pattern = options_.split ? options_.split_name : std::string(pattern_name(options_.pattern));
     info.sequence = options_.sequence;
     info.scale = options_.scale;
     info.n_documents = n_documents_;

@@ -18,6 +18,7 @@
 
 #include "base.hpp"
 #include "cpu/interrupt.hpp"
+#include "encode/encoder.hpp"
 #include "encode/special_tokens.hpp"
 #include "encode/text_view.hpp"
 #include "pretokenize/pretokenizer.hpp"
@@ -28,6 +29,10 @@ namespace fissile {
 
 struct CountOptions {
     Pattern pattern = Pattern::kCl100k;
+    // Where the pattern is none of the core's: what finds the pretokens of a text, lines and all (ends, and the bytes
+    // that they are ends in), and the name for the result's info. `pattern` is then kNone.
+    TextSteps::Split split;
+    std::string split_name;
     Sequence sequence = Sequence::kLine;
     std::vector<std::string> special_tokens;  // texts that are cut out before anything else, and not counted
     unsigned n_threads = 1;
@@ -78,6 +83,9 @@ class TextCounter {
     void count_file(Worker& worker, const File& file, std::uint64_t begin, Interrupt& interrupt);
     void count(Worker& worker, Bytes text, std::uint64_t weight, Interrupt& interrupt);
     void count_stretch(Worker& worker, Bytes text, std::uint64_t weight, Interrupt& interrupt);
+    void count_split(Worker& worker, Bytes text, std::uint64_t weight, Interrupt& interrupt);
+    void add(Worker& worker, Bytes text, std::size_t begin, std::size_t end, std::size_t n, std::uint64_t weight,
+             Interrupt& interrupt);
     void spill(Worker& worker, Interrupt& interrupt);
     std::vector<CountTable::Sorted> sort_tables(Interrupt& interrupt);
     std::vector<std::unique_ptr<CountSource>> all_sources(const std::vector<CountTable::Sorted>& tables,

@@ -19,7 +19,6 @@ constexpr std::uint8_t kMagic[8] = {0x93, 'F', 'I', 'S', 'C', 'N', 'T', '\n'};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
 constexpr std::size_t kBlockHead = 12;
-constexpr std::uint32_t kMaxPatternBytes = 1 << 20;
 
 // CRC-32 of zlib, eight bytes a step ("slicing by 8", Kounavis and Berry 2005).
 constexpr std::array<std::array<std::uint32_t, 256>, 8> make_crc_tables() {

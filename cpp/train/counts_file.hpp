@@ -35,6 +35,9 @@ class IoError : public Error {
     IoError(const std::string& path, int code);
 };
 
+// Longest name of a pattern, or regular expression.
+constexpr std::uint32_t kMaxPatternBytes = 1 << 20;
+
 // What is known of counted text besides its pretokens.
 struct CountsInfo {
     std::string pattern;

@@ -252,6 +252,8 @@ class TextCounter:
         spill_directory: str = "",
         portion_bytes: int = 524288,
         scale: int = 1,
+        split: Callable[[bytes, bool, bool], tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64] | None]]
+        | None = None,
     ) -> None: ...
     def add_files(
         self, files: Sequence[tuple[str | bytes, int, int]], progress: Callable[[int], object] | None = None
@@ -303,4 +305,3 @@ class PretokenCounts:
     def __len__(self) -> int: ...
 
 def merge_counts_files(paths: Sequence[str], out: str) -> None: ...
-def pattern_name(name: str) -> str: ...

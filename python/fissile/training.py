@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile import _core
-from fissile.formats.patterns import canonical_pattern
+from fissile.formats.patterns import canonical_pattern, is_built_in
 from fissile.formats.spec import TokenizerSpec
-from fissile.formats.tiktoken import write_ranks
+from fissile.formats.tiktoken import encoder_options, write_ranks
 from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
-from fissile.training_draft import ALPHABET, Draft
+from fissile.training_draft import ALPHABET, Draft, check_continues
 from fissile.training_report import TrainingReport
 from fissile.training_stage import Clock, Corpus, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
 from fissile.training_superwords import Superwords
@@ -106,8 +106,8 @@ def train(
         inputs: as of fissile.count (files, directories, globs, texts), or what it returned.
         vocab_size: ids in all, special tokens and alphabet included and padding not. There are fewer if the corpus runs
             out of pairs.
-        pattern: how text is split into pretokens, a pattern's name. None: that of the counts or of `continue_from`,
-            else "gpt4".
+        pattern: how text is split into pretokens: a pattern's name, or a regular expression as of fissile.count. None:
+            that of the counts or of `continue_from`, else "gpt4".
         special_tokens: get the first ids; never made by merging unless they are spelt like a merge's result.
         min_frequency: training ends at a pair that occurs less often; 0 and 1 are the same.
         max_token_length: longest token, inclusive, in units of `length_unit` ("chars": characters that begin in it).
@@ -185,7 +185,12 @@ def train(
         raise ValueError("superword_inputs is of no use without superword_at")
 
     clock = Clock()
-    counts, pattern = _counts(inputs, pattern, continue_from, options, counting, clock)
+    pattern = _pattern(inputs, pattern, continue_from)
+    if superwords is not None and superwords.unit == "runs" and not is_built_in(pattern):
+        raise ValueError(
+            f"superword_unit 'runs' needs a first stage with a pattern that is built in, not {pattern!r}: take 'document'"
+        )
+    counts = _counts(inputs, pattern, options, counting, clock)
     corpus = corpus_of(counts)
     report = _new_report(counts, corpus, pattern)
     if continue_from is not None:
@@ -253,38 +258,40 @@ def _n_threads(threads: int | None) -> int:
     return _whole("threads", threads, 1)
 
 
-def _counts(
-    inputs: Any,
-    pattern: str | None,
-    continue_from: Tokenizer | None,
-    options: Options,
-    counting: dict[str, Any],
-    clock: Clock,
-) -> tuple[PretokenCounts, str]:
-    """The counted corpus, and the pattern it was split by."""
-    from fissile.counting import PretokenCounts, count
+def _pattern(inputs: Any, pattern: str | None, continue_from: Tokenizer | None) -> str:
+    """Canonical: the one that was asked for, that of what training goes on from, or that of counts."""
+    from fissile.counting import PretokenCounts
 
     wanted = None if pattern is None else canonical_pattern(pattern)
     if continue_from is not None:
+        check_continues(continue_from)
         theirs = continue_from._spec.pattern
         if wanted is not None and wanted != theirs:
             raise ValueError(f"pattern is {wanted!r}, but continue_from splits text by {theirs!r}")
         wanted = theirs
     if isinstance(inputs, PretokenCounts):
-        if counting:
-            raise ValueError(f"{', '.join(counting)}: of no use where the inputs are counted already")
         found = canonical_pattern(inputs.pattern)
         if wanted is not None and wanted != found:
             raise ValueError(f"pattern is {wanted!r}, but the counts were made with {found!r}")
+        wanted = found
+    return wanted or canonical_pattern("gpt4")
+
+
+def _counts(inputs: Any, pattern: str, options: Options, counting: dict[str, Any], clock: Clock) -> PretokenCounts:
+    """The counted corpus."""
+    from fissile.counting import PretokenCounts, count
+
+    if isinstance(inputs, PretokenCounts):
+        if counting:
+            raise ValueError(f"{', '.join(counting)}: of no use where the inputs are counted already")
         counts = inputs
     else:
-        found = wanted or canonical_pattern("gpt4")
         with clock.phase("counting", "bytes") as phase:
-            counts = count(inputs, pattern=found, threads=options.threads, progress=options.progress, **counting)
+            counts = count(inputs, pattern=pattern, threads=options.threads, progress=options.progress, **counting)
             phase.amount = counts.n_bytes
     if len(counts) == 0:
         raise ValueError("the corpus is empty: the inputs hold no text")
-    return counts, found
+    return counts
 
 
 def _add_seeds(draft: Draft, seeds: Sequence[str | bytes], pattern: str) -> None:
@@ -299,7 +306,9 @@ def _add_seeds(draft: Draft, seeds: Sequence[str | bytes], pattern: str) -> None
             if len(ids) == 1:
                 break
             draft.extend(np.array([[ids[0], ids[1], len(draft.tokens)]], np.uint32))
-        split = _core.Encoder(draft.vocabulary(), pattern=pattern, added_tokens=[], allow_special_by_default=True)
+        split = _core.Encoder(
+            draft.vocabulary(), **encoder_options(pattern), added_tokens=[], allow_special_by_default=True
+        )
         ids = split.encode(data).tolist()
         if len(ids) != 1:
             parts = [draft.tokens[id] for id in ids]

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile._core import Vocabulary
-from fissile.formats.patterns import is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
+from fissile.formats.tiktoken import encoder_options
 from fissile.formats.tokenizer_json import bpe_tree, rest_of
 from fissile.pipeline.pre_tokenizers import byte_alphabet
 from fissile.tokenizer import Tokenizer
 
-__all__ = ["ALPHABET", "Draft"]
+__all__ = ["ALPHABET", "Draft", "check_continues"]
 
 _CHARS = byte_alphabet()
 _BYTES = {char: byte for byte, char in enumerate(_CHARS)}
@@ -22,6 +22,23 @@ _TO_CHARS = dict(enumerate(_CHARS))
 # Ties are decided by ids, so the alphabet has the order in which `tokenizers` sorts it: by its characters.
 ALPHABET = sorted(range(256), key=lambda byte: _CHARS[byte])
 NO_TOKEN = 0xFFFFFFFF
+
+
+def check_continues(tokenizer: Tokenizer) -> None:
+    """ValueError for a tokenizer that training cannot go on from because of what it does with text."""
+    spec = tokenizer._spec
+    if spec.pattern in ("metaspace", "of the file"):
+        raise ValueError(
+            f"{tokenizer!r} splits text as its file says; training goes on from byte-level tokenizers that have a "
+            "pattern only, built in or given as an expression"
+        )
+    if changing := [
+        name for name in ("nfc", "normalize", "prefix_space") if spec.encoder.get(name, False) not in (False, "never")
+    ]:
+        raise ValueError(
+            f"{tokenizer!r} changes text before it splits it ({changing[0]}), and training counts texts as "
+            "they are: go on from one without, on text that was so changed"
+        )
 
 
 @dataclass
@@ -68,18 +85,7 @@ class Draft:
             tokenizer: byte-level; ValueError for others.
             n_merges: None: all, and every id stays what it is. Else the ids close up over those that are left out.
         """
-        spec = tokenizer._spec
-        if not is_built_in(spec.pattern):
-            raise ValueError(
-                f"{tokenizer!r} splits text by {spec.pattern!r}; training goes on from byte-level tokenizers with a "
-                "built-in pattern only"
-            )
-        if changing := [
-            name
-            for name in ("nfc", "normalize", "prefix_space")
-            if spec.encoder.get(name, False) not in (False, "never")
-        ]:
-            raise ValueError(f"{tokenizer!r} changes text before it splits it ({changing[0]}), which training does not")
+        check_continues(tokenizer)
         vocabulary = tokenizer._vocabulary
         added = {token.id: token for token in tokenizer._spec.added_tokens}
         tokens = [vocabulary.token_bytes(id) if vocabulary.has_token(id) else b"" for id in range(vocabulary.n_vocab)]
@@ -177,7 +183,7 @@ class Draft:
             source="trained",
             vocabulary=self._vocabulary(vocab, merges),
             pattern=pattern,
-            encoder={"pattern": pattern, "template_before": [], "template_after": []},
+            encoder=encoder_options(pattern) | {"template_before": [], "template_after": []},
             added_tokens=sorted(self.added, key=lambda token: token.id),
             payload=lambda: root,
             rest=rest_of(root),

@@ -117,8 +117,6 @@ class Superwords:
             n_bytes += sum(map(len, documents))
             if options.progress is not None:
                 options.progress("count runs of words", n_bytes, None)
-            # A view of a mapped file must be gone before the file can be closed.
-            del documents, batch
         return Corpus(*counter.take()), n_bytes
 
 
@@ -133,7 +131,10 @@ def _documents(inputs: Any, counting: dict[str, Any]) -> Iterator[tuple[list[Tex
     reading = {name: counting[name] for name in ("field", "column") if name in counting}
     for source, weight in sources:
         if source.is_plain_text and source.n_bytes:
-            with open(source.path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
-                yield [memoryview(text)], weight
+            with open(source.path, "rb") as file:
+                # Closed by its last view, as an error may end this generator while there is one.
+                text = mmap(file.fileno(), 0, access=ACCESS_READ)
+            yield [memoryview(text)], weight
+            del text
         else:
             yield from ((list(batch.texts), weight) for batch in readers.batches(source, **reading))

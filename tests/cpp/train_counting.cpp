@@ -102,6 +102,49 @@ int main() {
         CHECK(expected.size() > 10000);
     }
     {
+        // Pretokens that somebody else finds: here words without the white space between them.
+        const auto words = [](Bytes stretch, bool, std::vector<std::uint8_t>& rewritten,
+                              std::vector<std::int64_t>& ends, TextSteps::Sources*) {
+            rewritten.clear();
+            ends.assign(1, 0);  // pieces of nothing do not count
+            for (std::size_t i = 0; i < stretch.size(); ++i) {
+                if (stretch[i] != ' ' && stretch[i] != '\n') {
+                    rewritten.push_back(stretch[i]);
+                } else if (ends.back() != static_cast<std::int64_t>(rewritten.size())) {
+                    ends.push_back(static_cast<std::int64_t>(rewritten.size()));
+                }
+            }
+            ends.push_back(static_cast<std::int64_t>(rewritten.size()));
+        };
+        Counts expected;
+        std::string word;
+        for (const char letter : text) {
+            if (letter != ' ' && letter != '\n') {
+                word += letter;
+            } else if (!word.empty()) {
+                ++expected[word];
+                word.clear();
+            }
+        }
+        for (const unsigned n_threads : {1u, 4u}) {
+            for (const std::size_t memory : {std::size_t{0}, std::size_t{1}}) {
+                CountOptions options;
+                options.pattern = Pattern::kNone;
+                options.split = words;
+                options.split_name = "\\S+";
+                options.n_threads = n_threads;
+                options.memory_bytes = memory;
+                options.portion_bytes = 5000;
+                options.spill_directory = directory.string();
+                TextCounter counter(options);
+                counter.add_files({{path, text.size(), 1}}, {});
+                const CountedText counted = counter.finish({});
+                CHECK(plain(counted.counts) == expected);
+                CHECK(counted.info.pattern == "\\S+");
+            }
+        }
+    }
+    {
         // An error in one portion reaches the caller, and the earliest one of several.
         const std::u16string bad = u"a\xd800";
         std::vector<TextView> views(1000, TextView{text.data(), 100, TextKind::kUtf8});

@@ -279,7 +279,7 @@ def test_special_tokens_are_cut_out() -> None:
         ({"inputs": iter(["a\ud800"])}, ValueError, r"texts\[0\]: lone surrogate at character 1"),
         ({"inputs": ["no such text"]}, FileNotFoundError, r"no such text.*a list of str is a list of paths"),
         ({"inputs": "no/such/file"}, FileNotFoundError, "no/such/file"),
-        ({"inputs": iter([]), "pattern": "x"}, ValueError, "no pattern is named 'x'"),
+        ({"inputs": iter([]), "pattern": "x"}, ValueError, "pattern 'x' is not built in"),
         ({"inputs": iter([]), "sequence": "x"}, ValueError, "sequence must be 'line' or 'document', not 'x'"),
         ({"inputs": iter([]), "threads": 0}, ValueError, "threads"),
         ({"inputs": iter([]), "memory_bytes": 0}, ValueError, "memory_bytes must be None or at least 1, not 0"),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fissile
 from fissile import PretokenCounts
 from fissile.counting import merge_files
 
@@ -230,3 +231,12 @@ def test_merging_files_of_other_patterns_names_them(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="found none"):
         merge_files([], tmp_path / "all")
     assert not (tmp_path / "all").exists()
+
+
+def test_a_file_of_counts_is_not_taken_for_text(tmp_path: Path) -> None:
+    text, saved = tmp_path / "text.txt", tmp_path / "saved.counts"
+    text.write_text("a b c")
+    fissile.count(text).save(saved)
+    for inputs in (saved, [text, saved], tmp_path):
+        with pytest.raises(ValueError, match=r"saved\.counts: expected text, found a file of counts"):
+            fissile.count(inputs)

@@ -70,7 +70,8 @@ def looks_like(data: bytes) -> bool:
     return len(first) == 2 and first[1].isdigit() and len(first[0]) % 4 == 0 and bool(first[0])
 
 
-def _encoder(pattern: str) -> dict[str, Any]:
+def encoder_options(pattern: str) -> dict[str, Any]:
+    """How _core.Encoder is told of a canonical pattern."""
     if is_built_in(pattern):
         return {"pattern": pattern}
     from fissile.pipeline.pre_tokenizers import join, matches_only
@@ -87,7 +88,7 @@ def spec_of(vocabulary: Vocabulary, pattern: str, special_tokens: Mapping[str, i
         source=source,
         vocabulary=vocabulary,
         pattern=pattern,
-        encoder=_encoder(pattern),
+        encoder=encoder_options(pattern),
         added_tokens=[AddedToken(text, id, FLAG_SPECIAL) for text, id in specials],
     )
 
