@@ -236,12 +236,10 @@ def _with_ends(ids: Ragged, eod: int, ended: npt.NDArray[np.bool_]) -> Ragged:
 
 
 def _divided(batch: readers.Batch, separator: str | bytes) -> readers.Batch:
-    """A text file's documents, each ended by the separator, which belongs to none; as encode_files has it."""
+    """A text file's documents, as encode_files divides it: after a last separator stands one that is empty."""
     assert isinstance(separator, bytes)
     [text] = batch.texts
     texts: list[readers.Text] = [*bytes(text if not isinstance(text, str) else text.encode()).split(separator)]
-    if texts[-1] == b"":
-        texts.pop()
     return readers.Batch(texts, lambda i: f"{batch.place(0)}: document {i}")
 
 
