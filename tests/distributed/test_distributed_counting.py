@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from fissile import counting, distributed
 from reference.texts import library_text
 
 
-def in_this_process(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+def in_this_process(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
     for i in random.sample(range(len(tasks)), len(tasks)):
         function(tasks[i])
         yield i
@@ -98,14 +98,14 @@ def test_what_is_done_is_not_done_again(corpus: Path, tmp_path: Path) -> None:
     counting.count_to_file(one, corpus)
     ran: list[Any] = []
 
-    def stopping_after_three(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+    def stopping_after_three(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
         for i, task in enumerate(tasks[:3]):
             ran.append(task)
             function(task)
             yield i
         raise RuntimeError("the cluster is gone")
 
-    def recording(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+    def recording(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
         ran.extend(tasks)
         yield from in_this_process(function, tasks, cpus)
 
@@ -130,7 +130,7 @@ def test_changed_inputs_and_options_are_counted_anew(tmp_path: Path) -> None:
         path.write_text("old text")
     many = tmp_path / "many.counts"
 
-    def first_only(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+    def first_only(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
         function(tasks[0])
         yield 0
         raise RuntimeError
@@ -147,7 +147,7 @@ def test_changed_inputs_and_options_are_counted_anew(tmp_path: Path) -> None:
 
 
 def test_input_that_changes_under_way_is_named(corpus: Path, tmp_path: Path) -> None:
-    def changing(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+    def changing(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
         (corpus / "03.txt").write_text("other")
         yield from in_this_process(function, tasks, cpus)
 
@@ -156,7 +156,7 @@ def test_input_that_changes_under_way_is_named(corpus: Path, tmp_path: Path) -> 
 
 
 def test_file_that_a_worker_does_not_see_is_named(corpus: Path, tmp_path: Path) -> None:
-    def elsewhere(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+    def elsewhere(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
         (corpus / "03.txt").rename(tmp_path / "03.txt")
         yield from in_this_process(function, tasks, cpus)
 
@@ -165,7 +165,7 @@ def test_file_that_a_worker_does_not_see_is_named(corpus: Path, tmp_path: Path) 
 
 
 def test_wrong_arguments_are_named_before_any_work(corpus: Path, tmp_path: Path) -> None:
-    def never(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+    def never(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
         raise AssertionError
         yield
 
@@ -201,11 +201,24 @@ def test_without_ray_the_extra_is_named(corpus: Path, tmp_path: Path, monkeypatc
         distributed.count_to_file(tmp_path / "many.counts", corpus)
 
 
+def test_dask_as_documented(corpus: Path, tmp_path: Path) -> None:
+    dask = pytest.importorskip("dask.distributed", exc_type=ImportError)
+    text = (Path(__file__).parents[2] / "docs/distributed.md").read_text(encoding="utf-8")
+    recipe = text[text.index("def on_dask") : text.index("distributed.count_to_file", text.index("def on_dask"))]
+    one, many = tmp_path / "one.counts", tmp_path / "many.counts"
+    counting.count_to_file(one, corpus)
+    with dask.Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        names: dict[str, Any] = {"client": client, "as_completed": dask.as_completed}
+        exec(recipe, names)
+        distributed.count_to_file(many, corpus, part_bytes=60_000, engine=names["on_dask"])
+    assert many.read_bytes() == one.read_bytes()
+
+
 # --- Ray --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
+def cluster() -> Generator[str, None, None]:
     """The address of a cluster of two nodes with one worker each."""
     pytest.importorskip("ray", exc_type=ImportError)
     import ray
@@ -232,7 +245,8 @@ def held_once(function: Callable[[Any], None], told: Path) -> Callable[[Any], No
 
         def hold(partial: Path, target: Path) -> Path:
             os.write(file, f"{os.getpid()}\n".encode())
-            time.sleep(60)
+            for _ in range(600):  # Ray ends a task between two steps of Python, not within a sleep
+                time.sleep(0.1)
             raise AssertionError("was to be killed")
 
         Path.replace = hold  # type: ignore[method-assign, assignment]
@@ -255,7 +269,7 @@ def test_worker_killed_under_way(cluster: str, corpus: Path, tmp_path: Path, ret
         os.kill(int(told.read_text()), signal.SIGKILL)
         killed.set()
 
-    def ray(function: Any, tasks: Sequence[Any], cpus: int) -> Iterator[int]:
+    def ray(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
         yield from distributed.Ray(retries)(held_once(function, told), tasks, cpus)
 
     threading.Thread(target=kill, daemon=True).start()
@@ -302,6 +316,28 @@ distributed.count_to_file(sys.argv[2], sys.argv[3], part_bytes=20_000, progress=
     assert not many.exists() and list(parts_of(many).glob("*.counts"))
     distributed.count_to_file(many, corpus, part_bytes=20_000)
     assert many.read_bytes() == one.read_bytes()
+
+
+def test_interrupt_ends_job_and_tasks(cluster: str, corpus: Path, tmp_path: Path) -> None:
+    import ray
+
+    many, told = tmp_path / "many.counts", tmp_path / "pid"
+
+    def on_ray(function: Any, tasks: Sequence[Any], cpus: int) -> Generator[int, None, None]:
+        yield from distributed.Ray()(held_once(function, told), tasks, cpus)
+
+    def interrupt(*of: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distributed.count_to_file(many, corpus, part_bytes=60_000, engine=on_ray, progress=interrupt)
+    # The task that was held a minute has ended: both CPUs are free.
+    for _ in range(200):
+        if ray.available_resources().get("CPU") == 2:
+            break
+        time.sleep(0.1)
+    assert ray.available_resources()["CPU"] == 2
+    assert not many.exists()
 
 
 def test_counts_train_the_tokenizer_of_one_machine(cluster: str, corpus: Path, tmp_path: Path) -> None:

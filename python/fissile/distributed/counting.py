@@ -229,8 +229,16 @@ def _run(
         else:
             left.append(i)
     if left:
-        for i in engine(function, [tasks[i] for i in left], cpus):
-            done(left[i])
+        _run_all(engine, function, [tasks[i] for i in left], cpus, lambda i: done(left[i]))
+
+
+def _run_all(
+    engine: Engine, function: Callable[[Any], None], tasks: Sequence[Any], cpus: int, done: Callable[[int], None]
+) -> None:
+    # Closed at once when `done` raises, rather than when the last one lets go of the traceback.
+    with contextlib.closing(engine(function, tasks, cpus)) as finished:
+        for i in finished:
+            done(i)
 
 
 def _report(progress: counting.Progress | None, phase: str, sizes: list[int]) -> Callable[[int], None]:
@@ -262,8 +270,7 @@ def _merge_all(engine: Engine, files: list[str], target: Path, progress: countin
         _run(engine, _merge_part, level, 1, lambda i, first=first: done(first + i))  # type: ignore[misc]
         first += len(level)
     final = _Merge(os.fspath(target), tuple(files))
-    for _ in engine(_merge_part, [final], 1):  # over the file of another job, too
-        done(first)
+    _run_all(engine, _merge_part, [final], 1, lambda _: done(first))  # over the file of another job, too
 
 
 def _merge_of(files: list[str]) -> _Merge:

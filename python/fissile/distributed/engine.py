@@ -6,7 +6,7 @@ only when it is complete, and the same bytes whoever writes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
 __all__ = ["Engine"]
@@ -15,7 +15,7 @@ __all__ = ["Engine"]
 class Engine(Protocol):
     """Runs the tasks of a job on the machines of a cluster."""
 
-    def __call__(self, function: Any, tasks: Sequence[Any], cpus: int, /) -> Iterator[int]:
+    def __call__(self, function: Any, tasks: Sequence[Any], cpus: int, /) -> Generator[int, None, None]:
         """Call function(task) for every task.
 
         Args:
@@ -27,6 +27,6 @@ class Engine(Protocol):
             The index of each task that is done, in any order.
 
         Raises:
-            What a task raised. Tasks that have not begun by then are not run.
+            What a task raised. Tasks that have not begun by then, or when the generator is closed, are not run.
         """
         ...

@@ -6,7 +6,7 @@ Data to move or hold, and `ray[data]` would ask for pandas and pyarrow besides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class Ray:
     retries: int = 3
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self, function: Any, tasks: Sequence[Any], cpus: int, /) -> Iterator[int]:
+    def __call__(self, function: Any, tasks: Sequence[Any], cpus: int, /) -> Generator[int, None, None]:
         """As of `Engine`.
 
         Raises:
