@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fissile.counting import PretokenCounts, count
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
 from fissile.stochastic import BPEDropout, StochasTok, UniformSplit, stochastok
 from fissile.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from fissile.counting import PretokenCounts, count
     from fissile.training import TrainedTokenizer, train
     from fissile.training_report import TrainingReport
 
@@ -31,8 +31,10 @@ __all__ = [
 
 # What few programs need is imported when it is asked for.
 _LATER = {
+    "PretokenCounts": "fissile.counting",
     "TrainedTokenizer": "fissile.training",
     "TrainingReport": "fissile.training_report",
+    "count": "fissile.counting",
     "train": "fissile.training",
 }
 

@@ -51,7 +51,7 @@ def test_merge_counts_adds(corpus: Path, tmp_path: Path) -> None:
             "line 1: expected an object with a text in 'text', found one with 'body'",
         ),
         (["count", "{}/empty.txt"], "the inputs hold no text"),
-        (["count", "{}/a.txt", "--pattern", "nonesuch"], "no pattern is named 'nonesuch'"),
+        (["count", "{}/a.txt", "--pattern", "nonesuch"], "pattern 'nonesuch' is not built in"),
         (["merge-counts", "{}/a.txt"], "this is not a counts file of fissile"),
         (["merge-counts", "{}/gpt2.counts", "{}/gpt4.counts"], "counted with the pattern 'cl100k', expected 'gpt2'"),
         (["merge-counts", "{}/gpt2.counts", "{}/none"], "none"),
