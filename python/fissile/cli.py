@@ -73,7 +73,40 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("text", metavar="TEXT|FILE", help="a file's path, or else the text itself")
     _add_tokenizer(inspect)
     inspect.set_defaults(run=_inspect)
+
+    _add_bench(commands)
     return parser
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser("bench", help="measure encoders side by side on your text and tokenizer")
+    bench.add_argument("inputs", nargs="*", metavar="FILE", help="as of fissile count; none: Python's standard library")
+    _add_tokenizer(bench)
+    bench.add_argument("--peers", default="all", metavar="A,B", help="packages (default: all that are installed)")
+    bench.add_argument(
+        "--work",
+        default="encode,lists,decode,count,latency,load",
+        metavar="W,W",
+        help="of encode, lists, decode, count, latency, load, sharing, lengths, threads, sizes; or all (default: %(default)s)",
+    )
+    bench.add_argument("--runs", type=int, default=3, metavar="N", help="processes of each peer (default: 3)")
+    bench.add_argument("--threads", type=int, metavar="N", help="the most threads (default: every CPU)")
+    bench.add_argument(
+        "--max-bytes", type=_byte_count, default=32_000_000, metavar="BYTES", help="how much is read (default: 32 MB)"
+    )
+    bench.add_argument(
+        "--document-chars", type=int, default=2000, metavar="N", help="of a text file's documents (default: 2000)"
+    )
+    bench.add_argument("--field", default="text", metavar="F", help="of .jsonl: key of the text (default: text)")
+    bench.add_argument("--column", default="text", metavar="C", help="of .parquet: column of text (default: text)")
+    bench.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: time of the process alone, on a busy machine"
+    )
+    bench.add_argument(
+        "--limit", type=float, default=300, metavar="S", help="seconds a process may take (default: 300)"
+    )
+    bench.add_argument("-o", "--output", metavar="DIR", help="where results.json, results.md and drawings go")
+    bench.set_defaults(run=_bench)
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -236,6 +269,39 @@ def _inspect(parsed: argparse.Namespace) -> None:
         print(f"{id:>8} {begin:>8} {end:>8}  {token}")
     per_token = f", {len(text) / len(ids):.2f} bytes a token" if ids else ""
     print(f"{len(ids)} tokens, {len(text)} bytes{per_token}")
+
+
+def _bench(parsed: argparse.Namespace) -> None:
+    from fissile import progress
+    from fissile.benchmark import command
+
+    words = ["fissile", "bench", *parsed.inputs]
+    given = {
+        "--tokenizer": parsed.tokenizer,
+        "--pattern": parsed.pattern,
+        "--peers": parsed.peers,
+        "--work": parsed.work,
+    }
+    given |= {"--runs": parsed.runs, "--threads": parsed.threads, "--clock": parsed.clock, "-o": parsed.output}
+    words += [str(word) for pair in given.items() if pair[1] is not None for word in pair]
+    with progress.shown("") as shown:
+        command.run(
+            parsed.inputs,
+            _tokenizer(parsed),
+            peers=parsed.peers,
+            work=parsed.work,
+            output=parsed.output,
+            threads=parsed.threads,
+            runs=parsed.runs,
+            max_bytes=parsed.max_bytes,
+            document_chars=parsed.document_chars,
+            field=parsed.field,
+            column=parsed.column,
+            clock=parsed.clock,
+            limit=parsed.limit,
+            command=" ".join(words),
+            progress=shown,
+        )
 
 
 def _file_or_text(argument: str) -> bytes:
