@@ -87,7 +87,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--work",
         default="encode,lists,decode,count,latency,load",
         metavar="W,W",
-        help="of encode, lists, decode, count, latency, load, sharing, lengths, threads, sizes; or all (default: %(default)s)",
+        help="of encode, lists, decode, count, latency, load, sharing, lengths, threads, sizes, vocabularies; or all (default: %(default)s)",
     )
     bench.add_argument("--runs", type=int, default=3, metavar="N", help="processes of each peer (default: 3)")
     bench.add_argument("--threads", type=int, metavar="N", help="the most threads (default: every CPU)")
@@ -275,14 +275,15 @@ def _bench(parsed: argparse.Namespace) -> None:
     from fissile import progress
     from fissile.benchmark import command
 
-    words = ["fissile", "bench", *parsed.inputs]
+    # Names without their directories, as results are shown to others.
+    words = ["fissile", "bench", *(Path(name).name for name in parsed.inputs)]
     given = {
-        "--tokenizer": parsed.tokenizer,
+        "--tokenizer": Path(parsed.tokenizer).name,
         "--pattern": parsed.pattern,
         "--peers": parsed.peers,
         "--work": parsed.work,
     }
-    given |= {"--runs": parsed.runs, "--threads": parsed.threads, "--clock": parsed.clock, "-o": parsed.output}
+    given |= {"--runs": parsed.runs, "--threads": parsed.threads, "--clock": parsed.clock}
     words += [str(word) for pair in given.items() if pair[1] is not None for word in pair]
     with progress.shown("") as shown:
         command.run(

@@ -79,13 +79,14 @@ def test_wrong_ids_are_called_wrong(text: Path, ranks: Path, tmp_path: Path, mon
 
 def test_series_are_rows_with_what_changes(text: Path, ranks: Path, tmp_path: Path) -> None:
     common = (text, "--tokenizer", ranks, "--pattern", "cl100k", "--runs", 1, "--peers", "fissile")
-    assert bench(*common, "--work", "lengths,threads", "--threads", 2, "-o", tmp_path) == 0
+    assert bench(*common, "--work", "lengths,threads,vocabularies", "--threads", 2, "-o", tmp_path) == 0
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert [(row["series"], row["x"]) for row in rows] == [
         ("document length", 100),
         ("document length", 1000),
         ("threads", 1),
         ("threads", 2),
+        ("vocabulary size", 400),
     ]
     assert rows[0]["documents"] == -(-len(TEXT) // 100)
     assert rows[2]["threads"] == 1 and rows[3]["threads"] == 2

@@ -90,6 +90,35 @@ def test_ranks_become_a_tokenizer_json_without_special_tokens(ranks: Path, tmp_p
     assert made.encode(TEXT).tolist() == tokenizer.encode(TEXT).tolist()
 
 
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "o200k"])
+def test_the_usual_spelling_has_the_same_ids_but_for_rare_white_space(
+    pattern: str, ranks: Path, tmp_path: Path
+) -> None:
+    tokenizer = Tokenizer.from_tiktoken(ranks, pattern, {})
+    files = TokenizerFiles.of(tokenizer, tmp_path)
+    assert files.usual_json is not None and files.json is not None
+    usual = Tokenizer.from_file(files.usual_json)
+    assert usual.encode(TEXT).tolist() == tokenizer.encode(TEXT).tolist()
+    assert (
+        json.loads(Path(files.usual_json).read_bytes())["model"] == json.loads(Path(files.json).read_bytes())["model"]
+    )
+
+
+def test_errors_are_told_by_the_line_that_names_them() -> None:
+    program = "import sys; sys.stderr.write('Traceback\\nValueError: bad (\\n  ^\\n'); sys.exit(1)"
+    assert result_of(["-c", program], 60) == {"error": "ValueError: bad ("}
+
+
+def test_the_first_ranks_are_a_tokenizer_too(ranks: Path, tmp_path: Path) -> None:
+    files = TokenizerFiles.of(Tokenizer.from_tiktoken(ranks, "cl100k", {}), tmp_path)
+    part = files.cut(280)
+    assert (part.name, part.n_vocab) == (files.name, 280)
+    assert part.json is not None
+    whole, made = Tokenizer.from_file(files.json or ""), Tokenizer.from_file(part.json)
+    assert [made.token_bytes(i) for i in range(280)] == [whole.token_bytes(i) for i in range(280)]
+    assert made.decode(made.encode(TEXT)) == TEXT
+
+
 def test_a_tokenizer_json_that_merges_by_rank_becomes_ranks(ranks: Path, tmp_path: Path) -> None:
     path = tmp_path / "model" / "tokenizer.json"
     path.parent.mkdir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
@@ -21,11 +20,12 @@ from fissile.tokenizer import Tokenizer
 __all__ = ["ALL_WORKS", "DEFAULT_WORK", "run", "write"]
 
 DEFAULT_WORK = "encode,lists,decode,count,latency,load"
-SERIES = ("lengths", "threads", "sizes")
-"""Encoding again and again, with documents of other lengths, on other numbers of threads, and with more or less text."""
+SERIES = ("lengths", "threads", "sizes", "vocabularies")
+"""Encoding again and again: documents of other lengths, other numbers of threads, more or less text, the first tokens."""
 ALL_WORKS = (*WORKS, *SERIES)
 _LENGTHS = (100, 1_000, 10_000, 100_000, 1_000_000)
 _SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
+_VOCABULARIES = (1_000, 4_000, 16_000, 64_000, 256_000)
 _LENGTHS_BYTES = 4_000_000
 
 
@@ -106,6 +106,10 @@ def run(
     }
     with tempfile.TemporaryDirectory() as folder:
         tokenizer_files = TokenizerFiles.of(tokenizer, Path(folder))
+        if "vocabularies" in works and tokenizer_files.ranks is None:
+            if work != "all":
+                raise ValueError(f"work 'vocabularies' cuts ranks, and {tokenizer!r} has none")
+            works.remove("vocabularies")
         rows = _rows(works, tokenizer_files, corpus, texts, threads or machine.n_cpus())
         each = runs * len(names)
         for i, row in enumerate(rows):
@@ -116,12 +120,16 @@ def run(
 
             record["rows"].append(measure_row(row, settings, on_run))
             show(tables.row_table(record["rows"][-1]))
+            if output is not None:
+                write(record, Path(output))  # an interrupt later leaves what there is
     if output is not None:
-        paths = write(record, Path(output))
-        for path in paths:
-            show(str(path))
-        if not any(path.suffix == ".png" for path in paths):
-            show("no drawings without matplotlib: pip install 'fissile[plot]'")
+        try:
+            drawn = plots.draw(record, Path(output))
+        except ImportError as error:
+            show(f"no drawings: {error}")
+        else:
+            show(f"{len(drawn)} drawings")
+        show(f"{Path(output) / 'results.md'}, {Path(output) / 'results.json'}")
     return record
 
 
@@ -153,18 +161,17 @@ def _rows(works: Sequence[str], files: TokenizerFiles, corpus: str, texts: Seque
                 Row("encode", files, corpus, text_files.first_bytes(texts, size), 1, "input bytes", size)
                 for size in sizes
             ]
+        elif work == "vocabularies":
+            n_ranks = Path(files.ranks or "").read_bytes().count(b"\n")
+            sizes = [*(size for size in _VOCABULARIES if size < n_ranks), n_ranks]
+            rows += [Row("encode", files.cut(size), corpus, texts, 1, "vocabulary size", size) for size in sizes]
         else:
             many = {1, most} if work in ("encode", "lists", "count") else {most} if work == "sharing" else {1}
             rows += [Row(work, files, corpus, texts, n) for n in sorted(many)]
     return rows
 
 
-def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write results.json, results.md and, where matplotlib is installed, drawings; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = [folder / "results.json", folder / "results.md"]
-    made[0].write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    made[1].write_text(tables.markdown(record), encoding="utf-8")
-    with contextlib.suppress(ImportError):
-        made += plots.draw(record, folder)
-    return made
+def write(record: dict[str, Any], folder: Path) -> None:
+    """Write results.json and results.md."""
+    (folder / "results.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (folder / "results.md").write_text(tables.markdown(record), encoding="utf-8")

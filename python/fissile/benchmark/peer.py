@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fissile.benchmark.tokenizer_files import TokenizerFiles
-from fissile.formats.patterns import PATTERNS
 
 __all__ = ["Flat", "NotOffered", "Peer", "Texts", "ends"]
 
@@ -93,25 +90,10 @@ class Peer:
         return self.files.ranks
 
     def json(self) -> str:
-        """Path of the tokenizer.json."""
-        if self.files.json is None:
+        """Path of the tokenizer.json, spelt as such tokenizers usually are."""
+        if self.files.usual_json is None:
             raise NotOffered("reads tokenizer.json, and this tokenizer has no such form")
-        return self.files.json
-
-    def json_with_common_regex(self) -> str:
-        """The tokenizer.json with the regex that cl100k's usually has: llama3's, which cuts rare white space differently.
-
-        Two peers have a fast scanner for it, and a slow one or none for the regex of OpenAI.
-        """
-        data = Path(self.json()).read_text(encoding="utf-8")
-        if self.files.pattern != "cl100k":
-            return data
-        node = json.loads(data)["pre_tokenizer"]
-        own = next(step["pattern"]["Regex"] for step in node.get("pretokenizers", [node]) if "pattern" in step)
-        spellings = (json.dumps(own, ensure_ascii=ascii) for ascii in (True, False))
-        for spelling in spellings:
-            data = data.replace(spelling, json.dumps(PATTERNS["llama3"]))
-        return data
+        return self.files.usual_json
 
 
 def ends(sizes: npt.ArrayLike) -> npt.NDArray[np.int64]:

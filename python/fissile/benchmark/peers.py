@@ -88,7 +88,7 @@ class Fastokens(Peer):
     package = module = "fastokens"
 
     def load(self, module: Any) -> None:
-        self.e = module.Tokenizer.from_json_str(self.json_with_common_regex())
+        self.e = module.Tokenizer.from_json_str(Path(self.json()).read_text(encoding="utf-8"))
         self.one, self.decode = (lambda text: self.e.encode_ordinary(text).ids), self.e.decode
 
     def batch(self, texts: Texts) -> Any:
@@ -112,7 +112,7 @@ class Snaptokens(Fastokens):
     package = module = "snaptokens"
 
     def load(self, module: Any) -> None:
-        self.e = module.Tokenizer.from_json_str(self.json_with_common_regex())
+        self.e = module.Tokenizer.from_json_str(Path(self.json()).read_text(encoding="utf-8"))
         self.one, self.decode = (lambda text: self.e.encode(text).ids), self.e.decode
 
     def batch(self, texts: Texts) -> Any:
@@ -242,7 +242,7 @@ class BpeOpenai(Peer):
     package, module = "bpe-openai", "bpe_openai"
 
     def load(self, module: Any) -> None:
-        self.e = module.get_encoding(self.published("r50k_base", "p50k_base", "cl100k_base", "o200k_base"))
+        self.e = module.get_encoding(self.published("cl100k_base", "o200k_base"))  # others it downloads
         self.one, self.decode = self.e.encode_ordinary, self.e.decode
 
     def lists(self, texts: Texts) -> Any:
@@ -367,7 +367,9 @@ class Tokenizers(Peer):
     slow = True
 
     def load(self, module: Any) -> None:
-        self.e = module.Tokenizer.from_file(self.json())
+        if self.files.json is None:
+            raise NotOffered("reads tokenizer.json, and this tokenizer has no such form")
+        self.e = module.Tokenizer.from_file(self.files.json)
         self.one = lambda text: self.e.encode(text, add_special_tokens=False).ids
         self.decode = lambda ids: self.e.decode(ids, skip_special_tokens=False)
 

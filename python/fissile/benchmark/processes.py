@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -69,4 +70,7 @@ def timed(command: Sequence[str], threads: int, limit: float) -> dict[str, Any]:
 
 
 def _last_line(errors: str, status: int) -> str:
-    return (errors.strip().splitlines() or [f"exit status {status}"])[-1][:200]
+    """The last line that names an error, or else the last line."""
+    lines = [line.strip() for line in errors.strip().splitlines()] or [f"exit status {status}"]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line) or "panicked" in line]
+    return (named or lines)[-1][:200]

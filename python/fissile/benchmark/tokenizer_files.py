@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -35,7 +36,8 @@ class TokenizerFiles:
         published: name under which packages have these tokens built in.
         original: path of the file in a form that its owner or Fissile reads.
         ranks: path of a rank file with the same merges.
-        json: path of a tokenizer.json.
+        json: path of a tokenizer.json with the same ids on every text.
+        usual_json: path of one spelt as such tokenizers usually are; see _usual.
         model: path of a SentencePiece model.
         n_vocab: largest id plus one.
     """
@@ -48,6 +50,7 @@ class TokenizerFiles:
     original: str
     ranks: str | None
     json: str | None
+    usual_json: str | None
     model: str | None
     n_vocab: int
 
@@ -65,7 +68,7 @@ class TokenizerFiles:
         if regex is None and spec.kind == "tiktoken" and not is_built_in(spec.pattern):
             regex = spec.pattern
         published, n_vocab = _published(tokenizer), tokenizer.n_vocab
-        files = TokenizerFiles(stem, spec.kind, spec.pattern, regex, published, "", None, None, None, n_vocab)
+        files = TokenizerFiles(stem, spec.kind, spec.pattern, regex, published, "", None, None, None, None, n_vocab)
         folder.mkdir(parents=True, exist_ok=True)
         if spec.kind == "sentencepiece":
             model = str(folder / f"{stem}.model")
@@ -79,16 +82,56 @@ class TokenizerFiles:
             if ranks is not None:
                 ranks_path = str(folder / f"{stem}.tiktoken")
                 Path(ranks_path).write_bytes(tiktoken.write_ranks(ranks))
-            return replace(files, original=str(json_path), json=str(json_path), ranks=ranks_path)
+            return replace(
+                files, original=str(json_path), json=str(json_path), usual_json=str(json_path), ranks=ranks_path
+            )
         path = folder / f"{stem}.tiktoken"
         path.write_bytes(tiktoken.write_ranks(tokenizer._ranks()))
         plain = Tokenizer.from_tiktoken(path, spec.pattern, {})
-        json: str | None = str(json_path)
+        files = replace(files, original=str(path), ranks=str(path))
         try:
             plain.save(json_path)
         except ValueError:  # an expression that a tokenizer.json cannot hold
-            json = None
-        return replace(files, original=str(path), ranks=str(path), json=json)
+            return files
+        return replace(files, json=str(json_path), usual_json=_usual(json_path, spec.pattern))
+
+    def cut(self, n: int) -> TokenizerFiles:
+        """The tokenizer of the first n ranks, beside this one; its name stays, so that rows belong together.
+
+        Raises:
+            ValueError: it has no ranks.
+        """
+        if self.ranks is None:
+            raise ValueError(f"{self.name} has no ranks to be cut")
+        lines = Path(self.ranks).read_bytes().splitlines(keepends=True)[:n]
+        folder = Path(self.ranks).parent / str(n)
+        folder.mkdir()
+        path = folder / Path(self.ranks).name
+        path.write_bytes(b"".join(lines))
+        return TokenizerFiles.of(Tokenizer.from_tiktoken(path, self.pattern, {}), folder / "forms")
+
+
+def _usual(path: Path, pattern: str) -> str:
+    """The tokenizer.json at `path` as one of this pattern is usually spelt, beside it.
+
+    Half of the peers have a fast scanner for that spelling, and a slow one or none for the exact one. GPT-2's means the
+    same; cl100k's usual regex, which is llama3's, cuts rare white space differently.
+    """
+    tree = json.loads(path.read_bytes())
+    if pattern == "gpt2":
+        tree["pre_tokenizer"] = {
+            "type": "ByteLevel",
+            "add_prefix_space": False,
+            "trim_offsets": True,
+            "use_regex": True,
+        }
+    elif pattern == "cl100k":
+        tree["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = PATTERNS["llama3"]
+    else:
+        return str(path)
+    usual = path.with_suffix(".usual.json")
+    usual.write_text(json.dumps(tree, ensure_ascii=False), encoding="utf-8")
+    return str(usual)
 
 
 def _published(tokenizer: Tokenizer) -> str | None:
