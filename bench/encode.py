@@ -150,9 +150,7 @@ def main() -> None:
     parser.add_argument(
         "--clock", choices=CLOCKS, default="wall", help="cpu: time of this process alone, on a busy machine"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="one run of some 6 MB, without the slow peers: two minutes"
-    )
+    parser.add_argument("--quick", action="store_true", help="one run of some 6 MB, without the slow peers: minutes")
     parser.add_argument("-o", "--output", type=Path, help="writes OUTPUT.json and OUTPUT.md")
     options = parser.parse_args()
     slow = frozenset(name for name, kind in PEERS.items() if kind.slow)

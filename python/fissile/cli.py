@@ -87,7 +87,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--work",
         default="encode,lists,decode,count,latency,load",
         metavar="W,W",
-        help="of encode, lists, decode, count, latency, load, sharing, lengths, threads, sizes, vocabularies; or all (default: %(default)s)",
+        help="of encode, lists, decode, count, split, latency, load, sharing, lengths, threads, sizes, vocabularies; or all (default: %(default)s)",
     )
     bench.add_argument("--runs", type=int, default=3, metavar="N", help="processes of each peer (default: 3)")
     bench.add_argument("--threads", type=int, metavar="N", help="the most threads (default: every CPU)")

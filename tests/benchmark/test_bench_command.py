@@ -103,10 +103,21 @@ def test_drawings_are_made_where_matplotlib_is(text: Path, ranks: Path, tmp_path
 
 def test_sentencepiece_models_are_checked_against_sentencepiece(text: Path, tmp_path: Path) -> None:
     sentencepiece = pytest.importorskip("sentencepiece")
+    prefix, sizes = str(tmp_path / "toy"), {"vocab_size": 320, "byte_fallback": True}
     sentencepiece.SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(tmp_path / "toy"), vocab_size=60, model_type="bpe", minloglevel=2
+        input=str(text), model_prefix=prefix, model_type="bpe", minloglevel=2, **sizes
     )
-    arguments = (text, "--tokenizer", tmp_path / "toy.model", "--runs", 1, "--threads", 1, "--work", "encode,load")
+    arguments = (
+        text,
+        "--tokenizer",
+        tmp_path / "toy.model",
+        "--runs",
+        1,
+        "--threads",
+        1,
+        "--work",
+        "encode,load,split",
+    )
     assert bench(*arguments, "--peers", "sentencepiece,tiktoken", "-o", tmp_path / "out") == 0
     rows = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
     for row in rows:

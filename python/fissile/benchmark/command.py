@@ -166,7 +166,7 @@ def _rows(works: Sequence[str], files: TokenizerFiles, corpus: str, texts: Seque
             sizes = [*(size for size in _VOCABULARIES if size < n_ranks), n_ranks]
             rows += [Row("encode", files.cut(size), corpus, texts, 1, "vocabulary size", size) for size in sizes]
         else:
-            many = {1, most} if work in ("encode", "lists", "count") else {most} if work == "sharing" else {1}
+            many = {1, most} if work in ("encode", "lists", "count", "split") else {most} if work == "sharing" else {1}
             rows += [Row(work, files, corpus, texts, n) for n in sorted(many)]
     return rows
 

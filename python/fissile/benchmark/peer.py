@@ -69,6 +69,10 @@ class Peer:
         """Numbers of ids of many texts."""
         return [len(ids) for ids in self.lists(texts)]
 
+    def split(self, texts: Texts) -> Any:
+        """Ids of many texts with BPE-dropout at a probability of a tenth; NotOffered: there is none."""
+        raise NotOffered("does not split at random")
+
     def flat(self, result: Any) -> Flat:
         """One array of ids and one of offsets from what `batch` or `lists` gave."""
         sizes = [len(ids) for ids in result]

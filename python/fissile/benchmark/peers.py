@@ -41,6 +41,12 @@ class Fissile(Peer):
     def count(self, texts: Texts) -> Any:
         return self.e.count_batch(texts, self.threads)
 
+    def split(self, texts: Texts) -> Any:
+        try:
+            return self.e.encode_batch(texts, self.threads, split="dropout:0.1", seed=1)
+        except ValueError as error:
+            raise NotOffered(str(error)) from None
+
     def flat(self, result: Any) -> Flat:
         return (result.ids, result.offsets) if hasattr(result, "offsets") else super().flat(result)
 
@@ -382,6 +388,11 @@ class Tokenizers(Peer):
     def count(self, texts: Texts) -> Any:
         return [len(encoding) for encoding in self.batch(texts)]
 
+    def split(self, texts: Texts) -> Any:
+        if self.e.model.dropout is None:
+            self.e.model.dropout = 0.1
+        return self.batch(texts)
+
     def flat(self, result: Any) -> Flat:
         return super().flat([getattr(one, "ids", one) for one in result])
 
@@ -400,6 +411,9 @@ class Sentencepiece(Peer):
 
     def lists(self, texts: Texts) -> Any:
         return self.e.encode(texts, num_threads=self.threads)
+
+    def split(self, texts: Texts) -> Any:
+        return self.e.encode(texts, num_threads=self.threads, enable_sampling=True, alpha=0.1)
 
 
 PEERS: dict[str, type[Peer]] = {

@@ -118,6 +118,15 @@ def count(task: Task) -> Measured:
     return figures, np.asarray(made, np.uint32)
 
 
+def split(task: Task) -> Measured:
+    """Many texts to ids drawn by BPE-dropout. Draws differ; what the ids decode to does not, and is compared."""
+    made, figures = _passes(task, task.peer.split)
+    ids, offsets = task.peer.flat(made)
+    documents = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    texts = (task.peer.decode(ids[a:b].tolist()) for a, b in documents)
+    return figures, _sums(text.encode(errors="replace") for text in texts)
+
+
 def singles(texts: Texts, size: int, n: int) -> list[str]:
     """Different cuttings of the texts, `size` characters each and at most n; none where the texts are shorter."""
     whole = "".join(texts)
@@ -201,6 +210,7 @@ WORKS: dict[str, Callable[[Task], Measured]] = {
     "lists": lists,
     "decode": decode,
     "count": count,
+    "split": split,
     "latency": latency,
     "load": load,
     "sharing": sharing,
