@@ -85,9 +85,8 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     bench.add_argument("--peers", default="all", metavar="A,B", help="packages (default: all that are installed)")
     bench.add_argument(
         "--work",
-        default="encode,lists,decode,count,latency,load",
         metavar="W,W",
-        help="of encode, lists, decode, count, split, latency, load, sharing, lengths, threads, sizes, vocabularies; or all (default: %(default)s)",
+        help="of encode, lists, decode, count, split, latency, load, sharing, lengths, threads, sizes, vocabularies; or all (default: encode,lists,decode,count,latency,load)",
     )
     bench.add_argument("--runs", type=int, default=3, metavar="N", help="processes of each peer (default: 3)")
     bench.add_argument("--threads", type=int, metavar="N", help="the most threads (default: every CPU)")
@@ -290,7 +289,7 @@ def _bench(parsed: argparse.Namespace) -> None:
             parsed.inputs,
             _tokenizer(parsed),
             peers=parsed.peers,
-            work=parsed.work,
+            work=parsed.work or command.DEFAULT_WORK,
             output=parsed.output,
             threads=parsed.threads,
             runs=parsed.runs,

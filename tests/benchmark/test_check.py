@@ -87,6 +87,8 @@ def test_another_compiler_is_not_compared(check: ModuleType, tmp_path: Path, mon
 
 
 def test_the_committed_record_is_whole(check: ModuleType) -> None:
+    if not check.RECORD.exists():
+        pytest.skip("this copy of the sources is without bench/results")
     record = json.loads(check.RECORD.read_text())
     assert record["workload"] == check.WORKLOAD
     for stages in record["isas"].values():

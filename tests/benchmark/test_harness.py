@@ -170,12 +170,13 @@ def test_a_process_gives_its_last_line_or_why_not() -> None:
     assert result_of(["-c", "print('x'); print('{\"a\": 1}')"], 60) == {"a": 1}
     assert result_of(["-c", "import sys; sys.exit('no | more')"], 60) == {"error": "no | more"}
     assert result_of(["-c", "import time; time.sleep(60)"], 0.1) == {"error": "more than 0.1 s"}
+    assert result_of(["-c", "print('x')"], 60) == {"error": "ended without a result: 'x\\n'"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are measured by wait4, which Windows lacks")
 def test_a_whole_process_is_timed() -> None:
     figures = timed(["-c", "x = bytes(50_000_000)"], 1, 60)
     assert figures["s"] > 0 and figures["CPU s"] > 0
-    assert 50 < figures["peak MB"] < 500
+    assert 50 < figures["peak MB"] < 2000
     assert timed(["-c", "raise ValueError('bad')"], 1, 60) == {"error": "ValueError: bad"}
     assert timed(["-c", "import time; time.sleep(60)"], 1, 0.1) == {"error": "more than 0.1 s"}

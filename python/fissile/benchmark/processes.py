@@ -30,7 +30,10 @@ def result_of(command: Sequence[str], limit: float) -> dict[str, Any]:
         return {"error": f"more than {limit:g} s"}
     if done.returncode != 0:
         return {"error": _last_line(done.stderr, done.returncode)}
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    try:
+        return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    except (IndexError, ValueError):
+        return {"error": f"ended without a result: {done.stdout[-100:]!r}"}
 
 
 def timed(command: Sequence[str], threads: int, limit: float) -> dict[str, Any]:

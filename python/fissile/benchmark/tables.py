@@ -113,7 +113,8 @@ def row_table(row: Mapping[str, Any]) -> str:
             shown.append(f"{number(statistics.median(values))}{spread}" if values else "")
         lines.append(f"| {peer} | " + " | ".join(shown) + f" | {_verdict(runs)} |")
     ratios = [_ratio(cells, figure) for figure in figures]
-    lines.append("| *ours, times better than the best* | " + " | ".join(ratios) + " | |")
+    if any(ratios):
+        lines.append("| *ours, times better than the best* | " + " | ".join(ratios) + " | |")
     if absent:
         lines.append(f"\nNot offered by {', '.join(absent)}.")
     return "\n".join(lines) + "\n"
