@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fissile.tokenizer import Tokenizer
 
-__all__ = ["main"]
+__all__ = ["main", "tokenizer_of"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from fissile import __version__
+    from fissile import __version__, cli_encode
 
     parser = argparse.ArgumentParser(prog="fissile", description="Byte-pair encoding, exact and fast.")
     parser.add_argument("--version", action="version", version=f"fissile {__version__}")
@@ -68,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     merge_counts.set_defaults(run=_merge_counts)
 
     _add_train(commands)
+    cli_encode.add_encode(commands)
+    cli_encode.add_decode(commands)
 
     inspect = commands.add_parser("inspect", help="show the tokens of a text")
     inspect.add_argument("text", metavar="TEXT|FILE", help="a file's path, or else the text itself")
@@ -134,7 +136,8 @@ def _add_tokenizer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", metavar="P", help="how text is split, for a rank file that is not a published one")
 
 
-def _tokenizer(parsed: argparse.Namespace) -> Tokenizer:
+def tokenizer_of(parsed: argparse.Namespace) -> Tokenizer:
+    """The tokenizer that --tokenizer and --pattern name."""
     from fissile.tokenizer import Tokenizer
 
     if parsed.pattern is not None:
@@ -225,7 +228,7 @@ def _merge_counts(parsed: argparse.Namespace) -> None:
 def _inspect(parsed: argparse.Namespace) -> None:
     from fissile.printable import printable
 
-    tokenizer = _tokenizer(parsed)
+    tokenizer = tokenizer_of(parsed)
     text = _file_or_text(parsed.text)
     ids = tokenizer.encode(text, allowed_special="all").tolist()
     ranges = tokenizer.offsets(text, unit="byte", allowed_special="all").tolist()
