@@ -152,12 +152,12 @@ def encoding_job(
     end = _end_of_document(eod, tokenizer)
     files = []
     for source in readers.sources(inputs):
-        if input_kind is not None and source.kind != input_kind:
-            source = dataclasses.replace(source, kind=input_kind)
+        # Whoever encodes it, from wherever the job is gone on with.
+        source = dataclasses.replace(source, path=os.path.abspath(source.path), kind=input_kind or source.kind)
         modified = os.stat(source.path).st_mtime_ns if source.n_bytes is not None else None
         files.append(InputFile(source, modified))
     job = EncodingJob(
-        directory=Path(directory),
+        directory=Path(os.path.abspath(directory)),
         files=tuple(files),
         format=format,
         dtype=chosen_dtype(dtype, tokenizer, end),

@@ -71,8 +71,9 @@ def pieces(part: Part, start: Place, tokenizer: Tokenizer) -> Generator[Piece]:
             and the pieces say so.
     """
     job = part.job
-    for number in range(start.file, part.end_file):
-        file = job.files[number]
+    for number, file in enumerate(part.files, part.first_file):
+        if number < start.file:
+            continue
         begin = start if number == start.file else Place(number)
         reader = _FileReader(part, number, begin, tokenizer)
         try:
@@ -100,7 +101,7 @@ class _FileReader:
         self._job = part.job
         self._number = number
         self._begin = begin
-        self._source = part.job.files[number].source
+        self._source = part.files[number - part.first_file].source
         self._tokenizer = tokenizer
         self.n_documents = begin.documents
         self.skipped: list[Skipped] = []

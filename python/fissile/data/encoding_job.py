@@ -12,7 +12,6 @@ the next one begins: that is all that going on needs.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -20,6 +19,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile.data.readers import Source
-from fissile.data.token_writers import FORMATS, Format
+from fissile.data.token_writers import FORMATS, Format, PartialFile
 from fissile.stochastic import Split
 from fissile.tokenizer import Tokenizer
 
@@ -54,7 +54,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "refuse": {"allowed_special": (), "disallowed_special": "all"},
 }
 
-_PARTIAL = re.compile(r"\..+\.\d+\.partial")
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]+\.partial")
 
 
 @dataclass(frozen=True)
@@ -198,9 +198,10 @@ class EncodingJob:
                 n_bytes = 0
             n_bytes += size
         bounds.append(len(self.files))
+        options = dataclasses.replace(self, files=())
         for epoch in range(self.epoch, self.epoch + self.epochs):
-            for index, begin in enumerate(bounds[:-1]):
-                yield Part(self, epoch, index, begin, bounds[index + 1])
+            for index, (begin, end) in enumerate(pairwise(bounds)):
+                yield Part(options, epoch, index, begin, self.files[begin:end])
 
     def epoch_directory(self, epoch: int) -> Path:
         """Where the shards of an epoch go."""
@@ -254,15 +255,17 @@ class Part:
     """Files of a job, in one epoch, that are encoded together."""
 
     job: EncodingJob
+    """Without its files: a part is sent to the machine that encodes it."""
     epoch: int
     index: int
     first_file: int
-    end_file: int
+    """Number of the first of `files` among the job's."""
+    files: tuple[InputFile, ...]
 
     @property
     def n_bytes(self) -> int:
         """Of its inputs, on disk."""
-        return sum(file.source.n_bytes or 0 for file in self.job.files[self.first_file : self.end_file])
+        return sum(file.source.n_bytes or 0 for file in self.files)
 
     def stem(self, shard: int) -> Path:
         """Path of a shard without suffixes."""
@@ -281,6 +284,11 @@ class Part:
             if found[-1].next is None:
                 break
         return found
+
+    @property
+    def n_tokens(self) -> int:
+        """In the shards that are there."""
+        return sum(record.n_tokens for record in self.records())
 
     @property
     def is_done(self) -> bool:
@@ -327,10 +335,9 @@ def _shown(was: Any, now: Any) -> tuple[str, str]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    file = PartialFile(path)
     try:
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-        partial.replace(path)
+        file.write((json.dumps(content, indent=1) + "\n").encode())
+        file.finish()
     finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        file.discard()

@@ -52,7 +52,7 @@ def encode_part(
         return
     shards = _Shards(part, records)
     start = shards.begins
-    sizes = [file.source.n_bytes or 0 for file in part.job.files[part.first_file : part.end_file]]
+    sizes = [file.source.n_bytes or 0 for file in part.files]
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
     n_tokens = sum(record.n_tokens for record in records)
     reading = pieces(part, start, tokenizer)

@@ -76,11 +76,13 @@ def is_token_file(path: str) -> bool:
 
 def belongs_to_token_file(path: str) -> bool:
     """Whether a file only says more about a file of ids beside it."""
-    for suffix, others in _BESIDE.items():
-        if path.endswith(suffix):
-            stem = path.removesuffix(suffix)
-            return any(os.path.exists(stem + other) for other in others)
-    return os.path.basename(path) in _OF_JOB and os.path.exists(os.path.join(os.path.dirname(path), _OF_JOB[0]))
+    folder, name = os.path.split(path)
+    if name in _OF_JOB:
+        return os.path.exists(os.path.join(folder, _OF_JOB[0]))
+    return any(
+        path.endswith(suffix) and any(os.path.exists(path.removesuffix(suffix) + other) for other in others)
+        for suffix, others in _BESIDE.items()
+    )
 
 
 class TokenFile:

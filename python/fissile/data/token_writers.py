@@ -91,7 +91,8 @@ class PartialFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        # Another worker may be writing the same file, on another machine.
+        self.partial = path.with_name(f".{path.name}.{os.urandom(8).hex()}.partial")
         with self.named_errors():
             self.file: BinaryIO = open(self.partial, "wb")  # noqa: SIM115  # open as long as this object is
 
