@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile._core import Vocabulary
-from fissile.compat.tiktoken.special_tokens import NOTHING, Allowed, Choice, Disallowed, choose, refuse
+from fissile.compat.tiktoken.special_tokens import NOTHING, Allowed, Disallowed, choose, refuse
 from fissile.compat.tiktoken.threads import check_threads, in_threads
 from fissile.compat.tiktoken.unstable import UnstableText
 from fissile.formats.patterns import PATTERNS, canonical_pattern, is_built_in
@@ -183,7 +183,7 @@ class Encoding:
         """
         check_threads(num_threads)
         texts = list(text)
-        taken, refused, searched = self._choice(allowed_special, disallowed_special)
+        taken, refused, searched = choose(self.special_tokens_set, allowed_special, disallowed_special)
         if all(isinstance(one, str) for one in texts):
             for one in texts if searched else ():
                 refuse(one, searched)
@@ -209,7 +209,7 @@ class Encoding:
             ImportError: the regex package is missing (pip install 'fissile[regex]').
         """
         ids = self._ids(text, allowed_special, disallowed_special, repairs=False)
-        taken = self._choice(allowed_special, ()).taken
+        taken = choose(self.special_tokens_set, allowed_special, ()).taken
         return self._unstable.complete(text, self._list(ids), self.special_tokens_set if taken == "all" else taken)
 
     def encode_single_token(self, text_or_bytes: str | bytes) -> int:
@@ -243,27 +243,26 @@ class Encoding:
     ) -> npt.NDArray[np.uint32]:
         if not isinstance(text, str):
             raise TypeError(f"text must be a str, not {type(text).__name__}")
+        if allowed is NOTHING and disallowed == "all":
+            choice = None  # the core's default, too, and quicker for not being told
+        else:
+            choice = choose(self.special_tokens_set, allowed, disallowed or ())
+            refuse(text, choice.searched)
         try:
-            if allowed is NOTHING and disallowed == "all":
+            if choice is None:
                 return self._tokenizer.encode(text)
-            taken, refused, searched = self._choice(allowed, disallowed or ())
-            if searched:
-                refuse(text, searched)
-            return self._tokenizer.encode(text, allowed_special=taken, disallowed_special=refused)
+            return self._tokenizer.encode(text, allowed_special=choice.taken, disallowed_special=choice.refused)
         except ValueError:
             if not _has_surrogates(text):
                 raise
         # tiktoken looks for special tokens first, and minds surrogates then.
-        taken, refused, _ = self._choice(allowed, disallowed or ())
+        taken, refused, _ = choice or choose(self.special_tokens_set, NOTHING, "all")
         if refused and taken != "all":
             refuse(text, frozenset(self.special_tokens_set - taken))
         if not repairs:
             text.encode()  # raises
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return self._tokenizer.encode(text, allowed_special=taken, disallowed_special=())
-
-    def _choice(self, allowed: Allowed, disallowed: Disallowed) -> Choice:
-        return choose(self.special_tokens_set, allowed, disallowed)
 
     def _list(self, ids: npt.NDArray[np.uint32]) -> list[int]:
         if len(ids) < _SHORT:
