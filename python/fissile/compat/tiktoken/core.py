@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fissile._core import Vocabulary
+from fissile._core import Decoder, Vocabulary
 from fissile.compat.tiktoken.special_tokens import NOTHING, Allowed, Disallowed, choose, refuse
 from fissile.compat.tiktoken.threads import check_threads, in_threads
 from fissile.compat.tiktoken.unstable import UnstableText
@@ -145,7 +145,12 @@ class Encoding:
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Ids of a text in which special tokens are plain text."""
-        return self._list(self._ids(text, NOTHING, ()))
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, not {type(text).__name__}")
+        try:
+            return self._list(self._tokenizer.encode(text, disallowed_special=()))
+        except ValueError:
+            return self._list(self._ids(text, NOTHING, ()))
 
     def encode_to_numpy(
         self, text: str, *, allowed_special: Allowed = NOTHING, disallowed_special: Disallowed = "all"
@@ -247,7 +252,8 @@ class Encoding:
             choice = None  # the core's default, too, and quicker for not being told
         else:
             choice = choose(self.special_tokens_set, allowed, disallowed or ())
-            refuse(text, choice.searched)
+            if choice.searched:
+                refuse(text, choice.searched)
         try:
             if choice is None:
                 return self._tokenizer.encode(text)
@@ -268,7 +274,7 @@ class Encoding:
         if len(ids) < _SHORT:
             few: list[int] = ids.tolist()
             return few
-        return self._tokenizer._decoder.to_lists(ids, np.array([0, len(ids)]))[0]
+        return self._decoder.to_lists(ids, np.array([0, len(ids)]))[0]
 
     @functools.cached_property
     def _unstable(self) -> UnstableText:
@@ -293,14 +299,14 @@ class Encoding:
             UnicodeDecodeError: the bytes are not UTF-8, and errors is "strict".
         """
         try:
-            return self._tokenizer._decoder.decode(_sequence(tokens), errors)
+            return self._decoder.decode(tokens if type(tokens) is list else _sequence(tokens), errors)
         except KeyError as error:
             raise _decoding_error(error, tokens, self._token_bytes) from None
 
     def decode_bytes(self, tokens: Sequence[int]) -> bytes:
         """Bytes of some ids; argument and errors as of decode."""
         try:
-            return self._tokenizer._decoder.decode_bytes(_sequence(tokens))
+            return self._decoder.decode_bytes(tokens if type(tokens) is list else _sequence(tokens))
         except KeyError as error:
             raise _decoding_error(error, tokens, self._token_bytes) from None
 
@@ -315,7 +321,11 @@ class Encoding:
 
     def decode_tokens_bytes(self, tokens: Iterable[int]) -> list[bytes]:
         """Bytes of each of some tokens; errors as of decode."""
-        return [self.decode_single_token_bytes(token) for token in tokens]
+        tokens = tokens if isinstance(tokens, list) else list(tokens)
+        try:
+            return list(map(self._token_bytes.__getitem__, map(index, tokens)))
+        except KeyError:
+            return [self.decode_single_token_bytes(token) for token in tokens]  # raises
 
     def decode_with_offsets(self, tokens: Iterable[int]) -> tuple[str, list[int]]:
         """Text of some ids, and for each where it begins: the character that holds its first byte.
@@ -329,8 +339,8 @@ class Encoding:
         n_begun = 0  # characters
         for part in parts:
             goes_on = 0x80 <= part[0] < 0xC0
-            offsets.append(max(0, n_begun - goes_on))
-            n_begun += len(part.translate(None, _CONTINUATION))
+            offsets.append(n_begun - 1 if goes_on and n_begun else n_begun)
+            n_begun += len(part) if part.isascii() else len(part.translate(None, _CONTINUATION))
         return b"".join(parts).decode(), offsets
 
     def decode_batch(
@@ -342,6 +352,10 @@ class Encoding:
     def decode_bytes_batch(self, batch: Iterable[Sequence[int]], *, num_threads: int = 8) -> list[bytes]:
         """Bytes of many sequences of ids; arguments and errors as of decode and encode_batch."""
         return in_threads(self.decode_bytes, batch, num_threads)
+
+    @functools.cached_property
+    def _decoder(self) -> Decoder:
+        return self._tokenizer._decoder
 
     @functools.cached_property
     def _token_bytes(self) -> dict[int, bytes]:

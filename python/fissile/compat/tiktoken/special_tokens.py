@@ -16,7 +16,8 @@ __all__ = ["NOTHING", "Allowed", "Choice", "Disallowed", "choose", "refuse", "se
 Allowed = Literal["all"] | AbstractSet[str]
 Disallowed = Literal["all"] | Collection[str]
 
-NOTHING: AbstractSet[str] = frozenset()
+_NO_STRINGS: frozenset[str] = frozenset()
+NOTHING: AbstractSet[str] = _NO_STRINGS  #: the default of allowed_special
 
 
 class Choice(NamedTuple):
@@ -37,7 +38,7 @@ def choose(special_tokens: AbstractSet[str], allowed: Allowed, disallowed: Disal
     """What a method's allowed_special and disallowed_special ask for; TypeError if the former is no set."""
     taken: Allowed
     if isinstance(allowed, (set, frozenset)):
-        taken = special_tokens & allowed
+        taken = special_tokens & allowed if allowed else NOTHING
         if len(taken) < len(allowed) and not all(isinstance(token, str) for token in allowed):
             raise TypeError(f"allowed_special must be 'all' or a set of strings, not {allowed!r}")
         if len(taken) == len(special_tokens):
@@ -47,7 +48,7 @@ def choose(special_tokens: AbstractSet[str], allowed: Allowed, disallowed: Disal
     else:
         raise TypeError(f"allowed_special must be 'all' or a set of strings, not {allowed!r}")
     if isinstance(disallowed, str) and disallowed == "all":
-        return Choice(taken, "all", frozenset())
+        return Choice(taken, "all", _NO_STRINGS)
     return Choice(taken, (), frozenset(disallowed))
 
 
