@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import fissile
 from fissile.compat import tiktoken as face
 from fissile.formats.patterns import PATTERNS, REGEXES
+from fissile.formats.tiktoken import ENCODINGS
 from reference.texts import WORLD, adversarial, library_text, small_ranks
 
 owner = pytest.importorskip("tiktoken")
@@ -443,6 +444,18 @@ def test_many_special_tokens() -> None:
         {},
     ):
         assert_same(theirs, ours, lambda enc, options=options: enc.encode(text, **options), str(options)[:80])
+
+
+def test_an_id_with_two_names_decodes_to_the_first() -> None:
+    """o200k_harmony has one, and there tiktoken's hash table chooses the same."""
+    harmony = ENCODINGS["o200k_harmony"]
+    ranks = {bytes([b]): b for b in range(256)}
+    for enc in (
+        E("h", pat_str=PATTERNS["o200k"], mergeable_ranks=ranks, special_tokens=harmony.special_tokens)
+        for E in (owner.Encoding, face.Encoding)
+    ):
+        assert enc.encode("<|reserved_200018|><|endofprompt|>", allowed_special="all") == [200018, 200018]
+        assert enc.decode([200018]) == enc.decode_single_token_bytes(200018).decode() == "<|endofprompt|>"
 
 
 def test_disallowed_before_allowed_where_they_overlap() -> None:

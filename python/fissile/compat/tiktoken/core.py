@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fissile._core import Decoder, Vocabulary
+from fissile._core import Decoder
 from fissile.compat.tiktoken.special_tokens import NOTHING, Allowed, Disallowed, choose, refuse
 from fissile.compat.tiktoken.threads import check_threads, in_threads
 from fissile.compat.tiktoken.unstable import UnstableText
-from fissile.formats.patterns import PATTERNS, canonical_pattern, is_built_in
-from fissile.formats.tiktoken import spec_of
+from fissile.formats.patterns import PATTERNS, is_built_in
+from fissile.formats.tiktoken import from_ranks
 from fissile.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -359,7 +359,7 @@ class Encoding:
 
     @functools.cached_property
     def _token_bytes(self) -> dict[int, bytes]:
-        special = {id: token for token, id in self._special_ids.items()}
+        special = {id: token for token, id in reversed(self._special_ids.items())}  # the first of each id
         return special | {id: token for token, id in self._mergeable_ranks.items()}
 
     # --- the vocabulary -----------------------------------------------------------------------------------------------
@@ -426,13 +426,9 @@ class Encoding:
 
 
 def _tokenizer(name: str, pat_str: str, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> Tokenizer:
-    # canonical_pattern takes a word for a pattern's name; here it is an expression.
-    pattern = canonical_pattern(f"(?:{pat_str})" if re.fullmatch(r"\w[\w.-]*", pat_str) else pat_str)
-    # A special token may have another's id. Text then becomes it, but an id decodes to the token of the ranks.
-    last = {id: token for token, id in special_tokens.items()}
-    of_ranks = set(ranks.values())
-    own = {token: id for id, token in last.items() if id not in of_ranks}
-    return Tokenizer(spec_of(Vocabulary.from_ranks(dict(ranks), own, name), pattern, special_tokens, name))
+    # from_ranks takes a word for a pattern's name; here it is an expression.
+    pattern = f"(?:{pat_str})" if re.fullmatch(r"\w[\w.-]*", pat_str) else pat_str
+    return Tokenizer(from_ranks(ranks, pattern, special_tokens, name))
 
 
 def _has_surrogates(text: str) -> bool:
