@@ -47,6 +47,8 @@ class Tokenizer(_core.Encoder):
         self._spec = spec
         self._vocabulary = spec.vocabulary
         self._special = spec.vocabulary.special_tokens()
+        if spec.kind == "tiktoken":  # two may have one id, of which the vocabulary knows the first
+            self._special = {token.content: token.id for token in spec.added_tokens}
         self._decoder_or_none: _core.Decoder | None = None
         self._strings: dict[int, str] | None = None
         self._split_model = _core.SplitModel(spec.vocabulary)
