@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fissile.stochastic import Split
     from fissile.tokenizer import Tokenizer
 
 __all__ = ["main"]
+
+TOKENIZER_HELP = "a tokenizer's file, a model's directory, or org/name on the hub"
+PATTERN_HELP = "how text is split, for a rank file that is not a published one"
+SPLIT_HELP = "stochastok:P, dropout:P, uniform:P or characters, with P from 0 to 1"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,11 +75,48 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_train(commands)
 
+    _add_inspect(commands)
+    return parser
+
+
+def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inspect = commands.add_parser("inspect", help="show the tokens of a text")
     inspect.add_argument("text", metavar="TEXT|FILE", help="a file's path, or else the text itself")
-    _add_tokenizer(inspect)
+    inspect.add_argument(
+        "--tokenizer",
+        required=True,
+        action="append",
+        metavar="T",
+        help=f"{TOKENIZER_HELP}; again for more, side by side",
+    )
+    inspect.add_argument(
+        "--pattern", action=_PatternOfTokenizer, metavar="P", help=f"{PATTERN_HELP}: the one named in front"
+    )
+    inspect.add_argument("--split", type=_split, metavar="S", help=f"show tokens drawn at random too: {SPLIT_HELP}")
+    inspect.add_argument("--seed", type=int, metavar="N", help="names the draws (default: any; it is shown)")
+    inspect.add_argument("--epoch", type=int, default=0, metavar="N", help="other draws for the same seed (default: 0)")
+    inspect.add_argument("--html", metavar="FILE", help="write a page for the browser")
+    inspect.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="text in colours, or a table (default: colours in a terminal, unless NO_COLOR is set)",
+    )
+    inspect.add_argument(
+        "--limit",
+        type=_byte_count,
+        metavar="BYTES",
+        help="show the tokens of so much text (default: 10000, a table all)",
+    )
     inspect.set_defaults(run=_inspect)
-    return parser
+
+
+class _PatternOfTokenizer(argparse.Action):
+    """Keeps --pattern by the place of the --tokenizer in front of it; with none in front, of the first."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, value: Any, option: str | None = None) -> None:
+        place = max(len(namespace.tokenizer or ()) - 1, 0)
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), place: value})
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -124,27 +167,20 @@ def _byte_count(text: str) -> int:
     return n_bytes
 
 
-def _add_tokenizer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tokenizer",
-        required=True,
-        metavar="T",
-        help="a tokenizer's file, a model's directory, or org/name on the hub",
-    )
-    parser.add_argument("--pattern", metavar="P", help="how text is split, for a rank file that is not a published one")
+def _split(text: str) -> Split:
+    from fissile.stochastic import parse_split
+
+    try:
+        return parse_split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _tokenizer(parsed: argparse.Namespace) -> Tokenizer:
+def _load(name: str, pattern: str | None = None) -> Tokenizer:
     from fissile.tokenizer import Tokenizer
 
-    if parsed.pattern is not None:
-        return Tokenizer.from_tiktoken(parsed.tokenizer, pattern=parsed.pattern)
-    return _load(parsed.tokenizer)
-
-
-def _load(name: str) -> Tokenizer:
-    from fissile.tokenizer import Tokenizer
-
+    if pattern is not None:
+        return Tokenizer.from_tiktoken(name, pattern=pattern)
     return Tokenizer.from_file(name) if Path(name).is_file() else Tokenizer.from_pretrained(name)
 
 
@@ -223,19 +259,33 @@ def _merge_counts(parsed: argparse.Namespace) -> None:
 
 
 def _inspect(parsed: argparse.Namespace) -> None:
-    from fissile.printable import printable
+    from fissile.inspection_text import table
+    from fissile.whole_file import write_whole
 
-    tokenizer = _tokenizer(parsed)
-    text = _file_or_text(parsed.text)
-    ids = tokenizer.encode(text, allowed_special="all").tolist()
-    ranges = tokenizer.offsets(text, unit="byte", allowed_special="all").tolist()
-    tokens = [printable(tokenizer.token_bytes(id)) for id in ids]
-    print("|".join(tokens))
-    print(f"{'id':>8} {'begin':>8} {'end':>8}  token")
-    for id, (begin, end), token in zip(ids, ranges, tokens, strict=True):
-        print(f"{id:>8} {begin:>8} {end:>8}  {token}")
-    per_token = f", {len(text) / len(ids):.2f} bytes a token" if ids else ""
-    print(f"{len(ids)} tokens, {len(text)} bytes{per_token}")
+    patterns = parsed.pattern or {}
+    tokenizers = [_load(name, patterns.get(place)) for place, name in enumerate(parsed.tokenizer)]
+    colored = parsed.color == "always" or (parsed.color == "auto" and _stdout_has_colors())
+    options: dict[str, Any] = {"split": parsed.split, "seed": parsed.seed, "epoch": parsed.epoch}
+    if parsed.limit is not None:
+        options["limit"] = parsed.limit
+    elif parsed.html is None and not colored:
+        options["limit"] = None
+    inspection = tokenizers[0].inspect(_file_or_text(parsed.text), *tokenizers[1:], **options)
+    if parsed.html is not None:
+        write_whole(parsed.html, lambda partial: Path(partial).write_text(inspection.html(), encoding="utf-8"))
+        print(f"{parsed.html}: {', '.join(f'{len(view.ids)} tokens' for view in inspection.views)}")
+    elif colored:
+        print(inspection.colored())
+    else:
+        for line in table(inspection):
+            print(line)
+
+
+def _stdout_has_colors() -> bool:
+    """Whether standard output is a terminal that shows colours, and its user has not asked for none (no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
+        return False
+    return os.name != "nt" or "WT_SESSION" in os.environ or "TERM" in os.environ  # consoles of old print the codes
 
 
 def _file_or_text(argument: str) -> bytes:

@@ -15,9 +15,11 @@ from fissile import _core
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
 from fissile.stochastic import Split, draw_key, prepare
+from fissile.whole_file import write_whole
 
 if TYPE_CHECKING:
     from fissile.formats.spec import TokenizerSpec
+    from fissile.inspection import Inspection
 
 __all__ = ["StreamDecoder", "Tokenizer"]
 
@@ -327,6 +329,32 @@ class Tokenizer(_core.Encoder):
         )
         return np.stack([begins, ends], axis=1)
 
+    def inspect(
+        self,
+        text: Text,
+        *others: Tokenizer,
+        split: Split = None,
+        seed: int | None = None,
+        epoch: int = 0,
+        limit: int | None = 10_000,
+    ) -> Inspection:
+        """The tokens of a text, to look at: printed a table, in a notebook the text in colours.
+
+        Args:
+            text: as of encode; special tokens in it are taken as such.
+            others: tokenizers to show beside this one.
+            split: also show the tokens that this sampler draws, as of encode_batch, like seed and epoch.
+            seed: None: one that nobody chose, which is shown.
+            epoch: as of encode_batch.
+            limit: tokens that begin in so many first bytes of the text are shown; None: all.
+
+        Raises:
+            ValueError: as of encode_batch and offsets, or limit is negative.
+        """
+        from fissile.inspection import inspect
+
+        return inspect(text, (self, *others), split=split, seed=seed, epoch=epoch, limit=limit)
+
     # --- decoding -----------------------------------------------------------------------------------------------------
 
     @property
@@ -453,12 +481,7 @@ class Tokenizer(_core.Encoder):
         if chosen not in writers:
             raise ValueError(f"{path}: expected an extension or a format among {', '.join(writers)}, found {chosen!r}")
         data = writers[chosen]()
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(data)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(target, lambda partial: Path(partial).write_bytes(data))
 
     def _foreign_form(self) -> bytes:
         """The file this tokenizer came from, or one that it could have come from."""
