@@ -212,10 +212,11 @@ def test_templates_are_added_when_asked_for() -> None:
         assert ours.count(text, add_special_tokens=True) == len(wanted)
 
 
-@pytest.mark.parametrize("kind", ["byte-level gpt2", "added tokens", "llama"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_offsets_in_characters(kind: str) -> None:
     ours, theirs = pair(kind)
-    for text in ("Hello world", "Häuser naïve", "日本語 text", "a <|im_start|> b"):
+    leading = (" Hello", "  two  spaces", " ", "   ", " \n a", " <|im_start|>  b", "<|im_start|> a")
+    for text in ("Hello world", "Häuser naïve", "日本語 text", "a <|im_start|> b", *leading):
         encoding = theirs.encode(text, add_special_tokens=False)
         got = ours.offsets(text).tolist()
         ids = ours.encode(text).tolist()
