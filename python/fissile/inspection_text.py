@@ -82,5 +82,6 @@ def _colored_token(token: Token, i: int) -> str:
         else:
             shown += part.shown
         if part == ("escape", "\\n"):
-            shown += f"{_RESET}\n{_style(token, i)}"  # colours end with the line, or some terminals paint the next one
-    return f"{_style(token, i)}{shown}{_RESET}"
+            shown += "\n"
+    # Colours end with the line, or some terminals paint the rest of it.
+    return "\n".join(f"{_style(token, i)}{line}{_RESET}" if line else "" for line in shown.split("\n"))
