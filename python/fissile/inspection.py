@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fissile.stochastic import Split, draw_key
+from fissile.stochastic import Split, draw_key, parse_split
 
 if TYPE_CHECKING:
     from fissile.tokenizer import Text, Tokenizer
@@ -157,6 +157,8 @@ def inspect(
     """What Tokenizer.inspect gives, of any number of tokenizers; arguments and errors are its."""
     if limit is not None and limit < 0:
         raise ValueError(f"limit must be a number of bytes or None, not {limit}")
+    if isinstance(split, str):
+        split = parse_split(split)
     seed, epoch, _ = draw_key(seed, epoch, 0)
     views: list[View] = []
     data = b""

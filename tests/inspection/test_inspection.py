@@ -115,7 +115,7 @@ def test_a_seed_that_nobody_chose_is_shown_and_repeats() -> None:
 @pytest.mark.parametrize(
     ("split", "options", "how"),
     [
-        ("dropout:0.1", {"seed": 3}, "dropout:0.1, seed 3"),
+        ("dropout:0.1", {"seed": 3}, "BPEDropout(p=0.1), seed 3"),
         (fissile.BPEDropout(0.1), {"seed": 3, "epoch": 2}, "BPEDropout(p=0.1), seed 3, epoch 2"),
         (fissile.BPEDropout(0.1, law="tokenizers"), {"seed": 0}, "BPEDropout(p=0.1, law='tokenizers'), seed 0"),
         ("characters", {"seed": 1}, "characters, seed 1"),
@@ -125,7 +125,9 @@ def test_a_view_says_how_it_was_drawn(split: fissile.stochastic.Split, options: 
     assert over_bytes().inspect("a", split=split, **options).views[1].how == how  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["tokens", b"tokens", bytearray(b"tokens"), memoryview(b"tokens")], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize(
+    "text", ["tokens", b"tokens", bytearray(b"tokens"), memoryview(b"tokens")], ids=lambda t: type(t).__name__
+)
 def test_any_text_is_taken(text: "str | bytes | bytearray | memoryview") -> None:
     assert over_bytes().inspect(text).text == b"tokens"
 

@@ -1,6 +1,7 @@
 """An Inspection printed: the table, and the colours of a terminal."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_colors_show_every_token_once(text: str) -> None:
     # Text and ids are coloured alike, and no neighbours are.
     of_ids = [codes for codes, _ in spans(ids)]
     assert len(of_ids) == len(view.ids)
-    assert all(a != b for a, b in zip(of_ids, of_ids[1:], strict=False))
+    assert all(a != b for a, b in pairwise(of_ids))
     assert {codes for codes, _ in spans("".join(shown))} == set(of_ids)
 
 
@@ -93,6 +94,6 @@ def test_a_mark_that_begins_a_token_stands_on_a_circle() -> None:
 def test_special_tokens_are_bold_and_others_underlined() -> None:
     inspection = over_bytes().inspect("tokens<|end|>", split="characters", seed=1)
     second = inspection.colored().split("\n\n")[1].split("\n")[1]
-    styles = dict((text, codes.split(";")) for codes, text in spans(second))
+    styles = {text: codes.split(";") for codes, text in spans(second)}
     assert "1" in styles["<|end|>"] and "4" not in styles["<|end|>"]
     assert "4" in styles["k"] and "1" not in styles["k"]

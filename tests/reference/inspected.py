@@ -13,7 +13,7 @@ TEXTS = [
     "  two  spaces ",
     "Hello wörld 東京, Ａ ﬁ\r\n\tnaïve é e\u0301 \u0301",
     "<|end|>a <|end|> b<|end|>",
-    'a < b && "c" > \'d\' </script><script>x=1</script><!-- & &amp; &#0; ]]>',
+    "a < b && \"c\" > 'd' </script><script>x=1</script><!-- & &amp; &#0; ]]>",
     "nul\0 esc\x1b[31m bell\x07 rlo\u202eabc\u202c lri\u2066x\u2069 zw\u200b\u200d nb\xa0 bom\ufeff \u2028 \x85",
     "שלום עולם 123 abc مَرحبا हिन्दी ไทย 👩‍👩‍👧‍👦🇩🇪 \U000e0041 \ue000 \ufdd0",
 ]
@@ -29,7 +29,17 @@ def over_bytes() -> fissile.Tokenizer:
 def _over_characters(normalizer: dict[str, Any]) -> fissile.Tokenizer:
     """As SentencePiece's vocabularies: characters with ▁ for a space, and bytes for those it does not have."""
     symbols = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *"abcdehilnortwx", "東", "京"]
-    merges = [("▁", "▁"), ("▁", "t"), ("l", "o"), ("▁t", "w"), ("東", "京"), ("e", "l"), ("▁", "a"), ("f", "i"), ("▁", "w")]
+    merges = [
+        ("▁", "▁"),
+        ("▁", "t"),
+        ("l", "o"),
+        ("▁t", "w"),
+        ("東", "京"),
+        ("e", "l"),
+        ("▁", "a"),
+        ("f", "i"),
+        ("▁", "w"),
+    ]
     symbols += ["f", "i"] if "i" not in symbols else ["f"]
     symbols += ["".join(merge) for merge in merges]
     root = {
