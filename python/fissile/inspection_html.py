@@ -211,10 +211,13 @@ def _label(inspection: Inspection, token: Token) -> str:
         f"bytes {token.token[:_MAX_LABEL_BYTES].hex(' ')}{more}",
         f"at bytes {token.begin} to {token.end}, characters {first} to {last}",
     ]
-    if cut := inspection.part_of(token.begin, token.end):
+    text = inspection.text[token.begin : token.end]
+    if token.token and not text:
+        lines.append("for nothing in the text")
+    elif cut := inspection.part_of(token.begin, token.end):
         lines.append(f"holds part of {_named(cut)}")
-    elif token.token.lstrip(b" ") != (text := inspection.text[token.begin : token.end]).lstrip(b" "):
-        lines.append(f"for {printable(text)!r} in the text" if text else "for nothing in the text")
+    elif token.token.lstrip(b" ") != text.lstrip(b" "):
+        lines.append(f"for {printable(text)!r} in the text")
     elif _is_one_character(token.token) and " " in (name := _named(token.token)):
         lines.append(name)
     return "\n".join(lines)
