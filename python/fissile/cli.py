@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -275,7 +276,7 @@ def _inspect(parsed: argparse.Namespace) -> None:
         write_whole(parsed.html, lambda partial: Path(partial).write_text(inspection.html(), encoding="utf-8"))
         print(f"{parsed.html}: {', '.join(f'{len(view.ids)} tokens' for view in inspection.views)}")
     elif colored:
-        print(inspection.colored())
+        print(inspection.colored(shutil.get_terminal_size().columns))
     else:
         for line in table(inspection):
             print(line)

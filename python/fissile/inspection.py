@@ -122,11 +122,11 @@ class Inspection:
         first, last = (int(self._char_starts[char]) for char in self.chars(begin, end))
         return b"" if (first, last) == (begin, end) else self.text[first:last]
 
-    def colored(self) -> str:
-        """The text in the colours of a terminal, a colour a token, and the ids in the same colours."""
+    def colored(self, width: int = 80) -> str:
+        """The text in the colours of a terminal, a colour a token, and the ids in the same colours, in lines of `width`."""
         from fissile.inspection_text import colored
 
-        return colored(self)
+        return colored(self, width)
 
     def html(self) -> str:
         """A page of HTML that needs nothing else: id, bytes and place of a token show when it is pointed at."""

@@ -51,20 +51,32 @@ def table(inspection: Inspection) -> Iterator[str]:
         yield summary(inspection, view, "*")
 
 
-def colored(inspection: Inspection) -> str:
-    """The coloured form; a token that differs from the first view's is underlined."""
-    return "\n\n".join("\n".join(_colored_view(inspection, view)) for view in inspection.views)
+def colored(inspection: Inspection, width: int) -> str:
+    """The coloured form; a token that differs from the first view's is underlined. Ids stay whole in lines of `width`."""
+    return "\n\n".join("\n".join(_colored_view(inspection, view, width)) for view in inspection.views)
 
 
-def _colored_view(inspection: Inspection, view: View) -> Iterator[str]:
+def _colored_view(inspection: Inspection, view: View, width: int) -> Iterator[str]:
     tokens = list(view.tokens(inspection.n_shown(view)))
     if len(inspection.views) > 1:
         yield f"\x1b[1m{printable(view.title.encode())}{_RESET}"
     yield "".join(_colored_token(token, i) for i, token in enumerate(tokens)).removesuffix("\n")
-    yield "".join(f"{_style(token, i)} {token.id} {_RESET}" for i, token in enumerate(tokens))
+    yield from _colored_ids(tokens, width)
     if note(inspection, view):
         yield note(inspection, view)
     yield summary(inspection, view, "underlined")
+
+
+def _colored_ids(tokens: list[Token], width: int) -> Iterator[str]:
+    line, used = "", 0
+    for i, token in enumerate(tokens):
+        shown = f" {token.id} "
+        if used and used + len(shown) > width:
+            yield line
+            line, used = "", 0
+        line += f"{_style(token, i)}{shown}{_RESET}"
+        used += len(shown)
+    yield line
 
 
 def _style(token: Token, i: int) -> str:

@@ -65,7 +65,7 @@ def test_a_limit_is_stated() -> None:
 def test_colors_show_every_token_once(text: str) -> None:
     inspection = over_bytes().inspect(text)
     [view] = inspection.views
-    colored = inspection.colored()
+    colored = inspection.colored(width=10_000)
     *shown, ids, summary = colored.split("\n")
     assert all(character.isprintable() for character in CODES.sub("", colored.replace("\n", "")))
     expected = "".join(printable(token.token) for token in view.tokens())
@@ -97,3 +97,11 @@ def test_special_tokens_are_bold_and_others_underlined() -> None:
     styles = {text: codes.split(";") for codes, text in spans(second)}
     assert "1" in styles["<|end|>"] and "4" not in styles["<|end|>"]
     assert "4" in styles["k"] and "1" not in styles["k"]
+
+
+def test_ids_are_not_cut_where_a_line_ends() -> None:
+    inspection = over_bytes().inspect("the text of the tokens " * 20)
+    lines = [CODES.sub("", line) for line in inspection.colored(width=30).split("\n")[1:-1]]
+    assert " ".join(lines).split() == [str(id) for id in inspection.views[0].ids.tolist()]
+    assert all(len(line) <= 30 for line in lines)
+    assert all(len(line) + len(following.split()[0]) + 2 > 30 for line, following in pairwise(lines))
