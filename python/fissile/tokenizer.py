@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -123,6 +125,10 @@ class Tokenizer(_core.Encoder):
         """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
 
         Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file. The hub needs the huggingface_hub package.
+
+        Raises:
+            TokenizerFileError: there is no tokenizer in the directory, or it is broken.
+            FileNotFoundError: there is no such directory, and no model can have such a name.
         """
         directory = Path(name_or_directory)
         if directory.is_dir():
@@ -133,6 +139,8 @@ class Tokenizer(_core.Encoder):
             raise TokenizerFileError(
                 f"{directory}: expected tokenizer.json, tokenizer.model or a .tiktoken file in it, found none"
             )
+        if not _may_be_on_hub(os.fspath(name_or_directory)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(name_or_directory))
         try:
             from huggingface_hub import hf_hub_download
         except ImportError:
@@ -551,6 +559,12 @@ class Tokenizer(_core.Encoder):
             raise ValueError(
                 f"dtype {kind} holds ids up to {np.iinfo(kind).max}; this vocabulary's reach {self.n_vocab - 1}"
             )
+
+
+def _may_be_on_hub(name: str) -> bool:
+    """Whether a name may be a model's, "org/name" or "name"; the hub is not asked for a file that is not there."""
+    is_name = re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", name, re.ASCII) is not None
+    return is_name and Path(name).suffix not in (".fissile", ".json", ".model", ".tiktoken")
 
 
 def _from_own(data: bytes, source: str) -> Tokenizer:
