@@ -209,7 +209,8 @@ def _label(inspection: Inspection, token: Token) -> str:
     lines = [
         f"id {token.id}{', a special token' if token.special else ''}",
         f"bytes {token.token[:_MAX_LABEL_BYTES].hex(' ')}{more}",
-        f"at bytes {token.begin} to {token.end}, characters {first} to {last}",
+        f"at bytes {token.begin} to {token.end}",
+        f"at characters {first} to {last}",
     ]
     text = inspection.text[token.begin : token.end]
     if token.token and not text:

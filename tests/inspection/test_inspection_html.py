@@ -113,7 +113,7 @@ def assert_holds(page: str, inspection: Inspection) -> Parsed:
             assert ("special" in lines[0], "d" in attributes["class"].split()) == (token.special, token.differs)
             assert lines[1].startswith(f"bytes {token.token[:32].hex(' ')}")
             first, last = inspection.chars(token.begin, token.end)
-            assert lines[2] == f"at bytes {token.begin} to {token.end}, characters {first} to {last}"
+            assert lines[2:4] == [f"at bytes {token.begin} to {token.end}", f"at characters {first} to {last}"]
             assert attributes["tabindex"] == "0"
         colors = [element.attributes["class"].split()[1] for element in shown]
         assert all(a != b for a, b in pairwise(colors))
@@ -198,7 +198,7 @@ def test_names_of_tokenizers_are_escaped() -> None:
 
 def labels(text: "str | bytes", tokenizer: fissile.Tokenizer) -> list[list[str]]:
     [view] = parse(tokenizer.inspect(text).html()).views
-    return [token.attributes["aria-label"].split("\n")[3:] for token in view]
+    return [token.attributes["aria-label"].split("\n")[4:] for token in view]
 
 
 def test_labels_name_what_is_hard_to_see() -> None:
