@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +13,10 @@ if TYPE_CHECKING:
     from fissile.stochastic import Split
     from fissile.tokenizer import Tokenizer
 
-__all__ = ["main"]
+__all__ = ["byte_count", "load_tokenizer", "main", "split_argument", "tokenizer_of"]
 
-TOKENIZER_HELP = "a tokenizer's file, a model's directory, or org/name on the hub"
-PATTERN_HELP = "how text is split, for a rank file that is not a published one"
 SPLIT_HELP = "stochastok:P, dropout:P, uniform:P or characters, with P from 0 to 1"
+PATTERN_HELP = "how text is split, for a rank file that is not a published one"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from fissile import __version__
+    from fissile import __version__, cli_encode, cli_inspect
 
     parser = argparse.ArgumentParser(prog="fissile", description="Byte-pair encoding, exact and fast.")
     parser.add_argument("--version", action="version", version=f"fissile {__version__}")
@@ -65,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "--special", action="append", default=[], metavar="TEXT", help="cut out and not counted; again for more"
     )
     count.add_argument("--threads", type=int, metavar="N", help="default: every CPU")
-    count.add_argument("--memory", type=_byte_count, metavar="BYTES", help="budget of the tables, such as 500M or 4G")
+    count.add_argument("--memory", type=byte_count, metavar="BYTES", help="budget of the tables, such as 500M or 4G")
     _add_counts_out(count)
     count.set_defaults(run=_count)
 
@@ -75,49 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     merge_counts.set_defaults(run=_merge_counts)
 
     _add_train(commands)
-
-    _add_inspect(commands)
+    cli_encode.add_encode(commands)
+    cli_encode.add_decode(commands)
+    cli_inspect.add_inspect(commands)
     return parser
-
-
-def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    inspect = commands.add_parser("inspect", help="show the tokens of a text")
-    inspect.add_argument("text", metavar="TEXT|FILE", help="a file's path, or else the text itself")
-    inspect.add_argument(
-        "--tokenizer",
-        required=True,
-        action="append",
-        metavar="T",
-        help=f"{TOKENIZER_HELP}; again for more, side by side",
-    )
-    inspect.add_argument(
-        "--pattern", action=_PatternOfTokenizer, metavar="P", help=f"{PATTERN_HELP}: the one named in front"
-    )
-    inspect.add_argument("--split", type=_split, metavar="S", help=f"show tokens drawn at random too: {SPLIT_HELP}")
-    inspect.add_argument("--seed", type=int, metavar="N", help="names the draws (default: any; it is shown)")
-    inspect.add_argument("--epoch", type=int, default=0, metavar="N", help="other draws for the same seed (default: 0)")
-    inspect.add_argument("--html", metavar="FILE", help="write a page for the browser")
-    inspect.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="text in colours, or a table (default: colours in a terminal, unless NO_COLOR is set)",
-    )
-    inspect.add_argument(
-        "--limit",
-        type=_byte_count,
-        metavar="BYTES",
-        help="show the tokens of so much text (default: 10000, a table all)",
-    )
-    inspect.set_defaults(run=_inspect)
-
-
-class _PatternOfTokenizer(argparse.Action):
-    """Keeps --pattern by the place of the --tokenizer in front of it; with none in front, of the first."""
-
-    def __call__(self, parser: object, namespace: argparse.Namespace, value: Any, option: str | None = None) -> None:
-        place = max(len(namespace.tokenizer or ()) - 1, 0)
-        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), place: value})
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -136,7 +94,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument("--sequence", choices=("line", "document"), help="what pretokens do not cross")
     train.add_argument("--field", metavar="F", help="of .jsonl: key of the text (default: text)")
     train.add_argument("--column", metavar="C", help="of .parquet: column of text (default: text)")
-    train.add_argument("--memory", type=_byte_count, dest="memory_bytes", metavar="BYTES", help="as of fissile count")
+    train.add_argument("--memory", type=byte_count, dest="memory_bytes", metavar="BYTES", help="as of fissile count")
     train.add_argument("--continue-from", metavar="T", help="a tokenizer whose ids and merges come first and stay")
     train.add_argument(
         "--superword-at", type=int, metavar="T", help="SuperBPE: ids made before merges may bridge spaces"
@@ -155,7 +113,7 @@ def _add_counts_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where the counts go")
 
 
-def _byte_count(text: str) -> int:
+def byte_count(text: str) -> int:
     """A number of bytes, with K, M, G or T for powers of 1024."""
     units = {"K": 10, "M": 20, "G": 30, "T": 40}
     shift = units.get(text[-1:].upper(), 0)
@@ -168,7 +126,8 @@ def _byte_count(text: str) -> int:
     return n_bytes
 
 
-def _split(text: str) -> Split:
+def split_argument(text: str) -> Split:
+    """What --split says."""
     from fissile.stochastic import parse_split
 
     try:
@@ -177,7 +136,13 @@ def _split(text: str) -> Split:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _load(name: str, pattern: str | None = None) -> Tokenizer:
+def tokenizer_of(parsed: argparse.Namespace) -> Tokenizer:
+    """The tokenizer that --tokenizer and --pattern name."""
+    return load_tokenizer(parsed.tokenizer, parsed.pattern)
+
+
+def load_tokenizer(name: str, pattern: str | None = None) -> Tokenizer:
+    """A tokenizer from a file, a model's directory or the hub; with a pattern, from a rank file."""
     from fissile.tokenizer import Tokenizer
 
     if pattern is not None:
@@ -219,7 +184,7 @@ def _train(parsed: argparse.Namespace) -> None:
             min_frequency=parsed.min_frequency,
             max_token_length=parsed.max_token_length,
             pad_to=pad_to,
-            continue_from=None if parsed.continue_from is None else _load(parsed.continue_from),
+            continue_from=None if parsed.continue_from is None else load_tokenizer(parsed.continue_from),
             superword_at=parsed.superword_at,
             superword_unit=parsed.superword_unit,
             held_out=held_out,
@@ -257,42 +222,3 @@ def _merge_counts(parsed: argparse.Namespace) -> None:
 
     counting.merge_files(parsed.inputs, parsed.out)
     print(f"{parsed.out}: {len(parsed.inputs)} files merged")
-
-
-def _inspect(parsed: argparse.Namespace) -> None:
-    from fissile.inspection_text import table
-    from fissile.whole_file import write_whole
-
-    patterns = parsed.pattern or {}
-    tokenizers = [_load(name, patterns.get(place)) for place, name in enumerate(parsed.tokenizer)]
-    colored = parsed.color == "always" or (parsed.color == "auto" and _stdout_has_colors())
-    options: dict[str, Any] = {"split": parsed.split, "seed": parsed.seed, "epoch": parsed.epoch}
-    if parsed.limit is not None:
-        options["limit"] = parsed.limit
-    elif parsed.html is None and not colored:
-        options["limit"] = None
-    inspection = tokenizers[0].inspect(_file_or_text(parsed.text), *tokenizers[1:], **options)
-    if parsed.html is not None:
-        write_whole(parsed.html, lambda partial: Path(partial).write_text(inspection.html(), encoding="utf-8"))
-        print(f"{parsed.html}: {', '.join(f'{len(view.ids)} tokens' for view in inspection.views)}")
-    elif colored:
-        print(inspection.colored(shutil.get_terminal_size().columns))
-    else:
-        for line in table(inspection):
-            print(line)
-
-
-def _stdout_has_colors() -> bool:
-    """Whether standard output is a terminal that shows colours, and its user has not asked for none (no-color.org)."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
-        return False
-    return os.name != "nt" or "WT_SESSION" in os.environ or "TERM" in os.environ  # consoles of old print the codes
-
-
-def _file_or_text(argument: str) -> bytes:
-    try:
-        is_file = Path(argument).is_file()
-    except (OSError, ValueError):  # too long for a path, or holding a NUL
-        is_file = False
-    # Bytes that the shell passed and that are not UTF-8 come as lone surrogates: give them back as they were.
-    return Path(argument).read_bytes() if is_file else argument.encode("utf-8", errors="surrogateescape")

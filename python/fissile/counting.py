@@ -527,7 +527,7 @@ def _portions(
         if source.kind == "text":
             yield from _parts(counter, source, weight, reported)
         else:
-            for batch in readers.batches(source, field=field, column=column, on_read=reported):
+            for batch in readers.batches(source, readers.Options(field, column, on_read=reported)):
                 yield batch, weight, len(batch.texts)
         reported.end_of(source.n_bytes or 0)
 

@@ -29,6 +29,8 @@ Text = str | bytes | bytearray | memoryview
 Special = Literal["all"] | Iterable[str] | None
 PathLike = str | os.PathLike[str]
 
+_MAX_ID = (1 << 28) - 1  # kMaxTokenId of the core
+
 
 class Tokenizer(_core.Encoder):
     """A BPE tokenizer with the ids of the library that defined it.
@@ -49,6 +51,8 @@ class Tokenizer(_core.Encoder):
         self._spec = spec
         self._vocabulary = spec.vocabulary
         self._special = spec.vocabulary.special_tokens()
+        if spec.kind == "tiktoken":  # two may have one id, of which the vocabulary knows the first
+            self._special = {token.content: token.id for token in spec.added_tokens}
         self._decoder_or_none: _core.Decoder | None = None
         self._strings: dict[int, str] | None = None
         self._split_model = _core.SplitModel(spec.vocabulary)
@@ -165,6 +169,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
         return_parents: Literal[False] = False,
     ) -> Ragged: ...
     @overload
@@ -181,6 +186,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
         return_parents: Literal[True],
     ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
     def encode_batch(
@@ -196,6 +202,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
         return_parents: bool = False,
     ) -> Ragged | tuple[Ragged, npt.NDArray[np.int64]]:
         """Encode documents in parallel; ids do not depend on `threads`.
@@ -213,6 +220,7 @@ class Tokenizer(_core.Encoder):
             first_index: index of texts[0] among the documents of its epoch; text i is drawn for by (seed, epoch,
                 first_index + i) and nothing else, so a run that goes on in the middle gets the ids it would have had.
             epoch: other draws for the same documents, 0 to 2^32 - 1.
+            eod: id put behind each text's ids, such as that of "<|endoftext|>"; it is never split. None: nothing is.
             return_parents: also return, for each id, where in the ids of the same texts without `split` stands the
                 token that holds its first byte.
 
@@ -226,6 +234,8 @@ class Tokenizer(_core.Encoder):
                 vocabulary cannot be split as asked.
         """
         self._check_dtype(dtype)
+        if eod is not None and return_parents:
+            raise ValueError("return_parents=True cannot go with eod: an id that is put in has no parent")
         ids, offsets, parents = self._encode_batch(
             texts,
             threads=threads,
@@ -233,6 +243,7 @@ class Tokenizer(_core.Encoder):
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
             splitting=self._splitting(split, seed, epoch, first_index, return_parents),
+            ending=self._ending(eod, dtype),
         )
         ragged = Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
         return (ragged, parents) if return_parents else ragged
@@ -251,6 +262,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
     ) -> Ragged:
         """Encode text files, read inside the core: no Python object per document.
 
@@ -272,6 +284,7 @@ class Tokenizer(_core.Encoder):
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
             splitting=self._splitting(split, seed, epoch, first_index, False),
+            ending=self._ending(eod, dtype),
         )
         return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
 
@@ -297,6 +310,14 @@ class Tokenizer(_core.Encoder):
             splitting=self._splitting(split, seed, epoch, first_index, False),
         )
         return ids
+
+    def _ending(self, eod: int | None, dtype: npt.DTypeLike) -> list[int]:
+        if eod is None:
+            return []
+        limit = min(int(np.iinfo(np.dtype(dtype)).max), _MAX_ID)
+        if not 0 <= eod <= limit:
+            raise ValueError(f"eod must be an id from 0 to {limit}, not {eod}")
+        return [int(eod)]
 
     def _splitting(
         self, split: Split, seed: int | None, epoch: int, first_index: int, return_parents: bool
