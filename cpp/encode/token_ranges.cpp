@@ -42,11 +42,12 @@ class Aligner {
         const Bytes token = v.token_bytes(id);
         if (id == v.options().unk && !starts_here(token)) return unknown();
         // A space put in front of a stretch stands in the token, not in the text, which may begin with another.
-        const bool has_put_space = token[0] == ' ' && v.is_model(id) && space_was_put();
+        const bool added = v.is_special(id) || v.is_added(id);
+        const bool has_put_space = !added && !token.empty() && token[0] == ' ' && space_was_put();
         for (std::size_t at = position_; at <= text_.size(); ++at) {
             std::size_t end = has_put_space ? match_end(text_, at, token.subspan(1), metaspace_) : kNoMatch;
             if (end == kNoMatch) end = match_end(text_, at, token, metaspace_);
-            if (end != kNoMatch) return take(at, end, !v.is_model(id));
+            if (end != kNoMatch) return take(at, end, added);
             // Only bytes that became no token may be passed over.
             if (at - position_ > kMaxPassedOver) break;
         }
