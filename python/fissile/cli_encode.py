@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from fissile.cli import PATTERN_HELP, SPLIT_HELP, split_argument, tokenizer_of
 from fissile.data.token_writers import FORMATS
 
 __all__ = ["add_decode", "add_encode"]
@@ -29,7 +30,7 @@ def add_encode(commands: _Commands) -> None:
         "standard input",
     )
     encode.add_argument("--tokenizer", required=True, metavar="T", help="file, model directory, or org/name on the hub")
-    encode.add_argument("--pattern", metavar="P", help="how text is split, for a rank file that is not a published one")
+    encode.add_argument("--pattern", metavar="P", help=PATTERN_HELP)
     encode.add_argument(
         "-o", "--out", required=True, metavar="DIR", help="where the shards go: new, empty, or to go on in"
     )
@@ -57,7 +58,7 @@ def add_encode(commands: _Commands) -> None:
     encode.add_argument(
         "--input-kind", choices=("text", "jsonl", "parquet"), help="what the inputs are (default: by their names)"
     )
-    encode.add_argument("--split", metavar="HOW", help="stochastok:P, dropout:P, uniform:P or characters")
+    encode.add_argument("--split", type=split_argument, metavar="HOW", help=SPLIT_HELP)
     encode.add_argument("--seed", type=int, default=0, metavar="S", help="of the split (default: 0)")
     encode.add_argument("--epoch", type=int, default=0, metavar="E", help="of the split (default: 0)")
     encode.add_argument("--epochs", type=int, default=1, metavar="N", help="so many, each in a directory of its own")
@@ -94,7 +95,6 @@ def add_decode(commands: _Commands) -> None:
 
 def _encode(parsed: argparse.Namespace) -> None:
     from fissile import progress
-    from fissile.cli import tokenizer_of
     from fissile.data.encoding import encode_corpus
 
     eod: Any = parsed.eod
@@ -125,7 +125,6 @@ def _encode(parsed: argparse.Namespace) -> None:
 
 def _decode(parsed: argparse.Namespace) -> None:
     from fissile import progress
-    from fissile.cli import tokenizer_of
     from fissile.data.decoding import decode_corpus
 
     tokenizer = None if parsed.tokenizer is None else tokenizer_of(parsed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -15,9 +17,11 @@ from fissile import _core
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
 from fissile.stochastic import Split, draw_key, prepare
+from fissile.whole_file import write_whole
 
 if TYPE_CHECKING:
     from fissile.formats.spec import TokenizerSpec
+    from fissile.inspection import Inspection
 
 __all__ = ["StreamDecoder", "Tokenizer"]
 
@@ -125,6 +129,10 @@ class Tokenizer(_core.Encoder):
         """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
 
         Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file. The hub needs the huggingface_hub package.
+
+        Raises:
+            TokenizerFileError: there is no tokenizer in the directory, or it is broken.
+            FileNotFoundError: there is no such directory, and no model can have such a name.
         """
         directory = Path(name_or_directory)
         if directory.is_dir():
@@ -135,6 +143,8 @@ class Tokenizer(_core.Encoder):
             raise TokenizerFileError(
                 f"{directory}: expected tokenizer.json, tokenizer.model or a .tiktoken file in it, found none"
             )
+        if not _may_be_on_hub(os.fspath(name_or_directory)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(name_or_directory))
         try:
             from huggingface_hub import hf_hub_download
         except ImportError:
@@ -348,6 +358,32 @@ class Tokenizer(_core.Encoder):
         )
         return np.stack([begins, ends], axis=1)
 
+    def inspect(
+        self,
+        text: Text,
+        *others: Tokenizer,
+        split: Split = None,
+        seed: int | None = None,
+        epoch: int = 0,
+        limit: int | None = 10_000,
+    ) -> Inspection:
+        """The tokens of a text, to look at: printed a table, in a notebook the text in colours.
+
+        Args:
+            text: as of encode; special tokens in it are taken as such.
+            others: tokenizers to show beside this one.
+            split: also show the tokens that this sampler draws, as of encode_batch, like seed and epoch.
+            seed: None: one that nobody chose, which is shown.
+            epoch: as of encode_batch.
+            limit: tokens that begin in so many first bytes of the text are shown; None: all.
+
+        Raises:
+            ValueError: as of encode_batch and offsets, or limit is negative.
+        """
+        from fissile.inspection import inspect
+
+        return inspect(text, (self, *others), split=split, seed=seed, epoch=epoch, limit=limit)
+
     # --- decoding -----------------------------------------------------------------------------------------------------
 
     @property
@@ -474,12 +510,7 @@ class Tokenizer(_core.Encoder):
         if chosen not in writers:
             raise ValueError(f"{path}: expected an extension or a format among {', '.join(writers)}, found {chosen!r}")
         data = writers[chosen]()
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(data)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(target, lambda partial: Path(partial).write_bytes(data))
 
     def _foreign_form(self) -> bytes:
         """The file this tokenizer came from, or one that it could have come from."""
@@ -549,6 +580,12 @@ class Tokenizer(_core.Encoder):
             raise ValueError(
                 f"dtype {kind} holds ids up to {np.iinfo(kind).max}; this vocabulary's reach {self.n_vocab - 1}"
             )
+
+
+def _may_be_on_hub(name: str) -> bool:
+    """Whether a name may be a model's, "org/name" or "name"; the hub is not asked for a file that is not there."""
+    is_name = re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", name, re.ASCII) is not None
+    return is_name and Path(name).suffix not in (".fissile", ".json", ".model", ".tiktoken")
 
 
 def _from_own(data: bytes, source: str) -> Tokenizer:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from fissile.data import readers
 from fissile.data.token_files import TokenFile, belongs_to_token_file, is_token_file
 from fissile.ragged import Ragged
-from fissile.stochastic import UINT64_MAX, Split, StochasTok, _check_integer, as_sampler, stochastok
+from fissile.stochastic import UINT64_MAX, Split, StochasTok, _check_integer, parse_split, stochastok
 
 if TYPE_CHECKING:
     from fissile.tokenizer import Tokenizer
@@ -74,8 +74,8 @@ class Corpus:
             self.separator = self.separator.encode()
         if self.separator == b"":
             raise ValueError("separator must not be empty")
-        if isinstance(self.split, str) and self.split != "characters":
-            self.split = as_sampler(self.split)
+        if isinstance(self.split, str):
+            self.split = parse_split(self.split)
         if isinstance(self.eod, str):
             if self.tokenizer is None or self.eod not in self.tokenizer.special_tokens:
                 raise ValueError(f"eod {self.eod!r} is no special token of the tokenizer")

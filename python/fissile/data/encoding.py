@@ -14,7 +14,7 @@ from fissile.data import readers
 from fissile.data.encoding_job import EncodingJob, InputFile, Record, SpecialTokens, chosen_dtype
 from fissile.data.encoding_part import encode_part
 from fissile.data.token_writers import Format
-from fissile.stochastic import UINT64_MAX, Split, _check_integer, as_sampler
+from fissile.stochastic import UINT64_MAX, Split, _check_integer, parse_split
 from fissile.tokenizer import Tokenizer
 
 __all__ = ["EncodedCorpus", "encode_corpus", "encoding_job", "finish_job"]
@@ -147,8 +147,8 @@ def encoding_job(
         TypeError: there is no such option, or it is of the wrong type.
         ValueError, OSError: as of `encode_corpus`.
     """
-    if isinstance(split, str) and split != "characters":
-        split = as_sampler(split)
+    if isinstance(split, str):
+        split = parse_split(split)
     end = _end_of_document(eod, tokenizer)
     files = []
     for source in readers.sources(inputs):

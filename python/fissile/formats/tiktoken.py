@@ -112,7 +112,7 @@ def from_rank_file(
         if encoding is None:
             raise TokenizerFileError(
                 f"{source}: a rank file does not say how text is split into pretokens; pass pattern= "
-                f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken"
+                f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken, or --pattern on the command line"
             )
         pattern = encoding.pattern
     if special_tokens is None:
