@@ -13,6 +13,7 @@ LAZY = {
     "fissile.cli",
     "fissile.demo",
     "fissile.formats",
+    "fissile.inspection",
     "json",
     "multiprocessing",
     "unicodedata",

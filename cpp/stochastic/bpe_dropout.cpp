@@ -79,8 +79,8 @@ struct BpeDropout::State {
 class BpeDropout::Lease final : public Splitter::Scratch {
    public:
     explicit Lease(const BpeDropout& owner) : owner_(owner) {
-        const std::lock_guard guard(owner_.idle_lock_);
-        if (owner_.idle_.empty()) {
+        const std::unique_lock lock(owner_.idle_lock_, std::try_to_lock);
+        if (!lock || owner_.idle_.empty()) {
             state = std::make_unique<State>();
         } else {
             state = std::move(owner_.idle_.back());
@@ -88,8 +88,8 @@ class BpeDropout::Lease final : public Splitter::Scratch {
         }
     }
     ~Lease() override {
-        const std::lock_guard guard(owner_.idle_lock_);
-        owner_.idle_.push_back(std::move(state));
+        const std::unique_lock lock(owner_.idle_lock_, std::try_to_lock);
+        if (lock) owner_.idle_.push_back(std::move(state));
     }
 
     std::unique_ptr<State> state;

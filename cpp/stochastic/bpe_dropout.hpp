@@ -48,7 +48,7 @@ class BpeDropout final : public Splitter {
     bool remembers_;
     bool draws_once_a_merge_;
     Gaps gaps_;
-    mutable std::mutex idle_lock_;
+    mutable std::mutex idle_lock_;  // never waited for: in a forked process the thread that holds it may not exist
     mutable std::vector<std::unique_ptr<State>> idle_;  // as many as calls ran at once
 };
 

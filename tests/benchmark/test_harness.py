@@ -63,6 +63,10 @@ def test_documents_come_back_from_their_file(tmp_path: Path) -> None:
 
 def test_files_are_read_as_far_as_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"text": "abcd"}) for _ in range(10)))
+    (tmp_path / "c.txt").write_text("é" * 5, encoding="utf-8")
+    both = [str(tmp_path / "a.jsonl"), str(tmp_path / "c.txt")]
+    assert text_files.from_files(both, 43) == ["abcd"] * 10 + ["é"]
+    assert text_files.from_files(both, 41) == ["abcd"] * 10
     (tmp_path / "b.txt").write_bytes(b"\xff" + TEXT.encode())
     assert text_files.from_files([str(tmp_path / "a.jsonl")], 9) == ["abcd", "abcd"]
     assert text_files.from_files([str(tmp_path / "b.txt")], 10**6, size=10**6)[0].startswith("\ufffdThe cat")

@@ -188,10 +188,10 @@ def test_text_comes_back() -> None:
             assert ours.decode(ours.encode(text)) == text
 
 
-@pytest.mark.parametrize("kind", ["normalizer nmt_nfkc", "user-defined with spaces", "suffix"])
+@pytest.mark.parametrize("kind", ["normalizer nmt_nfkc", "user-defined with spaces", "suffix", "llama", "no prefix"])
 def test_offsets_after_normalizing(kind: str) -> None:
     ours, _ = pair(kind)
-    for text in ["ﬁx ①", " a  b ", "e\u0301te\u0301", "日本語"]:
+    for text in ["ﬁx ①", " a  b ", "e\u0301te\u0301", "日本語", " hello", "  hello", " ", "   ", "\na", "\u2581a"]:
         ranges = ours.offsets(text)
         assert len(ranges) == len(ours.encode(text))
         assert ((ranges[:, 0] <= ranges[:, 1]) & (ranges[:, 1] <= len(text))).all()

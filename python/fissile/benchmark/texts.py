@@ -66,18 +66,20 @@ def from_files(
     """
     from fissile.data import readers
 
+    options = readers.Options(field=field, column=column)
     found: list[str] = []
     left = n_bytes
     for source in readers.sources(paths):
-        for batch in readers.batches(source, field=field, column=column):
+        for batch in readers.batches(source, options):
             # What is no UTF-8 is replaced: peers take strings of characters only.
             texts = [text if isinstance(text, str) else bytes(text).decode(errors="replace") for text in batch.texts]
             if source.kind == "text":
                 texts = [document for text in texts for document in documents(text, size)]
-            texts = first_bytes([text for text in texts if text], left)
-            found += texts
-            left -= sum(len(text.encode()) for text in texts)
-            if left <= 0:
+            texts = [text for text in texts if text]
+            fitting = first_bytes(texts, left)
+            found += [text for text in fitting if text]
+            left -= sum(len(text.encode()) for text in fitting)
+            if left <= 0 or fitting != texts:
                 return found
     if not found:
         raise ValueError(f"{', '.join(map(str, paths))}: expected text, found none")
