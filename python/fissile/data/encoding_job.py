@@ -226,10 +226,7 @@ class EncodingJob:
             )
         for epoch in range(self.epoch, self.epoch + self.epochs):
             self.epoch_directory(epoch).mkdir(exist_ok=True)
-        for folder in (self.directory, *self.directory.glob("epoch-*")):
-            for name in os.listdir(folder):
-                if _PARTIAL.fullmatch(name):  # of a run that was killed
-                    (folder / name).unlink(missing_ok=True)
+        self._remove_partial_files()
         if not path.exists():
             tokenizer.save(self.directory / TOKENIZER_FILE, format="fissile")
             _write_json(path, {"complete": False, "settings": settings})
@@ -245,9 +242,17 @@ class EncodingJob:
             "dropped_tokens": sum(record.dropped_tokens for record in records.values()),
             "skipped": [message for record in records.values() for message in record.skipped],
         }
+        self._remove_partial_files()
         content = {"complete": True, **totals, "shards": shards, "settings": self.settings(tokenizer)}
         _write_json(self.directory / JOB_FILE, content)
         return totals
+
+    def _remove_partial_files(self) -> None:
+        """Those of runs and workers that were killed."""
+        for folder in (self.directory, *self.directory.glob("epoch-*")):
+            for name in os.listdir(folder):
+                if _PARTIAL.fullmatch(name):
+                    (folder / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
