@@ -17,15 +17,18 @@ from reference.texts import library_text
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-#: Documents whose examples run here, and what they need beyond numpy. The tests of loaders and clusters run the others.
+#: Documents whose examples run here, and what they need beyond numpy.
 NEEDS = {
     "README.md": ["pyarrow", "zstandard"],
+    "docs/encoding.md": ["pyarrow", "zstandard"],
     "docs/inspect.md": [],
     "docs/stochastic.md": [],
     "docs/training.md": ["matplotlib", "regex", "zstandard"],
 }
 #: In commands that a document only sketches.
 SKETCHED = "TEXT|FILE"
+#: In Python that needs torch or a cluster: the tests in data/ and distributed/ run that.
+ELSEWHERE = re.compile(r"fissile\.data\.torch|import distributed")
 
 
 @pytest.fixture
@@ -78,10 +81,11 @@ def test_examples_run(document: str, folder: Path, capsys: pytest.CaptureFixture
         pytest.importorskip("matplotlib").use("Agg")
     compress(folder)
     texts = (folder / "corpus.txt").read_text().splitlines()[:600]
-    names: dict[str, Any] = {"texts": texts, "train_step": lambda batch: None}
+    tok = fissile.Tokenizer.from_file("tokenizer.json")
+    names: dict[str, Any] = {"tok": tok, "texts": texts, "train_step": lambda batch: None}
     n_run = 0
     for language, block in BLOCK.findall((ROOT / document).read_text("utf-8")):
-        if language == "python":
+        if language == "python" and not ELSEWHERE.search(block):
             exec(compile(block, document, "exec"), names)
             n_run += 1
         for command in re.findall(r"^(?:\w+\$ )?fissile (.*)", "" if language else block, re.MULTILINE):
