@@ -9,6 +9,7 @@ import pytest
 # Loaded by the functions that need them. json stands for all reading of files, multiprocessing for all of batch tools.
 LAZY = {
     "argparse",
+    "fissile.benchmark",
     "fissile.cli",
     "fissile.demo",
     "fissile.formats",

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from fissile import __version__, cli_encode, cli_inspect
+    from fissile import __version__, cli_bench, cli_encode, cli_inspect
 
     parser = argparse.ArgumentParser(prog="fissile", description="Byte-pair encoding, exact and fast.")
     parser.add_argument("--version", action="version", version=f"fissile {__version__}")
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_encode.add_encode(commands)
     cli_encode.add_decode(commands)
     cli_inspect.add_inspect(commands)
+    cli_bench.add_bench(commands)
     return parser
 
 
