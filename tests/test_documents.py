@@ -25,10 +25,8 @@ NEEDS = {
     "docs/stochastic.md": [],
     "docs/training.md": ["matplotlib", "regex", "zstandard"],
 }
-#: In commands that a document only sketches.
-SKETCHED = "TEXT|FILE"
-#: In Python that needs torch or a cluster: the tests in data/ and distributed/ run that.
-ELSEWHERE = re.compile(r"fissile\.data\.torch|import distributed")
+#: In what is not run here: commands that are sketched only, and what the tests in data/, distributed/ and benchmark/ run.
+NOT_HERE = re.compile(r"TEXT\|FILE|fissile\.data\.torch|import distributed|^bench ")
 
 
 @pytest.fixture
@@ -85,13 +83,13 @@ def test_examples_run(document: str, folder: Path, capsys: pytest.CaptureFixture
     names: dict[str, Any] = {"tok": tok, "texts": texts, "train_step": lambda batch: None}
     n_run = 0
     for language, block in BLOCK.findall((ROOT / document).read_text("utf-8")):
-        if language == "python" and not ELSEWHERE.search(block):
+        if language == "python" and not NOT_HERE.search(block):
             exec(compile(block, document, "exec"), names)
             n_run += 1
         for command in re.findall(r"^(?:\w+\$ )?fissile (.*)", "" if language else block, re.MULTILINE):
-            if SKETCHED in command:
+            if NOT_HERE.search(command):
                 continue
-            status = main(shlex.split(command))
+            status = main(shlex.split(command, comments=True))
             assert (status, capsys.readouterr().err) == (0, ""), command
             n_run += 1
     assert n_run
