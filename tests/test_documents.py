@@ -17,15 +17,16 @@ from reference.texts import library_text
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-#: Documents whose examples run here, and what they need beyond numpy. The tests of loaders and clusters run the others.
+#: Documents whose examples run here, and what they need beyond numpy.
 NEEDS = {
     "README.md": ["pyarrow", "zstandard"],
+    "docs/encoding.md": ["pyarrow", "zstandard"],
     "docs/inspect.md": [],
     "docs/stochastic.md": [],
     "docs/training.md": ["matplotlib", "regex", "zstandard"],
 }
-#: In commands that a document only sketches.
-SKETCHED = "TEXT|FILE"
+#: In what is not run here: commands that are sketched only, and what the tests in data/, distributed/ and benchmark/ run.
+NOT_HERE = re.compile(r"TEXT\|FILE|fissile\.data\.torch|import distributed|^bench ")
 
 
 @pytest.fixture
@@ -78,16 +79,17 @@ def test_examples_run(document: str, folder: Path, capsys: pytest.CaptureFixture
         pytest.importorskip("matplotlib").use("Agg")
     compress(folder)
     texts = (folder / "corpus.txt").read_text().splitlines()[:600]
-    names: dict[str, Any] = {"texts": texts, "train_step": lambda batch: None}
+    tok = fissile.Tokenizer.from_file("tokenizer.json")
+    names: dict[str, Any] = {"tok": tok, "texts": texts, "train_step": lambda batch: None}
     n_run = 0
     for language, block in BLOCK.findall((ROOT / document).read_text("utf-8")):
-        if language == "python":
+        if language == "python" and not NOT_HERE.search(block):
             exec(compile(block, document, "exec"), names)
             n_run += 1
         for command in re.findall(r"^(?:\w+\$ )?fissile (.*)", "" if language else block, re.MULTILINE):
-            if SKETCHED in command:
+            if NOT_HERE.search(command):
                 continue
-            status = main(shlex.split(command))
+            status = main(shlex.split(command, comments=True))
             assert (status, capsys.readouterr().err) == (0, ""), command
             n_run += 1
     assert n_run

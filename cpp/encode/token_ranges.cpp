@@ -27,20 +27,22 @@ std::size_t match_end(Bytes text, std::size_t at, Bytes token, bool metaspace) {
 
 class Aligner {
    public:
-    // `first`: whether the text begins here, as for Encoder::encode_stretch.
-    Aligner(const Encoder& encoder, Bytes text, PrefixSpace prefix, bool first)
+    // `first`: whether the text begins here, as for Encoder::encode_stretch. `finds_unk`: whether the unknown token may
+    // also be one that was found in the text by its name.
+    Aligner(const Encoder& encoder, Bytes text, PrefixSpace prefix, bool first, bool finds_unk)
         : encoder_(encoder),
           text_(text),
           chars_(encoder.vocabulary().options().alphabet == Alphabet::kChars),
           metaspace_(encoder.vocabulary().options().metaspace),
           prefix_(prefix),
-          first_(first) {}
+          first_(first),
+          finds_unk_(finds_unk) {}
 
     // The bytes of the next token.
     std::pair<std::size_t, std::size_t> next(TokenId id) {
         const Vocabulary& v = encoder_.vocabulary();
         const Bytes token = v.token_bytes(id);
-        if (id == v.options().unk && !starts_here(token)) return unknown();
+        if (id == v.options().unk && !(finds_unk_ && starts_here(token))) return unknown();
         // A space put in front of a stretch stands in the token, not in the text, which may begin with another.
         const bool added = v.is_special(id) || v.is_added(id);
         const bool has_put_space = !added && !token.empty() && token[0] == ' ' && space_was_put();
@@ -95,10 +97,19 @@ class Aligner {
     Bytes text_;
     bool chars_, metaspace_;
     PrefixSpace prefix_;
-    bool first_;
+    bool first_, finds_unk_;
     std::size_t position_ = 0;
     bool at_stretch_start_ = true;
 };
+
+// Whether a token is one that is looked for in the text by its name.
+bool finds(const Encoder& encoder, const SpecialPlan& plan, TokenId id) {
+    const std::vector<AddedToken>& tokens = encoder.special_tokens().tokens();
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (tokens[i].id == id && (plan.raw[i] != 0 || plan.normalized[i] != 0)) return true;
+    }
+    return false;
+}
 
 // Which bytes of the text each byte of something made from it stands for.
 class Origins {
@@ -235,7 +246,7 @@ class Walk {
     }
 
     void align(Bytes text, const Origins& origins, const IdArray& ids, PrefixSpace prefix, bool first) {
-        Aligner aligner(encoder_, text, prefix, first);
+        Aligner aligner(encoder_, text, prefix, first, false);
         for (std::size_t i = 0; i < ids.size(); ++i) {
             const auto [begin, end] = aligner.next(ids.data()[i]);
             if (begin < end) {
@@ -270,7 +281,8 @@ TokenRanges token_ranges(const Encoder& encoder, Bytes text, const SpecialPlan& 
     encoder.encode(text, plan, workspace, ranges.ids);
     ranges.begins.reserve(ranges.ids.size());
     ranges.ends.reserve(ranges.ids.size());
-    Aligner aligner(encoder, text, encoder.options().prefix_space, true);
+    Aligner aligner(encoder, text, encoder.options().prefix_space, true,
+                    finds(encoder, plan, encoder.vocabulary().options().unk));
     for (std::size_t i = 0; i < ranges.ids.size(); ++i) {
         const auto [begin, end] = aligner.next(ranges.ids.data()[i]);
         ranges.begins.push_back(static_cast<std::int64_t>(begin));

@@ -1,4 +1,4 @@
-"""`fissile bench`: its arguments. What it measures is in fissile.benchmark."""
+"""`fissile bench`: its arguments, and the call they stand for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fissile.cli import PATTERN_HELP, byte_count, load_tokenizer
+from fissile.cli import PATTERN_HELP, byte_count, tokenizer_of
 
 __all__ = ["add_bench"]
 
@@ -62,7 +62,7 @@ def _bench(parsed: argparse.Namespace) -> None:
     with progress.shown("") as shown:
         command.run(
             parsed.inputs,
-            load_tokenizer(parsed.tokenizer, parsed.pattern),
+            tokenizer_of(parsed),
             peers=parsed.peers,
             work=parsed.work or command.DEFAULT_WORK,
             output=parsed.output,

@@ -198,6 +198,45 @@ def test_offsets_after_normalizing(kind: str) -> None:
         assert (ranges[1:, 0] >= ranges[:-1, 0]).all()
 
 
+PIECES = [
+    " ",
+    "  ",
+    "   ",
+    "\u2581",
+    "\n",
+    "\t",
+    "a",
+    "x.",
+    "é",
+    "東",
+    "日本",
+    "😀",
+    "</s>",
+    "<user>",
+    "<unk>",
+    "１",
+    "a b",
+    "ﬁ",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=150)
+@given(pieces=st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"]), max_size=8))
+def test_offsets_of_any_text(kind: str, pieces: list[str]) -> None:
+    ours, _ = pair(kind)
+    text = "".join(pieces)
+    ranges = ours.offsets(text, "byte")
+    assert len(ranges) == len(ours.encode(text))
+    rewrites = KINDS[kind].get("normalization_rule_name") or KINDS[kind].keys() & {
+        "remove_extra_whitespaces",
+        "treat_whitespace_as_suffix",
+    }
+    if len(ranges) and not rewrites:  # every byte lies in one token
+        assert ranges[0, 0] == 0 and ranges[-1, 1] == len(text.encode())
+        assert (ranges[1:, 0] == ranges[:-1, 1]).all()
+
+
 def test_saving_and_pickling(tmp_path: "object") -> None:
     ours, _ = pair("llama")
     path = f"{tmp_path}/tokenizer.model"

@@ -66,11 +66,10 @@ def from_files(
     """
     from fissile.data import readers
 
-    options = readers.Options(field=field, column=column)
     found: list[str] = []
     left = n_bytes
     for source in readers.sources(paths):
-        for batch in readers.batches(source, options):
+        for batch in readers.batches(source, readers.Options(field, column)):
             # What is no UTF-8 is replaced: peers take strings of characters only.
             texts = [text if isinstance(text, str) else bytes(text).decode(errors="replace") for text in batch.texts]
             if source.kind == "text":
