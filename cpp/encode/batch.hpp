@@ -30,7 +30,7 @@ struct BatchOptions {
     // A document may be encoded in several batches, cut where last_division says, unless it is split: whether texts[0]
     // goes on from an earlier batch, and the last text in a later one.
     bool continues_first = false, continues_last = false;
-    std::function<bool()> keep_going;    // see cpu/interrupt.hpp; may be empty
+    std::function<bool()> keep_going;  // see cpu/interrupt.hpp; may be empty
     Splitting splitting;
 };
 
