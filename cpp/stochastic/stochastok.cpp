@@ -6,7 +6,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "cpu/prefetch.hpp"
 #include "stochastic/random.hpp"
 
 namespace fissile {
@@ -114,7 +113,7 @@ std::size_t StochasTok::max_ids(std::size_t n, double p) const {
 
 // Asks for the memory of the next tries, in three steps that each need what the one before brings. Where they will be
 // is known nearly: the pool grows meanwhile, which moves a slot by less than it grows.
-void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) const {
+FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) const {
     TokenId ids[kTriesAtOnce];
     const auto slot_of = [&](std::uint32_t word) {
         return static_cast<std::size_t>((word * std::uint64_t{pool.size}) >> 32);

@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "cpu/prefetch.hpp"
 #include "encode/splitter.hpp"
 #include "stochastic/split_table.hpp"
 
@@ -44,7 +45,7 @@ class StochasTok final : public Splitter {
    private:
     class Pool;
 
-    void fetch(const Pool& pool, std::span<const std::uint32_t> words) const;
+    FISSILE_PREFETCHES void fetch(const Pool& pool, std::span<const std::uint32_t> words) const;
 
     std::shared_ptr<const SplitTable> table_;
     std::vector<SplitTable::Range> own_ranges_;  // with a deny-list
