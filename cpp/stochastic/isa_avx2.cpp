@@ -1,0 +1,47 @@
+// The generator for AVX2.
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+
+#include <immintrin.h>
+
+#include "stochastic/philox.hpp"
+
+#define FISSILE_TARGET "avx2,bmi,bmi2,popcnt,lzcnt"
+#include "cpu/target_region.hpp"
+
+namespace fissile {
+namespace {
+
+struct Ops {
+    using Lanes = __m256i;
+    static constexpr std::size_t kLanes = 4;
+
+    static Lanes all(std::uint32_t word) noexcept { return _mm256_set1_epi64x(word); }
+    // In the order in which unpacking brings pairs of words together.
+    static Lanes count_from(std::uint32_t first) noexcept {
+        return _mm256_add_epi32(all(first), _mm256_setr_epi64x(0, 2, 1, 3));
+    }
+    static Lanes multiply(Lanes a, Lanes b) noexcept { return _mm256_mul_epu32(a, b); }
+    static Lanes upper(Lanes a) noexcept { return _mm256_srli_epi64(a, 32); }
+    static Lanes xor_three(Lanes a, Lanes b, Lanes c) noexcept { return _mm256_xor_si256(_mm256_xor_si256(a, b), c); }
+    static Lanes pairs(Lanes low, Lanes high) noexcept {
+        return _mm256_blend_epi32(low, _mm256_slli_epi64(high, 32), 0xaa);
+    }
+    static void store(std::uint32_t* words, Lanes first_pairs, Lanes second_pairs) noexcept {
+        auto* const out = reinterpret_cast<__m256i*>(words);
+        _mm256_storeu_si256(out, _mm256_unpacklo_epi64(first_pairs, second_pairs));
+        _mm256_storeu_si256(out + 1, _mm256_unpackhi_epi64(first_pairs, second_pairs));
+    }
+};
+
+#include "stochastic/philox_lanes.hpp"
+
+}  // namespace
+
+const PhiloxKernel kPhiloxAvx2 = philox_lanes;
+
+}  // namespace fissile
+
+#undef FISSILE_TARGET
+#include "cpu/target_region.hpp"
+
+#endif

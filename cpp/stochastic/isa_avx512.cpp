@@ -1,0 +1,52 @@
+// The generator for AVX-512.
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+
+// gcc 12 warns of its own headers' deliberately undefined registers.
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
+#include <immintrin.h>
+
+#include "stochastic/philox.hpp"
+
+#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt"
+#include "cpu/target_region.hpp"
+
+namespace fissile {
+namespace {
+
+struct Ops {
+    using Lanes = __m512i;
+    static constexpr std::size_t kLanes = 8;
+
+    static Lanes all(std::uint32_t word) noexcept { return _mm512_set1_epi64(word); }
+    // In the order in which unpacking brings pairs of words together.
+    static Lanes count_from(std::uint32_t first) noexcept {
+        return _mm512_add_epi32(all(first), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7));
+    }
+    static Lanes multiply(Lanes a, Lanes b) noexcept { return _mm512_mul_epu32(a, b); }
+    static Lanes upper(Lanes a) noexcept { return _mm512_srli_epi64(a, 32); }
+    static Lanes xor_three(Lanes a, Lanes b, Lanes c) noexcept { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
+    static Lanes pairs(Lanes low, Lanes high) noexcept {
+        return _mm512_mask_blend_epi32(0xaaaa, low, _mm512_slli_epi64(high, 32));
+    }
+    static void store(std::uint32_t* words, Lanes first_pairs, Lanes second_pairs) noexcept {
+        _mm512_storeu_si512(words, _mm512_unpacklo_epi64(first_pairs, second_pairs));
+        _mm512_storeu_si512(words + 16, _mm512_unpackhi_epi64(first_pairs, second_pairs));
+    }
+};
+
+#include "stochastic/philox_lanes.hpp"
+
+}  // namespace
+
+const PhiloxKernel kPhiloxAvx512 = philox_lanes;
+
+}  // namespace fissile
+
+#undef FISSILE_TARGET
+#include "cpu/target_region.hpp"
+
+#endif
