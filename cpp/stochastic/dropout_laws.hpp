@@ -115,6 +115,7 @@ struct DropoutWord {
     DropoutQueue queue;
     std::vector<DropoutQueue::Candidate> aside, same;
     std::vector<std::uint32_t> merged;
+    std::vector<std::uint64_t> tree, dropped;
     Interrupt* interrupt = nullptr;
 };
 
