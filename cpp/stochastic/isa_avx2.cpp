@@ -1,9 +1,12 @@
-// The generator for AVX2.
+// The generator and the replay of merges for AVX2.
 #if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
 
 #include <immintrin.h>
 
+#include <bit>
+
 #include "stochastic/philox.hpp"
+#include "stochastic/replay.hpp"
 
 #define FISSILE_TARGET "avx2,bmi,bmi2,popcnt,lzcnt"
 #include "cpu/target_region.hpp"
@@ -31,13 +34,33 @@ struct Ops {
         _mm256_storeu_si256(out, _mm256_unpacklo_epi64(first_pairs, second_pairs));
         _mm256_storeu_si256(out + 1, _mm256_unpackhi_epi64(first_pairs, second_pairs));
     }
+
+    static __m256i load(const std::uint16_t* address) noexcept {
+        return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(address));
+    }
+    static std::uint64_t possible(const PossibleMerges& merges, std::uint32_t begins) noexcept {
+        const __m256i all_begins = _mm256_set1_epi16(static_cast<short>(begins));
+        const auto possible_from = [&](unsigned m) {
+            return _mm256_cmpeq_epi16(_mm256_and_si256(all_begins, load(merges.cover + m)), load(merges.need + m));
+        };
+        std::uint64_t bits = 0;
+        for (unsigned m = 0; m < merges.n; m += 32) {
+            // Packing takes 128 bits of each in turn.
+            const __m256i packed = _mm256_packs_epi16(possible_from(m), possible_from(m + 16));
+            const int mask = _mm256_movemask_epi8(_mm256_permute4x64_epi64(packed, 0xd8));
+            bits |= std::uint64_t{static_cast<std::uint32_t>(mask)} << m;
+        }
+        return bits & ~std::uint64_t{0} >> (64 - merges.n);
+    }
 };
 
 #include "stochastic/philox_lanes.hpp"
+#include "stochastic/replay_lanes.hpp"
 
 }  // namespace
 
 const PhiloxKernel kPhiloxAvx2 = philox_lanes;
+const ReplayKernel kReplayAvx2 = replay_lanes;
 
 }  // namespace fissile
 

@@ -1,4 +1,4 @@
-// The generator for AVX-512.
+// The generator and the replay of merges for AVX-512.
 #if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
 
 // gcc 12 warns of its own headers' deliberately undefined registers.
@@ -9,7 +9,10 @@
 
 #include <immintrin.h>
 
+#include <bit>
+
 #include "stochastic/philox.hpp"
+#include "stochastic/replay.hpp"
 
 #define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt"
 #include "cpu/target_region.hpp"
@@ -36,13 +39,25 @@ struct Ops {
         _mm512_storeu_si512(words, _mm512_unpacklo_epi64(first_pairs, second_pairs));
         _mm512_storeu_si512(words + 16, _mm512_unpackhi_epi64(first_pairs, second_pairs));
     }
+
+    static std::uint64_t possible(const PossibleMerges& merges, std::uint32_t begins) noexcept {
+        const __m512i all_begins = _mm512_set1_epi16(static_cast<short>(begins));
+        std::uint64_t bits = 0;
+        for (unsigned m = 0; m < merges.n; m += 32) {
+            const __m512i covered = _mm512_and_si512(all_begins, _mm512_loadu_si512(merges.cover + m));
+            bits |= std::uint64_t{_mm512_cmpeq_epi16_mask(covered, _mm512_loadu_si512(merges.need + m))} << m;
+        }
+        return bits & ~std::uint64_t{0} >> (64 - merges.n);
+    }
 };
 
 #include "stochastic/philox_lanes.hpp"
+#include "stochastic/replay_lanes.hpp"
 
 }  // namespace
 
 const PhiloxKernel kPhiloxAvx512 = philox_lanes;
+const ReplayKernel kReplayAvx512 = replay_lanes;
 
 }  // namespace fissile
 

@@ -78,6 +78,10 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
     for (const Merge& merge : v.merges()) {
         pairs->insert(merge.left, merge.right, v.pairs().find(merge.left, merge.right));
     }
+    relation.ranks_tokens_ = ranks_are_ids && v.options().alphabet == Alphabet::kBytes &&
+                             std::all_of(v.merges().begin(), v.merges().end(), [&](const Merge& merge) {
+                                 return v.is_model(merge.left) && v.is_model(merge.right) && v.is_model(merge.result);
+                             });
     relation.own_pairs_ = pairs;
     relation.pairs_ = relation.own_pairs_.get();
     relation.finish();

@@ -128,7 +128,9 @@ FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<con
         }
     }
     for (std::size_t i = 0; i < words.size(); ++i) {
-        ids[i] = pool.ids[slot_of(words[i])];
+        // Four of five tokens have splits.
+        const std::uint64_t size_then = pool.size + i * 4 / 5;
+        ids[i] = pool.ids[std::min(static_cast<std::size_t>(words[i] * size_then >> 32), pool.size - 1)];
         prefetch(ranges_ + ids[i]);
     }
     std::size_t n_chosen = 0;
