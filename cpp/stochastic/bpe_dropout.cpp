@@ -129,14 +129,16 @@ void BpeDropout::load(const TokenId* ids, std::size_t n, DropoutWord& word) cons
         for (std::size_t i = 0; i < n; ++i) n_bytes += v.token_bytes(ids[i]).size();
         word.symbols.resize(n_bytes);
         word.ranks.resize(n_bytes);
+        word.bytes.resize(n_bytes);
         TokenId* symbol = word.symbols.data();
         std::uint32_t* rank = word.ranks.data();
+        std::uint8_t* to = word.bytes.data();
         std::uint8_t last = 0;
         for (std::size_t i = 0; i < n; ++i) {
             for (const std::uint8_t byte : v.token_bytes(ids[i])) {
                 *symbol++ = v.byte_symbol(byte);
                 *rank++ = merges_->find_bytes(last, byte);
-                last = byte;
+                *to++ = last = byte;
             }
         }
         if (n_bytes > 0) word.ranks.erase(word.ranks.begin());
@@ -184,7 +186,7 @@ void BpeDropout::add_waiting_words(const TokenId* ids, State& state) const {
         if (word.end - word.begin > WordMerges::kMaxIds || state.words->find(key_of(word)) != nullptr) continue;
         load(ids + word.begin, word.end - word.begin, state.word);
         WordChart& chart = state.charts[n_new];
-        chart.begin(*merges_, state.word.symbols, state.word.ranks);
+        chart.begin(*merges_, state.word.symbols, state.word.ranks, state.word.bytes);
         most_symbols = std::max(most_symbols, chart.n_symbols());
         new_words[n_new++] = i;
     }

@@ -44,8 +44,13 @@ struct Ops {
         const __m512i all_begins = _mm512_set1_epi16(static_cast<short>(begins));
         std::uint64_t bits = 0;
         for (unsigned m = 0; m < merges.n; m += 32) {
-            const __m512i covered = _mm512_and_si512(all_begins, _mm512_loadu_si512(merges.cover + m));
-            bits |= std::uint64_t{_mm512_cmpeq_epi16_mask(covered, _mm512_loadu_si512(merges.need + m))} << m;
+            const __m512i ends = _mm512_loadu_si512(merges.ends + m);
+            const __m512i cut = _mm512_and_si512(all_begins, _mm512_loadu_si512(merges.between + m));
+            const __m512i less = _mm512_add_epi16(cut, _mm512_set1_epi16(-1));
+            __mmask32 mask = _mm512_cmpeq_epi16_mask(_mm512_and_si512(all_begins, ends), ends);
+            mask = _mm512_mask_testn_epi16_mask(mask, cut, less);
+            mask = _mm512_mask_test_epi16_mask(mask, cut, _mm512_loadu_si512(merges.cuts + m));
+            bits |= std::uint64_t{mask} << m;
         }
         return bits & ~std::uint64_t{0} >> (64 - merges.n);
     }

@@ -9,11 +9,13 @@
 
 namespace fissile {
 
-// Merges in the order of preference. Merge m may happen where (begins & cover[m]) == need[m], and clears the second
-// bit of need[m]. At most 64; 64 bytes behind either array can be read.
+// Merges in the order of preference; those of one rank at one place are one, as no two of them are possible at once.
+// Merge m may happen where the bits ends[m] are set, and of those between[m] one alone that is among cuts[m]; that is
+// cleared. At most 64; 64 bytes behind each array can be read.
 struct PossibleMerges {
-    const std::uint16_t* cover;
-    const std::uint16_t* need;
+    const std::uint16_t* ends;
+    const std::uint16_t* between;
+    const std::uint16_t* cuts;
     unsigned n;
 };
 

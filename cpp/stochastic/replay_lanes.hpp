@@ -16,9 +16,7 @@ inline bool replay_lanes(const PossibleMerges& merges, Replay& replay, std::uint
             break;
         }
         ++n_steps;
-        const std::uint32_t need = merges.need[std::countr_zero(possible)];
-        const std::uint32_t above_first = need & (need - 1);
-        begins ^= above_first & (0 - above_first);
+        begins &= ~std::uint32_t{merges.between[std::countr_zero(possible)]};
         out &= kept_out;
     }
     replay.begins = static_cast<std::uint16_t>(begins);

@@ -1,6 +1,8 @@
 // Finds all merges that may ever happen in a short word: by a chart of its parts [i, j), short ones first, with the
-// token that merging may make of each. A part of more than two symbols asks for pairs of tokens in a table that fits no
-// near cache, so the charts of several words are filled side by side: all ask, then all find.
+// token that merging may make of each. A part of more than two symbols is looked for in a table that fits no near
+// cache, so the charts of several words are filled side by side: all ask, then all find. Where any two tokens merge
+// that spell one, a short part is looked for by its bytes, and all may be asked for at once; else by the pairs of
+// tokens in it.
 #pragma once
 
 #include <cstddef>
@@ -21,37 +23,42 @@ class WordChart {
 
     // The merges of one rank that make one token at one place: they differ in the cut alone, and no two of them are
     // possible at once.
-    struct Group {
-        std::uint8_t first, end, first_cut, n_cuts;  // cuts from `first_cut` on in cuts()
+    struct Merge {
+        std::uint8_t first, end;
+        std::uint16_t cuts;  // a bit each
     };
 
-    // Parts of one symbol and two; the symbols, and the ranks of neighbours.
+    // Parts of one symbol and two; the symbols, the ranks of neighbours, and the bytes where each symbol is one. Asks
+    // for what does not depend on other parts.
     void begin(const MergeRelation& merges, const std::vector<TokenId>& symbols,
-               const std::vector<std::uint32_t>& ranks);
-    // Parts of `size` symbols, 3 to n_symbols(): has the pairs brought near that `find` will look for.
+               const std::vector<std::uint32_t>& ranks, const std::vector<std::uint8_t>& bytes);
+    // Parts of `size` symbols, 3 to n_symbols(): has brought near what `find` will look for, and no one has asked for.
     void ask(const MergeRelation& merges, std::size_t size) const;
     void find(const MergeRelation& merges, std::size_t size);
 
     // 0: the word is too long, or has too many merges or none.
     std::size_t n_symbols() const { return n_symbols_; }
-    std::size_t n_merges() const { return n_cuts_; }
+    std::size_t n_merges() const { return n_merges_; }
+    const Merge* merges() const { return merges_; }
+    // Writes the indexes of merges as merging prefers them.
+    void sort(std::uint8_t sorted[kMaxMerges]) const;
     const TokenId* tokens() const { return tokens_; }
-    const std::uint8_t* cuts() const { return cuts_; }
-    // Writes the groups as merging prefers them; returns how many.
-    std::size_t sort(Group groups[kMaxMerges]) const;
 
    private:
     TokenId& token(std::size_t i, std::size_t j) { return tokens_[cell(i, j)]; }
     bool are_tokens(std::size_t i, std::size_t k, std::size_t j) const {
         return tokens_[cell(i, k)] != kNoToken && tokens_[cell(k, j)] != kNoToken;
     }
+    bool is_by_bytes(const MergeRelation& merges, std::size_t size) const {
+        return size <= ShortTokens::kMaxBytes && merges.ranks_tokens();
+    }
     bool add(std::uint32_t rank, std::size_t i, std::size_t k, std::size_t j);
 
-    TokenId tokens_[kMaxCells];         // kNoToken: none
-    std::uint32_t orders_[kMaxMerges];  // of groups: rank, then where they begin
-    Group groups_[kMaxMerges];
-    std::uint8_t cuts_[kMaxMerges];
-    std::size_t n_symbols_ = 0, n_groups_ = 0, n_cuts_ = 0;
+    TokenId tokens_[kMaxCells];  // kNoToken: none
+    std::uint8_t bytes_[kMaxSymbols + ShortTokens::kMaxBytes] = {};
+    std::uint32_t orders_[kMaxMerges];  // of merges: rank, then where they begin
+    Merge merges_[kMaxMerges];
+    std::size_t n_symbols_ = 0, n_merges_ = 0;
 };
 
 }  // namespace fissile

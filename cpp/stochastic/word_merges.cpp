@@ -73,20 +73,19 @@ WordMerges* WordMemory::add(const WordMerges::Key& key, const WordChart& chart, 
     WordMerges* const word = make_room({key, n, chart.n_merges()});
     std::fill_n(word->outcomes(), n, WordMerges::Outcome{0, 0});
     std::memcpy(const_cast<TokenId*>(word->chart()), chart.tokens(), word->n_cells() * sizeof(TokenId));
-    auto* const cover = const_cast<std::uint16_t*>(word->merges().cover);
-    auto* const need = cover + chart.n_merges();
-    auto* const begins = need + chart.n_merges();
-    WordChart::Group groups[WordChart::kMaxMerges];
-    const std::size_t n_groups = chart.sort(groups);
+    auto* const ends = const_cast<std::uint16_t*>(word->merges().ends);
+    auto* const between = ends + chart.n_merges();
+    auto* const cuts = between + chart.n_merges();
+    auto* const begins = cuts + chart.n_merges();
+    std::uint8_t sorted[WordChart::kMaxMerges];
+    chart.sort(sorted);
     const std::uint32_t all = (1u << n) - 1;
-    std::size_t m = 0;
-    for (std::size_t g = 0; g < n_groups; ++g) {
-        const WordChart::Group& group = groups[g];
-        const std::uint32_t first = 1u << group.first, end = 1u << group.end;
-        for (std::size_t c = group.first_cut; c < std::size_t{group.first_cut} + group.n_cuts; ++c, ++m) {
-            cover[m] = static_cast<std::uint16_t>(all & (2 * end - first));
-            need[m] = static_cast<std::uint16_t>(all & (first | 1u << chart.cuts()[c] | end));
-        }
+    for (std::size_t m = 0; m < chart.n_merges(); ++m) {
+        const WordChart::Merge& merge = chart.merges()[sorted[m]];
+        const std::uint32_t first = 1u << merge.first, end = 1u << merge.end;
+        ends[m] = static_cast<std::uint16_t>(all & (first | end));
+        between[m] = static_cast<std::uint16_t>(end - 2 * first);
+        cuts[m] = merge.cuts;
     }
     Replay steps{static_cast<std::uint16_t>((1u << n) - 1)};
     for (std::uint16_t before = steps.begins;; before = steps.begins) {

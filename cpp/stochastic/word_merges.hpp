@@ -53,8 +53,8 @@ class WordMerges {
     std::uint16_t before_step(unsigned t) const { return begins()[t]; }
     Outcome& outcome(unsigned t) { return outcomes()[t]; }
     PossibleMerges merges() const {
-        const std::uint16_t* const cover = reinterpret_cast<const std::uint16_t*>(chart() + n_cells());
-        return {cover, cover + n_merges_, n_merges_};
+        const auto* const ends = reinterpret_cast<const std::uint16_t*>(chart() + n_cells());
+        return {ends, ends + n_merges_, ends + 2 * n_merges_, n_merges_};
     }
     // Writes the tokens that begin at the bits of `begins`; returns how many.
     std::size_t write(std::uint16_t begins, TokenId* out) const;
@@ -70,16 +70,16 @@ class WordMerges {
     Outcome* outcomes() { return reinterpret_cast<Outcome*>(this + 1); }
     const TokenId* chart() const { return reinterpret_cast<const TokenId*>(outcomes() + n_symbols_); }
     const std::uint16_t* begins() const {
-        return reinterpret_cast<const std::uint16_t*>(chart() + n_cells()) + 2 * n_merges_;
+        return reinterpret_cast<const std::uint16_t*>(chart() + n_cells()) + 3 * n_merges_;
     }
     std::size_t n_bytes() const {
         return sizeof(WordMerges) + n_symbols_ * sizeof(Outcome) + n_cells() * sizeof(TokenId) +
-               (2 * n_merges_ + n_symbols_) * sizeof(std::uint16_t);
+               (3 * n_merges_ + n_symbols_) * sizeof(std::uint16_t);
     }
 
     Key key_;
     std::uint8_t n_symbols_, n_merges_, n_steps_ = 0;
-    // Behind it: outcomes [n_symbols], chart [n_cells], cover [n_merges], need [n_merges], begins [n_symbols].
+    // Behind it: outcomes [n_symbols], chart [n_cells], ends, between and cuts [n_merges] each, begins [n_symbols].
 };
 
 // Words met lately, in a ring: a new word takes the place of the oldest, and a word that is met again when it is old
