@@ -90,6 +90,7 @@ class Snapshot:
         tokenizer: the one with the same ids; None if Fissile refuses.
         refusal: why it does; else empty.
         all_special: all added tokens are special ones.
+        decodes: it decodes added tokens as the owner does, of which some come back normalised.
     """
 
     def __init__(self, owner: tokenizers.Tokenizer, nodes: tuple[Any, ...], added: str) -> None:
@@ -100,11 +101,12 @@ class Snapshot:
         self._layouts: dict[tuple[bool, bool], Layout | None] = {}
         self.tokenizer: Tokenizer | None = None
         self.refusal = ""
-        self.all_special = False
+        self.all_special = self.decodes = False
         try:
             spec = from_json(owner.to_str().encode(), "the tokenizers.Tokenizer")
             self.tokenizer = Tokenizer(spec)
             self.all_special = all(token.flags & FLAG_SPECIAL for token in spec.added_tokens)
+            self.decodes = _decodes_alike(owner, self.tokenizer, [token.id for token in spec.added_tokens])
         except (TokenizerFileError, ImportError) as error:
             self.refusal = str(error)
 
@@ -181,6 +183,16 @@ def _nodes(owner: tokenizers.Tokenizer) -> tuple[Any, ...]:
     return (*states, *flags, type(model), owner.get_vocab_size(with_added_tokens=False))
 
 
+def _decodes_alike(owner: tokenizers.Tokenizer, tokenizer: Tokenizer, added: list[int]) -> bool:
+    """Whether both decode some added tokens to the same, at the beginning of a text and within."""
+    if owner.decoder is None:
+        return False  # `tokenizers` joins tokens with spaces then
+    known = set(added)
+    model = next((id for id in range(tokenizer.n_vocab) if id not in known and owner.id_to_token(id)), None)
+    texts = [[id] if model is None else [id, model, id] for id in added]
+    return tokenizer.decode_batch(texts) == owner.decode_batch(texts, skip_special_tokens=False)
+
+
 def _added(owner: tokenizers.Tokenizer) -> str:
     """What tells whether the added tokens have changed: == of AddedToken sees their content alone."""
     return repr(sorted((id, token.__getstate__()) for id, token in owner.get_added_tokens_decoder().items()))
@@ -196,10 +208,10 @@ def backend_of(owner: tokenizers.Tokenizer) -> Backend:
     Raises:
         TypeError: the object is no tokenizers.Tokenizer.
     """
+    if type(owner) is not tokenizers.Tokenizer:
+        raise TypeError(f"expected a tokenizers.Tokenizer, found {type(owner).__module__}.{type(owner).__name__}")
     backend = _backends.get(owner)
     if backend is None:
-        if type(owner) is not tokenizers.Tokenizer:
-            raise TypeError(f"expected a tokenizers.Tokenizer, found {type(owner).__module__}.{type(owner).__name__}")
         with _lock:
             backend = _backends.get(owner)
             if backend is None:

@@ -306,17 +306,16 @@ def _columns(face: Any, call: Call, batch: Batch, padding: Padding | None) -> di
     return data
 
 
-def decode(
-    face: Any, tokenizer: Tokenizer, original: Callable[..., str], token_ids: Any, options: dict[str, Any]
-) -> str:
+def decode(face: Any, snapshot: Snapshot, original: Callable[..., str], token_ids: Any, options: dict[str, Any]) -> str:
     """What `_decode` of a transformers tokenizer returns.
 
-    The original does what is not done here: tidying up spaces, files without a decoder, and ids that are no token's, which
-    it leaves out.
+    The original does what is not done here: tidying up spaces, files without a decoder, added tokens that it decodes in
+    their normalised form, ids that are no token's, which it leaves out, and bytes that are not UTF-8, of which decoders
+    make one U+FFFD or several.
 
     Args:
         face: the tokenizer.
-        tokenizer: Fissile's of face._tokenizer.
+        snapshot: what Fissile makes of face._tokenizer, which it does not refuse.
         original: `_decode` of its class.
         token_ids: as of `_decode`.
         options: its other arguments.
@@ -324,9 +323,13 @@ def decode(
     clean = options.get("clean_up_tokenization_spaces")
     if clean is None:
         clean = face.clean_up_tokenization_spaces
-    if isinstance(token_ids, list) and not clean and face._tokenizer.decoder is not None:
+    skip = options.get("skip_special_tokens", False)
+    if isinstance(token_ids, list) and isinstance(skip, bool) and not clean and snapshot.decodes:
+        assert snapshot.tokenizer is not None
         try:
-            return tokenizer.decode(token_ids, skip_special_tokens=bool(options.get("skip_special_tokens", False)))
+            text = snapshot.tokenizer.decode(token_ids, skip_special_tokens=skip)
+            if "\ufffd" not in text:
+                return text
         except (KeyError, TypeError, ValueError, OverflowError):
             pass  # no ids of tokens
     return original(token_ids, **options)

@@ -42,13 +42,18 @@ class FissileTokenizer(PreTrainedTokenizerFast):
     FissileTokenizer(tokenizer_file="tokenizer.json"), FissileTokenizer(tokenizer_object=...). What save_pretrained writes
     loads as a FissileTokenizer by AutoTokenizer where this module is imported, and as a PreTrainedTokenizerFast elsewhere.
 
-    Raises:
-        TokenizerFileError: Fissile refuses the tokenizer; the message says what it does not do.
+    A tokenizer that Fissile refuses raises TokenizerFileError, which says what it does not do: in from_pretrained, or when
+    the first text is encoded.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        _ = self.fissile  # raises here what would be raised in the middle of a job
+    # No __init__: transformers rebuilds the backend of classes that have one, without its nodes.
+
+    @classmethod
+    def from_pretrained(cls, *arguments: Any, **options: Any) -> FissileTokenizer:
+        """As of PreTrainedTokenizerFast; TokenizerFileError if Fissile refuses the tokenizer."""
+        tokenizer: FissileTokenizer = super().from_pretrained(*arguments, **options)
+        tokenizer._snapshot()
+        return tokenizer
 
     @property
     def fissile(self) -> Tokenizer:
@@ -67,7 +72,7 @@ class FissileTokenizer(PreTrainedTokenizerFast):
         return encode_plus(self, self._snapshot(), super()._encode_plus, text, text_pair, options)
 
     def _decode(self, token_ids: Any, **options: Any) -> str:
-        return decode(self, self.fissile, super()._decode, token_ids, options)
+        return decode(self, self._snapshot(), super()._decode, token_ids, options)
 
 
 class FissileConfig(PreTrainedConfig):
@@ -138,9 +143,9 @@ class TransformersPatch:
 
         def _decode(face: Any, token_ids: Any, *arguments: Any, **options: Any) -> str:
             snapshot = None if arguments else self._snapshot(face)
-            if snapshot is None or snapshot.tokenizer is None:
+            if snapshot is None:
                 return decode_original(face, token_ids, *arguments, **options)
-            return decode(face, snapshot.tokenizer, partial(decode_original, face), token_ids, options)
+            return decode(face, snapshot, partial(decode_original, face), token_ids, options)
 
         self._replacements = {"_encode_plus": _encode_plus, "_decode": _decode}
         for name, replacement in self._replacements.items():
