@@ -55,6 +55,23 @@ def trimming() -> "tokenizers.Tokenizer":
     return backend
 
 
+def like_llama3() -> "tokenizers.Tokenizer":
+    backend = byte_level()
+    sequence = [
+        processors.ByteLevel(trim_offsets=True, add_prefix_space=True),
+        processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)]),
+    ]
+    backend.post_processor = processors.Sequence(sequence)
+    return backend
+
+
+def like_qwen() -> "tokenizers.Tokenizer":
+    backend = byte_level()
+    backend.normalizer = normalizers.NFC()
+    backend.post_processor = processors.ByteLevel(trim_offsets=True, add_prefix_space=False)
+    return backend
+
+
 def roberta() -> "tokenizers.Tokenizer":
     backend = byte_level(add_prefix_space=True)
     backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 1))
@@ -113,6 +130,8 @@ def llama() -> "tokenizers.Tokenizer":
 BUILT: dict[str, Callable[[], "tokenizers.Tokenizer"]] = {
     "byte-level": byte_level,
     "byte-level that trims offsets": trimming,
+    "like Llama 3": like_llama3,
+    "like Qwen": like_qwen,
     "RoBERTa": roberta,
     "BERT": bert,
     "template and added tokens": template,

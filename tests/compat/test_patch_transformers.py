@@ -47,7 +47,7 @@ def test_tokenizers_that_are_there_give_the_same(kind: str, encoded: list[Any]) 
         ((TEXTS,), {}),
         ((TEXTS,), {"padding": True, "truncation": True, "max_length": 9, "return_tensors": "np"}),
         ((TEXTS[:3], TEXTS[2:5]), {"truncation": True, "max_length": 20}),
-        ((TEXTS[3],), {"return_offsets_mapping": True}),
+        ((["split", "into", "words"],), {"is_split_into_words": True}),
     ]
     wanted = [tokenizer(*arguments, **options) for arguments, options in calls]
     texts = tokenizer.batch_decode(wanted[0]["input_ids"])

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("transformers", minversion="5")
 
+from transformers import PreTrainedTokenizerFast
+
 from compat.hf import KINDS, TEXTS, assert_same_call, fresh_pair, pair
 from reference.texts import WORLD
 
@@ -139,3 +141,49 @@ def test_any_call(kind: str, data: st.DataObject) -> None:
     )
     assert_same_call(both, texts, seconds, **options)
     assert_same_call(both, texts[0], seconds and seconds[0], **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=60)
+@given(
+    texts=st.lists(
+        st.text(st.sampled_from("    \u0301e\u0323\u3000\t\n日ab가각ﬁ'"), max_size=12)
+        | st.sampled_from([*FIRSTS, *TEXTS, "Ġ Ġa Ġ", "     a    "]),
+        min_size=1,
+        max_size=3,
+    ),
+    options=st.sampled_from(
+        [{}, {"truncation": True, "max_length": 6, "stride": 1, "return_overflowing_tokens": True}]
+    ),
+)
+def test_offsets(kind: str, texts: list[str], options: dict[str, Any]) -> None:
+    assert_same_call(pair(kind), texts, return_offsets_mapping=True, **options)
+    assert_same_call(pair(kind), [text + " " for text in texts], texts, return_offsets_mapping=True, padding=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "pairs"),
+    [
+        ({}, False),
+        ({"padding": True, "return_tensors": "np"}, False),
+        ({"padding": True, "truncation": True, "max_length": 6, "return_special_tokens_mask": True}, True),
+        ({"truncation": True, "max_length": 6, "stride": 1, "return_overflowing_tokens": True}, False),
+        ({"return_offsets_mapping": True, "truncation": True, "max_length": 6, "padding": True}, False),
+        ({"return_offsets_mapping": True, "return_length": True}, True),
+        ({"split_special_tokens": True}, False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["like Llama 3", "like Qwen", "BERT"])
+def test_these_calls_do_not_reach_tokenizers(
+    kind: str, options: dict[str, Any], pairs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = pair(kind).ours
+
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("tokenizers encodes")
+
+    monkeypatch.setattr(PreTrainedTokenizerFast, "_encode_plus", fail)
+    tokenizer(FIRSTS, SECONDS if pairs else None, **options)
+    tokenizer(FIRSTS[0], SECONDS[0] if pairs else None, **options)
+    with pytest.raises(AssertionError, match="tokenizers encodes"):
+        tokenizer(["two", "words"], is_split_into_words=True)

@@ -17,7 +17,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fissile.compat.hf_offsets import OffsetRules, offset_rules
 from fissile.errors import TokenizerFileError
+from fissile.formats.spec import FLAG_SPECIAL, TokenizerSpec
+from fissile.formats.tokenizer_json import from_json
 from fissile.tokenizer import Tokenizer
 
 try:
@@ -93,17 +96,17 @@ class Snapshot:
         decodes: it decodes added tokens as the owner does, of which some come back normalised.
     """
 
-    def __init__(self, owner: tokenizers.Tokenizer, nodes: tuple[Any, ...], added: str) -> None:
-        from fissile.formats.spec import FLAG_SPECIAL
-        from fissile.formats.tokenizer_json import from_json
+    _spec: TokenizerSpec
 
+    def __init__(self, owner: tokenizers.Tokenizer, nodes: tuple[Any, ...], added: str) -> None:
         self._made_of = (nodes, added)
         self._layouts: dict[tuple[bool, bool], Layout | None] = {}
+        self._offset_rules: list[OffsetRules | None] = []  # of one, once it was asked for
         self.tokenizer: Tokenizer | None = None
         self.refusal = ""
         self.all_special = self.decodes = False
         try:
-            spec = from_json(owner.to_str().encode(), "the tokenizers.Tokenizer")
+            spec = self._spec = from_json(owner.to_str().encode(), "the tokenizers.Tokenizer")
             self.tokenizer = Tokenizer(spec)
             self.all_special = all(token.flags & FLAG_SPECIAL for token in spec.added_tokens)
             self.decodes = _decodes_alike(owner, self.tokenizer, [token.id for token in spec.added_tokens])
@@ -126,6 +129,13 @@ class Snapshot:
             n_special = owner.num_special_tokens_to_add(pair) if with_special else 0
             self._layouts[key] = layout if layout is not None and layout.n_special == n_special else None
         return self._layouts[key]
+
+    def offset_rules(self, owner: tokenizers.Tokenizer) -> OffsetRules | None:
+        """How to find where tokens lie; None where `tokenizers` must be asked."""
+        if not self._offset_rules:
+            assert self.tokenizer is not None
+            self._offset_rules = [offset_rules(owner, self.tokenizer, self._spec)]
+        return self._offset_rules[0]
 
 
 class Backend:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile.compat.hf_backend import Layout, Piece
+from fissile.compat.hf_offsets import OffsetRules
 from fissile.ragged import Ragged
 
 __all__ = ["Batch", "Columns", "Padding", "Truncation"]
@@ -126,6 +127,11 @@ class Batch:
         starts, lengths = encoded.offsets[:-1], encoded.lengths
         return Batch(encoded, [Stretch(starts[:n], lengths[:n]), Stretch(starts[n:], lengths[n:])], layout, None)
 
+    @staticmethod
+    def of_bare(encoded: Ragged, layout: Layout) -> Batch:
+        """One text a row, from ids without special tokens."""
+        return Batch(encoded, [Stretch(encoded.offsets[:-1], encoded.lengths)], layout, None)
+
     # --- truncation ---------------------------------------------------------------------------------------------------
 
     def truncate(self, truncation: Truncation, windows: bool) -> bool:
@@ -161,6 +167,9 @@ class Batch:
             kept = self._kept(totals, room, truncation.strategy)
             if kept is None:
                 return False
+            for text, k in zip(self._texts, kept, strict=True):
+                if ((k < text.lengths) & (k > 0) & (k <= truncation.stride)).any():
+                    return False  # a panic of `tokenizers`
             self._texts = [t.cut(k, truncation.direction) for t, k in zip(self._texts, kept, strict=True)]
         self._ids = None
         return True
@@ -221,9 +230,26 @@ class Batch:
             return 0
         return self._laid_out(lambda piece: 1, lambda piece: 0)
 
-    def _laid_out(
-        self, special: Callable[[Piece], int], text: Callable[[Piece], npt.NDArray[np.uint32] | int]
-    ) -> Ragged:
+    def ranges(self, begins: Numbers, ends: Numbers, rules: OffsetRules) -> tuple[Ragged, Ragged]:
+        """Begin and end of each token in its text, 0 and 0 for special ones.
+
+        Args:
+            begins: of the encoded ids, before trimming.
+            ends: likewise.
+            rules: how they are trimmed.
+        """
+        trimmed = []
+        for text in self._texts:
+            taken = _positions(text.starts, text.lengths)
+            is_first = np.zeros(len(taken), np.bool_)
+            is_first[(np.cumsum(text.lengths) - text.lengths)[text.lengths > 0]] = True
+            trimmed.append(rules.trim(self._encoded.ids[taken], begins[taken], ends[taken], is_first))
+        return (
+            self._laid_out(lambda piece: 0, lambda piece: trimmed[piece.sequence][0]),
+            self._laid_out(lambda piece: 0, lambda piece: trimmed[piece.sequence][1]),
+        )
+
+    def _laid_out(self, special: Callable[[Piece], int], text: Callable[[Piece], npt.NDArray[Any] | int]) -> Ragged:
         totals = sum((t.lengths for t in self._texts), np.full(len(self.samples), self._layout.n_special))
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(totals)])
         flat = np.empty(int(offsets[-1]), np.uint32)
@@ -265,8 +291,9 @@ class Columns:
             values: of each token, or one of all tokens.
             fill: of padding.
         """
-        if self._as_matrix:
-            return self._matrix(values, fill)
+        return self._matrix(values, fill) if self._as_matrix else self._lists(values, fill)
+
+    def _lists(self, values: Ragged | int, fill: int) -> list[list[int]]:
         lists = values.tolist() if isinstance(values, Ragged) else [[values] * n for n in self._lengths.tolist()]
         if self._missing is not None:
             for row, n in zip(lists, self._missing, strict=True):
@@ -275,6 +302,13 @@ class Columns:
                 elif n:
                     row[:0] = [fill] * n
         return lists
+
+    def of_ranges(self, begins: Ragged, ends: Ragged) -> Any:
+        """A column of pairs: lists of tuples, or (n_rows, width, 2)."""
+        if self._as_matrix and self._width > 0:
+            return np.stack([self._matrix(begins, 0), self._matrix(ends, 0)], axis=2)
+        pairs = zip(self._lists(begins, 0), self._lists(ends, 0), strict=True)
+        return [list(zip(row_begins, row_ends, strict=True)) for row_begins, row_ends in pairs]
 
     def row_lengths(self) -> list[int]:
         """Number of entries of each row, padding and all."""

@@ -13,9 +13,12 @@ from dataclasses import dataclass, fields
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from fissile.compat.hf_backend import Layout, Snapshot, backend_of
 from fissile.compat.hf_batch import Batch, Columns, Padding, Truncation
+from fissile.compat.hf_offsets import OffsetRules
+from fissile.ragged import Ragged
 from fissile.tokenizer import Tokenizer
 
 try:
@@ -25,6 +28,8 @@ except ImportError:
     raise ImportError("fissile.compat.transformers needs transformers: pip install 'fissile[transformers]'") from None
 
 __all__ = ["decode", "encode_plus"]
+
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,16 @@ class Call:
     def fits(self) -> bool:
         """Whether it asks for nothing that only `tokenizers` does."""
         endless = self.truncation_strategy != "do_not_truncate" and self.max_length is None  # an error of `tokenizers`
-        return not (self.is_split_into_words or self.return_offsets_mapping or self.sanitize_control_tokens or endless)
+        return not (self.is_split_into_words or self.sanitize_control_tokens or endless)
 
     def asks_for_ids_alone(self) -> bool:
         """Whether the result for one text is its ids, but for masks of ones and zeros."""
         to_itself = self.padding_strategy == "longest" and not self.pad_to_multiple_of
         return (self.padding_strategy == "do_not_pad" or to_itself) and not (
-            self.return_overflowing_tokens or self.return_special_tokens_mask or self.return_length
+            self.return_overflowing_tokens
+            or self.return_special_tokens_mask
+            or self.return_offsets_mapping
+            or self.return_length
         )
 
     def wants(self, name: str, face: Any) -> bool:
@@ -237,16 +245,20 @@ def _encode(
     if padding is not None and padding.pad_id is None:
         return None  # an error of the original
     special: dict[str, Any] = {"allowed_special": (), "disallowed_special": ()} if splits_special else {}
+    rules = snapshot.offset_rules(owner) if call.return_offsets_mapping else None
+    if call.return_offsets_mapping and rules is None:
+        return None
     data: dict[str, Any] | None = None
     try:
         if not is_batch and seconds is None and layout.one_type is not None and call.asks_for_ids_alone():
             room = None if truncation is None else truncation.room(layout.n_special)
             data = _one_text(face, call, tokenizer, texts[0], layout, room, special)
         if data is None:
-            batch = _batch(tokenizer, texts, seconds, layout, special)
+            batch, ranges = _batch(tokenizer, texts, seconds, layout, rules, special)
             if truncation is not None and not batch.truncate(truncation, call.return_overflowing_tokens):
                 return None
-            data = _columns(face, call, batch, padding)
+            placed = batch.ranges(*ranges, rules) if ranges is not None and rules is not None else None
+            data = _columns(face, call, batch, padding, placed)
             _warn_about_length(face, call, batch)
             if not is_batch and call.return_tensors is None and not call.return_overflowing_tokens:
                 data = {key: value[0] if isinstance(value[0], list) else value for key, value in data.items()}
@@ -281,15 +293,27 @@ def _warn_about_length(face: Any, call: Call, batch: Batch) -> None:
 
 
 def _batch(
-    tokenizer: Tokenizer, texts: list[str], seconds: list[str] | None, layout: Layout, special: dict[str, Any]
-) -> Batch:
+    tokenizer: Tokenizer,
+    texts: list[str],
+    seconds: list[str] | None,
+    layout: Layout,
+    rules: OffsetRules | None,
+    special: dict[str, Any],
+) -> tuple[Batch, tuple[Numbers, Numbers] | None]:
+    """The rows, and where their ids lie if there are rules for that."""
+    if rules is not None:
+        encoded, begins, ends = rules.encode([*texts, *(seconds or [])], special)
+        batch = Batch.of_bare(encoded, layout) if seconds is None else Batch.of_pairs(encoded, layout)
+        return batch, (begins, ends)
     if seconds is not None:
-        return Batch.of_pairs(tokenizer.encode_batch(texts + seconds, _threads(), **special), layout)
+        return Batch.of_pairs(tokenizer.encode_batch(texts + seconds, _threads(), **special), layout), None
     ids = tokenizer.encode_batch(texts, _threads(), add_special_tokens=layout.n_special > 0, **special)
-    return Batch.of_texts(ids, layout)
+    return Batch.of_texts(ids, layout), None
 
 
-def _columns(face: Any, call: Call, batch: Batch, padding: Padding | None) -> dict[str, Any]:
+def _columns(
+    face: Any, call: Call, batch: Batch, padding: Padding | None, ranges: tuple[Ragged, Ragged] | None
+) -> dict[str, Any]:
     """The values that the call asks for, by name, in the order of the original."""
     columns = Columns(batch.ids.lengths, padding, as_matrix=call.return_tensors is not None)
     data = {"input_ids": columns.of(batch.ids, 0 if padding is None else padding.pad_id)}
@@ -299,6 +323,8 @@ def _columns(face: Any, call: Call, batch: Batch, padding: Padding | None) -> di
         data["attention_mask"] = columns.of(1, 0)
     if call.return_special_tokens_mask:
         data["special_tokens_mask"] = columns.of(batch.special_mask(), 1)
+    if ranges is not None:
+        data["offset_mapping"] = columns.of_ranges(*ranges)
     if call.return_length:
         data["length"] = columns.row_lengths()
     if call.return_overflowing_tokens:
