@@ -161,6 +161,22 @@ def test_offsets(kind: str, texts: list[str], options: dict[str, Any]) -> None:
     assert_same_call(pair(kind), [text + " " for text in texts], texts, return_offsets_mapping=True, padding=True)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_windows_over_one_text_of_pairs(kind: str, side: str) -> None:
+    both = fresh_pair(kind, truncation_side=side)
+    questions, contexts = ["What is it?", "Who?", "", " why "], [TEXTS[0] * 3, TEXTS[3], "short", ""]
+    for options in (
+        {"truncation": "only_second", "max_length": 40, "stride": 7, "padding": True},
+        {"truncation": "only_second", "max_length": 41, "stride": 0, "return_offsets_mapping": True},
+        {"truncation": "longest_first", "max_length": 50, "stride": 7, "return_token_type_ids": True},
+    ):
+        assert_same_call(both, questions, contexts, return_overflowing_tokens=True, **options)
+        assert_same_call(both, questions[0], contexts[0], return_overflowing_tokens=True, **options)
+        swapped = options | {"truncation": str(options["truncation"]).replace("second", "first")}
+        assert_same_call(both, contexts, questions, return_overflowing_tokens=True, **swapped)
+
+
 @pytest.mark.parametrize(
     ("options", "pairs"),
     [
@@ -171,6 +187,7 @@ def test_offsets(kind: str, texts: list[str], options: dict[str, Any]) -> None:
         ({"return_offsets_mapping": True, "truncation": True, "max_length": 6, "padding": True}, False),
         ({"return_offsets_mapping": True, "return_length": True}, True),
         ({"split_special_tokens": True}, False),
+        ({"truncation": "only_second", "max_length": 45, "stride": 3, "return_overflowing_tokens": True}, True),
     ],
 )
 @pytest.mark.parametrize("kind", ["like Llama 3", "like Qwen", "BERT"])
@@ -183,7 +200,8 @@ def test_these_calls_do_not_reach_tokenizers(
         raise AssertionError("tokenizers encodes")
 
     monkeypatch.setattr(PreTrainedTokenizerFast, "_encode_plus", fail)
-    tokenizer(FIRSTS, SECONDS if pairs else None, **options)
-    tokenizer(FIRSTS[0], SECONDS[0] if pairs else None, **options)
+    firsts = [text[:3] for text in FIRSTS] if pairs else FIRSTS
+    tokenizer(firsts, SECONDS if pairs else None, **options)
+    tokenizer(firsts[0], SECONDS[0] if pairs else None, **options)
     with pytest.raises(AssertionError, match="tokenizers encodes"):
         tokenizer(["two", "words"], is_split_into_words=True)

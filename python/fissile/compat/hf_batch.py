@@ -143,62 +143,69 @@ class Batch:
 
         Returns:
             Whether it was done. What `tokenizers` finds no answer to, such as more special tokens than there is room for,
-            and windows over pairs are left undone.
+            and windows over both texts of a pair are left undone.
         """
         room = truncation.room(self._layout.n_special)
         if room <= 0:
             return False
         totals = sum((text.lengths for text in self._texts), np.zeros(len(self.samples), np.int64))
-        too_long = totals > room
-        if not too_long.any():
+        if not (totals > room).any():
             return True
-        if len(self._texts) == 1:
-            if truncation.strategy == "only_second":
-                return False
-            if windows:
-                if self._layout.pieces[self._layout.n_before].type_id != 0:
-                    return False  # `tokenizers` gives it to the first window alone
-                self._make_windows(room, truncation)
-            else:
-                self._texts = [self._texts[0].cut(np.full(len(totals), room), truncation.direction)]
-        elif windows:
+        kept = self._kept(totals, room, truncation.strategy)
+        if kept is None:
             return False
+        for text, k in zip(self._texts, kept, strict=True):
+            if ((k < text.lengths) & (k > 0) & (k <= truncation.stride)).any():
+                return False  # a panic of `tokenizers`
+        if windows and not self._can_have_windows(kept):
+            return False
+        if windows:
+            self._make_windows(kept, truncation)
         else:
-            kept = self._kept(totals, room, truncation.strategy)
-            if kept is None:
-                return False
-            for text, k in zip(self._texts, kept, strict=True):
-                if ((k < text.lengths) & (k > 0) & (k <= truncation.stride)).any():
-                    return False  # a panic of `tokenizers`
             self._texts = [t.cut(k, truncation.direction) for t, k in zip(self._texts, kept, strict=True)]
         self._ids = None
         return True
 
-    def _kept(self, totals: Numbers, room: int, strategy: str) -> tuple[Numbers, Numbers] | None:
+    def _kept(self, totals: Numbers, room: int, strategy: str) -> list[Numbers] | None:
+        """How long each text of each row stays; None where that is an error of `tokenizers`."""
+        excess = np.maximum(totals - room, 0)
+        if len(self._texts) == 1:
+            return None if strategy == "only_second" else [totals - excess]
         first, second = (text.lengths for text in self._texts)
         if strategy == "longest_first":
-            return _kept_of_pair(first, second, room)
-        excess = np.maximum(totals - room, 0)
+            return [*_kept_of_pair(first, second, room)]
         target = first if strategy == "only_first" else second
         if ((excess > 0) & (target <= excess)).any():
-            return None  # nothing would be left of it: an error of `tokenizers`
-        return (first - excess, second) if strategy == "only_first" else (first, second - excess)
+            return None  # nothing would be left of it
+        return [first - excess, second] if strategy == "only_first" else [first, second - excess]
 
-    def _make_windows(self, room: int, truncation: Truncation) -> None:
-        text = self._texts[0]
-        step = room - truncation.stride
-        counts = np.where(text.lengths > room, -(-(text.lengths - room) // step) + 1, 1)
+    def _can_have_windows(self, kept: list[Numbers]) -> bool:
+        """Whether each row has windows over one of its texts at most, and rows for them have type ids like others."""
+        is_cut = [k < text.lengths for text, k in zip(self._texts, kept, strict=True)]
+        emptied = any((k == 0)[cut].any() for k, cut in zip(kept, is_cut, strict=True))
+        # `tokenizers` gives the type ids of a template to the first window; the others keep those of plain texts.
+        plain = all(piece.type_id == piece.sequence for piece in self._layout.pieces if piece.sequence >= 0)
+        return plain and not emptied and not (len(is_cut) == 2 and (is_cut[0] & is_cut[1]).any())
+
+    def _make_windows(self, kept: list[Numbers], truncation: Truncation) -> None:
+        is_cut = [k < text.lengths for text, k in zip(self._texts, kept, strict=True)]
+        counts = np.ones(len(self.samples), np.int64)
+        for text, k, cut in zip(self._texts, kept, is_cut, strict=True):
+            counts[cut] = -(-(text.lengths - k)[cut] // (k - truncation.stride)[cut]) + 1
         rows = np.repeat(self.samples, counts)
-        number = _positions(np.zeros(len(counts), np.int64), counts)  # 0, 1, ... within each text
-        lengths, starts = text.lengths[rows], text.starts[rows]
-        if truncation.direction == "right":
-            begins = number * step
-            ends = np.minimum(begins + room, lengths)
-        else:
-            ends = lengths - number * step
-            begins = np.maximum(ends - room, 0)
-        self._texts = [Stretch(starts + begins, ends - begins)]
-        self.samples = rows
+        number = _positions(np.zeros(len(counts), np.int64), counts)  # 0, 1, ... within each row
+        texts = []
+        for text, k, cut in zip(self._texts, kept, is_cut, strict=True):
+            lengths, size = text.lengths[rows], k[rows]
+            moved = np.where(cut[rows], number * (size - truncation.stride), 0)
+            if truncation.direction == "right":
+                begins = moved
+                ends = np.minimum(begins + size, lengths)
+            else:
+                ends = lengths - moved
+                begins = np.maximum(ends - size, 0)
+            texts.append(Stretch(text.starts[rows] + begins, ends - begins))
+        self._texts, self.samples = texts, rows
 
     # --- columns ------------------------------------------------------------------------------------------------------
 
