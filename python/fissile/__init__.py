@@ -8,6 +8,7 @@ from fissile.stochastic import BPEDropout, StochasTok, UniformSplit, stochastok
 from fissile.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from fissile.compat.transformers import patch_transformers as patch_transformers
     from fissile.counting import PretokenCounts, count
     from fissile.training import TrainedTokenizer, train
     from fissile.training_report import TrainingReport
@@ -35,6 +36,7 @@ _LATER = {
     "TrainedTokenizer": "fissile.training",
     "TrainingReport": "fissile.training_report",
     "count": "fissile.counting",
+    "patch_transformers": "fissile.compat.transformers",  # not in __all__: `import *` would need transformers
     "train": "fissile.training",
 }
 

@@ -1,0 +1,73 @@
+"""Time of a transformers tokenizer's calls, as it is and on Fissile: python bench/compat.py tokenizer.json TEXT
+
+Both tokenizers take turns in one process, call by call, so that a slow minute hits both. The first round, in which
+Fissile builds its tables, is not counted; each figure is the median of the others, and the results are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast
+
+from fissile.compat.transformers import FissileTokenizer
+from harness import CLOCKS, documents, machine
+
+CALLS: dict[str, Callable[[Any, list[str]], Any]] = {
+    "tok(list)": lambda tok, texts: tok(texts)["input_ids"],
+    "tok(list, padding=True)": lambda tok, texts: tok(texts, padding=True)["input_ids"],
+    'tok(list, padding=True, truncation=True, max_length=512, return_tensors="np")': lambda tok, texts: tok(
+        texts, padding=True, truncation=True, max_length=512, return_tensors="np"
+    )["input_ids"].tolist(),
+    "tok(list, truncation=True, max_length=256, stride=32, return_overflowing_tokens=True)": lambda tok, texts: tok(
+        texts, truncation=True, max_length=256, stride=32, return_overflowing_tokens=True
+    )["input_ids"],
+    "tok(list, return_offsets_mapping=True)": lambda tok, texts: tok(texts, return_offsets_mapping=True)[
+        "offset_mapping"
+    ],
+    "tok(text), one after the other": lambda tok, texts: [tok(text)["input_ids"] for text in texts],
+    "tok(text[:80]), one after the other": lambda tok, texts: [tok(text[:80])["input_ids"] for text in texts],
+    "tok.batch_decode(ids)": lambda tok, ids: tok.batch_decode(ids),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tokenizer", help="a tokenizer.json")
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--megabytes", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for one thread on a busy machine")
+    arguments = parser.parse_args()
+    clock = CLOCKS[arguments.clock]
+
+    pad = {"pad_token": "<pad>"}
+    theirs = PreTrainedTokenizerFast(tokenizer_file=arguments.tokenizer, **pad)
+    ours = FissileTokenizer(tokenizer_file=arguments.tokenizer, **pad)
+    texts = documents(arguments.text.read_text("utf-8")[: int(arguments.megabytes * 1e6)])
+    n_bytes = sum(len(text.encode()) for text in texts)
+    ids = theirs(texts)["input_ids"]
+    print(f"{machine()['cpu']}, {machine()['cores']} cores; {len(texts)} texts, {n_bytes / 1e6:.1f} MB")
+    print("| call | transformers ms | on Fissile ms | times as fast |\n|---|---:|---:|---:|")
+    for name, call in CALLS.items():
+        given: Any = ids if "decode" in name else texts
+        times: dict[int, list[float]] = {0: [], 1: []}
+        for i in range(arguments.rounds + 1):
+            results = []
+            for which, tokenizer in enumerate((theirs, ours)):
+                start = clock()
+                results.append(call(tokenizer, given))
+                if i > 0:
+                    times[which].append(clock() - start)
+            assert results[0] == results[1], f"{name}: results differ"
+            del results
+        one, other = (1000 * statistics.median(times[which]) for which in (0, 1))
+        print(f"| `{name}` | {one:.0f} | {other:.1f} | {one / other:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
