@@ -188,7 +188,7 @@ class PieceTable {
     std::mutex growing_;
     std::vector<std::unique_ptr<Generation>> generations_;
     std::vector<std::unique_ptr<TokenId[]>> outside_;  // under the same lock as generations_
-    std::atomic<std::size_t> n_bytes_{0};  // of all generations
+    std::atomic<std::size_t> n_bytes_{0};              // of all generations
     std::size_t max_bytes_;
 };
 
