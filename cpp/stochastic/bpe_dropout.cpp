@@ -72,6 +72,8 @@ struct BpeDropout::State {
     struct Disturbed {
         std::size_t begin, end;  // in the document's ids
         std::uint64_t gap;       // draws before the first drop
+        std::uint64_t hash;      // for `words`
+        WordMerges* word;        // of `words`; null: not there
     };
     std::vector<Disturbed> waiting;
     RandomWords* later_drops = nullptr;  // of the document at hand
@@ -174,36 +176,37 @@ std::uint64_t BpeDropout::n_draws(const TokenId* ids, std::size_t n, State& stat
     return made;
 }
 
-// Adds those of the waiting words to `words` that are not there.
-void BpeDropout::add_waiting_words(const TokenId* ids, State& state) const {
-    const auto key_of = [&](const State::Disturbed& word) {
-        return WordMerges::Key(ids + word.begin, word.end - word.begin);
-    };
-    for (const State::Disturbed& word : state.waiting) state.words->near_word(key_of(word));
-    std::size_t n_new = 0, new_words[kWaitingAtOnce], most_symbols = 0;
-    for (std::size_t i = 0; i < state.waiting.size(); ++i) {
-        const State::Disturbed& word = state.waiting[i];
-        if (word.end - word.begin > WordMerges::kMaxIds || state.words->find(key_of(word)) != nullptr) continue;
-        load(ids + word.begin, word.end - word.begin, state.word);
+// Finds the waiting words in `words`, and adds those that are not there.
+void BpeDropout::find_waiting_words(const TokenId* ids, State& state) const {
+    static_assert(2 * kWaitingAtOnce <= WordMemory::kCallsToStay);
+    for (const State::Disturbed& waiting : state.waiting) state.words->near_word(waiting.hash);
+    std::size_t n_new = 0, most_symbols = 0;
+    State::Disturbed* new_words[kWaitingAtOnce];
+    for (State::Disturbed& waiting : state.waiting) {
+        const std::size_t n = waiting.end - waiting.begin;
+        waiting.word = nullptr;
+        if (n > WordMerges::kMaxIds) continue;
+        waiting.word = state.words->find({ids + waiting.begin, n}, waiting.hash);
+        if (waiting.word != nullptr) continue;
+        load(ids + waiting.begin, n, state.word);
         WordChart& chart = state.charts[n_new];
         chart.begin(*merges_, state.word.symbols, state.word.ranks, state.word.bytes);
         most_symbols = std::max(most_symbols, chart.n_symbols());
-        new_words[n_new++] = i;
+        new_words[n_new++] = &waiting;
     }
     for (std::size_t size = 3; size <= most_symbols; ++size) {
         for (std::size_t i = 0; i < n_new; ++i) state.charts[i].ask(*merges_, size);
         for (std::size_t i = 0; i < n_new; ++i) state.charts[i].find(*merges_, size);
     }
     for (std::size_t i = 0; i < n_new; ++i) {
-        state.words->add(key_of(state.waiting[new_words[i]]), state.charts[i], replay_);
+        State::Disturbed& waiting = *new_words[i];
+        const WordMerges::Key key(ids + waiting.begin, waiting.end - waiting.begin);
+        waiting.word = state.words->add(key, state.charts[i], replay_);
     }
 }
 
-// redraw for a word of which all that may become is known; false for others, with nothing drawn.
-bool BpeDropout::redraw_by_word(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const {
-    if (n > WordMerges::kMaxIds) return false;
-    WordMerges* const word = state.words->find({ids, n});
-    if (word == nullptr || !word->is_known()) return false;
+// Merges a disturbed word of which all that may become is known.
+void BpeDropout::redraw_known(WordMerges* word, std::uint64_t first_gap, State& state) const {
     std::uint64_t gap = gaps_.draw(*state.later_drops);
     std::uint16_t begins = word->before_step(word->n_steps());
     if (first_gap < word->n_steps()) {
@@ -230,12 +233,10 @@ bool BpeDropout::redraw_by_word(const TokenId* ids, std::size_t n, std::uint64_t
     }
     state.result = state.tokens;
     state.n_result = word->write(begins, state.tokens);
-    return true;
 }
 
 // Merges a disturbed word anew; leaves its ids in state.result.
 void BpeDropout::redraw(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const {
-    if (state.words != nullptr && redraw_by_word(ids, n, first_gap, state)) return;
     std::uint64_t gaps[3] = {first_gap, gaps_.draw(*state.later_drops), 0};
     std::size_t n_gaps = 2;
     const bool remembers = state.memory != nullptr && n <= Outcome::kMaxIn && first_gap <= Drops::kMaxGap;
@@ -306,10 +307,14 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
         std::size_t copied = 0;  // ids before it are out
         const auto merge_waiting = [&] {
             if (scratch.interrupt != nullptr) scratch.interrupt->check();
-            if (state.words != nullptr) add_waiting_words(ids, state);
+            if (state.words != nullptr) find_waiting_words(ids, state);
             for (const State::Disturbed& word : state.waiting) {
                 out.append(ids + copied, word.begin - copied);
-                redraw(ids + word.begin, word.end - word.begin, word.gap, state);
+                if (word.word != nullptr && word.word->is_known()) {
+                    redraw_known(word.word, word.gap, state);
+                } else {
+                    redraw(ids + word.begin, word.end - word.begin, word.gap, state);
+                }
                 out.append(state.result, state.n_result);
                 copied = word.end;
             }
@@ -322,9 +327,11 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
             if (gap >= n) {
                 gap -= n;
             } else {
-                state.waiting.push_back({begin, end, gap});
+                state.waiting.push_back({begin, end, gap, 0, nullptr});
                 if (state.words != nullptr) {
-                    state.words->near_slot({ids + begin, end - begin});
+                    State::Disturbed& waiting = state.waiting.back();
+                    waiting.hash = WordMerges::Key(ids + begin, end - begin).hash();
+                    state.words->near_slot(waiting.hash);
                 } else if (state.memory != nullptr && end - begin <= Outcome::kMaxIn) {
                     const TokenId in[2] = {ids[begin], end - begin == 2 ? ids[begin + 1] : kNoToken};
                     prefetch(&state.memory->place(in, {Drops::after(gap), 0}));

@@ -22,6 +22,8 @@
 
 namespace fissile {
 
+class WordMerges;
+
 class BpeDropout final : public Splitter {
    public:
     // Throws Error if some byte has no token. `remembers` is false in tests that compare with the plain way.
@@ -42,8 +44,8 @@ class BpeDropout final : public Splitter {
 
     std::uint64_t n_draws(const TokenId* ids, std::size_t n, State& state) const;
     void redraw(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const;
-    void add_waiting_words(const TokenId* ids, State& state) const;
-    bool redraw_by_word(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const;
+    void find_waiting_words(const TokenId* ids, State& state) const;
+    void redraw_known(WordMerges* word, std::uint64_t first_gap, State& state) const;
     void load(const TokenId* ids, std::size_t n, DropoutWord& word) const;
 
     std::shared_ptr<const MergeRelation> merges_;

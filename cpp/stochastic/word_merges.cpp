@@ -4,19 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "cpu/hash.hpp"
-#include "cpu/prefetch.hpp"
-
 namespace fissile {
-
-namespace {
-
-std::uint64_t hash_of(const WordMerges::Key& key) {
-    const auto pair = [&](std::size_t i) { return std::uint64_t{key.ids[i]} << 32 | key.ids[i + 1]; };
-    return hash_words(pair(0), pair(2));
-}
-
-}  // namespace
 
 std::size_t WordMerges::write(std::uint16_t begins, TokenId* out) const {
     const TokenId* const ids = chart();
@@ -37,8 +25,7 @@ WordMemory::WordMemory()
       bytes_(static_cast<std::uint8_t*>(memory_.data())),
       slots_(static_cast<Slot*>(slots_memory_.data())) {}
 
-WordMerges* WordMemory::find(const WordMerges::Key& key) {
-    const std::uint64_t hash = hash_of(key);
+WordMerges* WordMemory::find(const WordMerges::Key& key, std::uint64_t hash) {
     const Slot slot = slots_[hash % kSlots];
     if (slot.tag != static_cast<std::uint32_t>(hash >> 32) || slot.place == 0 || age(slot.place) > kUnits - kMostUnits)
         return nullptr;
@@ -52,7 +39,7 @@ WordMerges* WordMemory::find(const WordMerges::Key& key) {
 
 // Room for a word at the front of the ring, with all that does not stand behind a WordMerges.
 WordMerges* WordMemory::make_room(const WordMerges& word) {
-    const std::uint64_t hash = hash_of(word.key());
+    const std::uint64_t hash = word.key().hash();
     const auto n_units = static_cast<std::uint32_t>((word.n_bytes() + kUnit - 1) / kUnit);
     if (head_ > 0xffffffffu - 4 * kMostUnits) {  // after hundreds of gigabytes
         std::fill_n(slots_, kSlots, Slot{0, 0});
@@ -98,13 +85,6 @@ WordMerges* WordMemory::add(const WordMerges::Key& key, const WordChart& chart, 
     }
     word->n_steps_ = static_cast<std::uint8_t>(steps.n_steps);
     return word;
-}
-
-void WordMemory::near_slot(const WordMerges::Key& key) const { prefetch(&slots_[hash_of(key) % kSlots]); }
-
-void WordMemory::near_word(const WordMerges::Key& key) const {
-    const std::uint8_t* const word = reinterpret_cast<const std::uint8_t*>(at(slots_[hash_of(key) % kSlots].place));
-    for (std::size_t line = 0; line < 4; ++line) prefetch(word + 64 * line);
 }
 
 }  // namespace fissile

@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "base.hpp"
+#include "cpu/hash.hpp"
 #include "cpu/huge_buffer.hpp"
+#include "cpu/prefetch.hpp"
 #include "stochastic/replay.hpp"
 #include "stochastic/word_chart.hpp"
 
@@ -35,6 +37,10 @@ class WordMerges {
             for (std::size_t i = 0; i < kMaxIds; ++i) ids[i] = i < n ? given[i] : kNoToken;
         }
         bool operator==(const Key&) const = default;
+        std::uint64_t hash() const {
+            const auto pair = [&](std::size_t i) { return std::uint64_t{ids[i]} << 32 | ids[i + 1]; };
+            return hash_words(pair(0), pair(2));
+        }
     };
 
     // What is left if the t-th merge of canonical merging is the only one dropped.
@@ -88,14 +94,20 @@ class WordMemory {
    public:
     WordMemory();
 
-    // The word, or null; what was found is there until the next `find` or `add`.
-    WordMerges* find(const WordMerges::Key& key);
+    // Words stay where they are for as many calls of the next two.
+    static constexpr std::size_t kCallsToStay = 1024;
+
+    // The word, or null. `hash` is key.hash().
+    WordMerges* find(const WordMerges::Key& key, std::uint64_t hash);
     // The chart may be one of a word that is not known: then that is remembered.
     WordMerges* add(const WordMerges::Key& key, const WordChart& chart, ReplayKernel replay);
 
     // Have what `find` will read brought near, the second once the first has come.
-    void near_slot(const WordMerges::Key& key) const;
-    void near_word(const WordMerges::Key& key) const;
+    FISSILE_PREFETCHES void near_slot(std::uint64_t hash) const { prefetch(&slots_[hash % kSlots]); }
+    FISSILE_PREFETCHES void near_word(std::uint64_t hash) const {
+        const auto* const word = reinterpret_cast<const std::uint8_t*>(at(slots_[hash % kSlots].place));
+        for (std::size_t line = 0; line < 4; ++line) prefetch(word + kUnit * line);
+    }
 
    private:
     struct Slot {
@@ -104,6 +116,8 @@ class WordMemory {
     static constexpr std::size_t kUnit = 64, kUnits = std::size_t{1} << 19, kSlots = 262144;
     // Units of the largest word, also read beyond its end by vectors.
     static constexpr std::size_t kMostUnits = 20;
+
+    static_assert(kCallsToStay * kMostUnits < kUnits / 4);
 
     WordMerges* at(std::uint32_t place) const { return reinterpret_cast<WordMerges*>(bytes_ + place % kUnits * kUnit); }
     WordMerges* make_room(const WordMerges& word);
