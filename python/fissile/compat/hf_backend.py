@@ -28,6 +28,12 @@ try:
 except ImportError:
     raise ImportError("fissile.compat.transformers needs transformers: pip install 'fissile[transformers]'") from None
 
+if tuple(map(int, tokenizers.__version__.split(".")[:2])) < (0, 23):  # its objects cannot be referred to weakly
+    raise ImportError(
+        f"fissile.compat.transformers needs tokenizers 0.23 or later, found {tokenizers.__version__}: "
+        "pip install 'fissile[transformers]'"
+    )
+
 __all__ = ["Backend", "Layout", "Piece", "Snapshot", "backend_of"]
 
 _NODES = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
