@@ -7,7 +7,16 @@ import sys
 import pytest
 
 # Loaded by the functions that need them. json stands for all reading of files, multiprocessing for all of batch tools.
-LAZY = {"argparse", "fissile.cli", "fissile.demo", "fissile.formats", "json", "multiprocessing", "unicodedata"}
+LAZY = {
+    "argparse",
+    "fissile.cli",
+    "fissile.compat",
+    "fissile.demo",
+    "fissile.formats",
+    "json",
+    "multiprocessing",
+    "unicodedata",
+}
 
 
 @pytest.fixture(scope="module")
