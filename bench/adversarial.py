@@ -20,8 +20,14 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
-from harness import CLOCKS, machine, pin, result_of, text_of  # noqa: E402
-from peers import PEERS  # noqa: E402
+from corpora import text_of  # noqa: E402
+from encode import tokenizer_of  # noqa: E402
+from fissile.benchmark import texts as text_files  # noqa: E402
+from fissile.benchmark.harness import Job  # noqa: E402
+from fissile.benchmark.machine import CLOCKS, describe, pin  # noqa: E402
+from fissile.benchmark.peers import PACKAGES, PEERS, chosen  # noqa: E402
+from fissile.benchmark.processes import result_of  # noqa: E402
+from fissile.benchmark.tokenizer_files import TokenizerFiles  # noqa: E402
 from reference.texts import adversarial  # noqa: E402
 
 SIZE = 1_000_000
@@ -34,26 +40,19 @@ def texts(corpus_dir: Path) -> dict[str, str]:
     return {ENGLISH: text_of(corpus_dir, "en_prose.txt")[: SIZE * 2][-SIZE:], **hostile}
 
 
-def child(options: argparse.Namespace) -> None:
+def child(path: Path) -> None:
     """What one text takes in one peer: a line of JSON."""
-    peer_name, path = options.child
-    pin(1)
-    clock = CLOCKS[options.clock]
-    text = Path(path).read_bytes().decode()
-    peer = PEERS[peer_name](str(options.vocab_dir), options.vocabulary, 1)
+    job = Job.load(path)
+    pin(job.threads)
+    clock = CLOCKS[job.clock]
+    (text,) = text_files.load(Path(job.texts))
+    peer = PEERS[job.peer](job.tokenizer, job.threads)
     peer.flat(peer.batch(["Hello, world"]))
     started = clock()
     made = peer.batch([text])
     took = clock() - started
     ids, _ = peer.flat(made)
     print(json.dumps({"ms": took * 1e3, "ids": f"{len(ids)} {zlib.crc32(ids.tobytes()):08x}"}))
-
-
-def measured(options: argparse.Namespace, peer: str, path: Path) -> dict[str, Any]:
-    """The same from a fresh process, or why there is none."""
-    arguments = ["--vocab-dir", str(options.vocab_dir), "--corpus-dir", str(options.corpus_dir)]
-    arguments += ["--vocabulary", options.vocabulary, "--clock", options.clock, "--child", peer, str(path)]
-    return result_of(__file__, arguments, options.limit)
 
 
 def cell(runs: list[dict[str, Any]], wanted: str) -> tuple[str, float | None]:
@@ -91,6 +90,9 @@ def table(results: Runs, peers: list[str]) -> str:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--child"]:
+        child(Path(sys.argv[2]))
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vocab-dir", type=Path, required=True)
     parser.add_argument("--corpus-dir", type=Path, required=True)
@@ -102,31 +104,33 @@ def main() -> None:
         "--clock", choices=CLOCKS, default="wall", help="cpu: time of this process alone, on a busy machine"
     )
     parser.add_argument("-o", "--output", type=Path, help="writes OUTPUT.json and OUTPUT.md")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        child(options)
-        return
-    peers = list(PEERS) if options.peers == "all" else options.peers.split(",")
+    peers = chosen(options.peers)
     results: Runs = {}
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {}
-        for i, (name, text) in enumerate(texts(options.corpus_dir).items()):
-            paths[name] = Path(folder) / str(i)
-            paths[name].write_bytes(text.encode())
-        for name, path in paths.items():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = TokenizerFiles.of(tokenizer_of(options.vocab_dir, options.vocabulary), folder / "tokenizer")
+        for title, text in texts(options.corpus_dir).items():
+            text_files.store([text], folder / "text")
+            by_peer = results.setdefault(title, {peer: [] for peer in peers})
             # In turn, so that a slow minute of the machine hits all alike.
             for _ in range(options.runs):
-                for peer in peers:
-                    runs = results.setdefault(name, {}).setdefault(peer, [])
+                for peer, runs in by_peer.items():
                     if not any("error" in run for run in runs):
-                        runs.append(measured(options, peer, path))
+                        job = Job(peer, files, str(folder / "text"), "encode", 1, options.clock, None)
+                        job.save(folder / "job.json")
+                        runs.append(result_of([__file__, "--child", str(folder / "job.json")], options.limit))
     shown = [peer for peer in peers if any("ms" in run for by_peer in results.values() for run in by_peer[peer])]
     text = table(results, shown)
     print(text)
     if options.output:
         command = f"python bench/adversarial.py --vocab-dir DIR --corpus-dir DIR --runs {options.runs} --clock {options.clock} -o bench/results/adversarial"
-        record = {"machine": machine(), "command": command, "vocabulary": options.vocabulary, "results": results}
+        record = {
+            "machine": describe(PACKAGES),
+            "command": command,
+            "vocabulary": options.vocabulary,
+            "results": results,
+        }
         options.output.with_suffix(".json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         head = (
             f"# Hostile megabytes\n\nMade by `{command}`\n\n{json.dumps(record['machine'])}\n\n"

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness import CLOCKS, documents, machine
 from transformers import PreTrainedTokenizerFast
 
 from fissile.compat.transformers import FissileTokenizer
-from harness import CLOCKS, documents, machine
 
 CALLS: dict[str, Callable[[Any, list[str]], Any]] = {
     "tok(list)": lambda tok, texts: tok(texts)["input_ids"],

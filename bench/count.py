@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
-import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from fissile.benchmark.machine import describe
+from fissile.benchmark.processes import timed
 
 CL100K = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -52,56 +49,21 @@ PATTERNS = {
 SLOW = ("rustbpe", "tokenizers")
 
 
-def run(peer: str, path: Path, pattern: str, threads: int) -> dict[str, float] | str:
+def run(peer: str, path: Path, pattern: str, threads: int, limit: float) -> dict[str, Any]:
     """Wall and CPU seconds and peak MB of one process, or its error."""
-    cores = sorted(os.sched_getaffinity(0))[:threads]
-    program = f"path, pattern, threads = {str(path)!r}, {pattern!r}, {threads}\n{PROGRAMS[peer]}"
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        env=os.environ | {"RAYON_NUM_THREADS": str(threads)},
+    return timed(
+        ["-c", f"path, pattern, threads = {str(path)!r}, {pattern!r}, {threads}\n{PROGRAMS[peer]}"], threads, limit
     )
-    assert process.stderr is not None
-    error = process.stderr.read().decode(errors="replace")
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stderr.close()
-    if status != 0:
-        return (error.strip().splitlines() or ["?"])[-1][:200]
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss / 1024}
-
-
-def machine() -> dict[str, Any]:
-    with open("/proc/cpuinfo") as info:
-        cpu = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "?")
-    packages = {}
-    for name in PROGRAMS:
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    load = os.getloadavg()[0]
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "load": load,
-        "python": platform.python_version(),
-        "packages": packages,
-    }
 
 
 def spread(values: list[float], digits: int) -> str:
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def table(title: str, runs: dict[str, list[dict[str, float] | str]]) -> list[str]:
+def table(title: str, runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Markdown: medians with the least and the greatest, and how many times longer each took than we did."""
-    good = {peer: [r for r in results if isinstance(r, dict)] for peer, results in runs.items()}
-    ours = {key: statistics.median(r[key] for r in good["fissile"]) for key in ("wall", "cpu")}
+    good = {peer: [r for r in results if "s" in r] for peer, results in runs.items()}
+    ours = {key: statistics.median(r[key] for r in good["fissile"]) for key in ("s", "CPU s")}
     lines = [
         f"\n## {title}\n",
         "| peer | runs | wall s | CPU s | peak MB | wall, x ours | CPU, x ours |",
@@ -109,16 +71,16 @@ def table(title: str, runs: dict[str, list[dict[str, float] | str]]) -> list[str
     ]
     for peer, results in good.items():
         if not results:
-            lines.append(f"| {peer} | {runs[peer][-1]} | | | | | |")
+            lines.append(f"| {peer} | {runs[peer][-1]['error']} | | | | | |")
             continue
-        columns = {key: [r[key] for r in results] for key in ("wall", "cpu", "peak")}
-        times = [f"{statistics.median(columns[key]) / ours[key]:.2f}" for key in ("wall", "cpu")]
+        columns = {key: [r[key] for r in results] for key in ("s", "CPU s", "peak MB")}
+        times = [f"{statistics.median(columns[key]) / ours[key]:.2f}" for key in ("s", "CPU s")]
         cells = [
             peer,
             str(len(results)),
-            spread(columns["wall"], 2),
-            spread(columns["cpu"], 2),
-            spread(columns["peak"], 0),
+            spread(columns["s"], 2),
+            spread(columns["CPU s"], 2),
+            spread(columns["peak MB"], 0),
             *times,
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -131,6 +93,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True, help="without its suffix: .json and .md are written")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--slow-runs", type=int, default=1)
+    parser.add_argument("--limit", type=float, default=600, help="seconds of one process")
     parser.add_argument("--threads", type=int, nargs="+", default=[2])
     parser.add_argument("--patterns", nargs="+", default=list(PATTERNS), choices=PATTERNS)
     parser.add_argument(
@@ -138,23 +101,23 @@ def main() -> None:
     )
     options = parser.parse_args()
     texts = [text.partition("=") for text in options.texts]
-    found: dict[str, dict[str, list[dict[str, float] | str]]] = {}
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for name, _, file in texts:
         path = Path(file)
         for pattern in options.patterns:
             for threads in options.threads:
                 title = f"{name}, {path.stat().st_size / 1e6:.0f} MB, {pattern}, {threads} threads"
                 peers = ["interpreter", *(peer for peer in PATTERNS[pattern] if peer in options.peers)]
-                runs: dict[str, list[dict[str, float] | str]] = {peer: [] for peer in peers}
+                runs: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
                 path.read_bytes()  # into the page cache
                 for i in range(options.runs):
                     for peer in peers:
                         if peer not in SLOW or i < options.slow_runs:
-                            runs[peer].append(run(peer, path, pattern, threads))
+                            runs[peer].append(run(peer, path, pattern, threads, options.limit))
                 runs = {peer: results for peer, results in runs.items() if results}
                 found[title] = runs
                 print("\n".join(table(title, runs)), flush=True)
-    about = machine()
+    about = describe(PROGRAMS)
     command = "python bench/count.py " + " ".join(f"{name}=FILE" for name, _, _ in texts)
     command += f" --runs {options.runs} --slow-runs {options.slow_runs} -o bench/results/{options.out.name}"
     lines = ["# Counting pretokens", "", f"Made by `{command}`", "", json.dumps(about)]

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 import fissile
+from fissile.benchmark.texts import documents
 from fissile.data.torch import TokenIterableDataset, TokenMapDataset
-from harness import documents
 
 BLOCK, BATCH = 2048, 8
 EOD = 50256

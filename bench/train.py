@@ -16,16 +16,15 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from fissile.benchmark.machine import describe
+from fissile.benchmark.processes import timed
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 GPT4 = (
@@ -128,37 +127,11 @@ PEERS = {function.__name__: function for function in (fissile, *OTHERS, superwor
 
 def run(peer: str, corpus: Path, vocab: int, pattern: str, threads: int, timeout: float) -> dict[str, Any]:
     """One run in a fresh process: seconds, CPU seconds, peak MB, and its list of merges."""
-    cpus = sorted(os.sched_getaffinity(0))[:threads]
-    environment = os.environ | {"RAYON_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "true"}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "merges"
-        command = [sys.executable, __file__, "--child", peer, str(corpus), str(vocab), pattern, str(threads), str(out)]
-        started = time.perf_counter()
-        with (Path(folder) / "err").open("w+") as errors:
-            process = subprocess.Popen(
-                command, stderr=errors, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cpus)
-            )
-            deadline = started + timeout
-            while True:
-                pid, status, used = os.wait4(process.pid, os.WNOHANG)
-                if pid:
-                    break
-                if time.perf_counter() > deadline:
-                    process.kill()
-                    os.wait4(process.pid, 0)
-                    return {"error": f"not done after {timeout:.0f} s"}
-                time.sleep(0.002)
-            wall = time.perf_counter() - started
-            process.returncode = status
-            if status != 0:
-                errors.seek(0)
-                return {"error": (errors.read().strip().splitlines() or ["?"])[-1][:200]}
-        return {
-            "s": wall,
-            "CPU s": used.ru_utime + used.ru_stime,
-            "peak MB": used.ru_maxrss / 1024,
-            "merges": json.loads(out.read_text()),
-        }
+        child = [__file__, "--child", peer, str(corpus), str(vocab), pattern, str(threads), str(out)]
+        figures = timed(child, threads, timeout)
+        return figures if "error" in figures else figures | {"merges": json.loads(out.read_text())}
 
 
 def agreement(ours: Tokens, theirs: Tokens) -> str:
@@ -215,18 +188,6 @@ def table(title: str, cells: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(text) + "\n"
 
 
-def machine() -> dict[str, Any]:
-    with open("/proc/cpuinfo") as info:
-        cpu = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "?")
-    packages = {}
-    for name in PEERS:
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {"cpu": cpu, "cores": os.cpu_count(), "python": platform.python_version(), "packages": packages}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", nargs="*", type=Path)
@@ -248,7 +209,7 @@ def main() -> None:
         Path(out).write_text(json.dumps(merges))
         sys.stdout.flush()
         os._exit(0)
-    record: dict[str, Any] = {"machine": machine(), "rows": {}}
+    record: dict[str, Any] = {"machine": describe(PEERS), "rows": {}}
     if options.output and options.output.with_suffix(".json").exists():
         record["rows"] = json.loads(options.output.with_suffix(".json").read_text())["rows"]
     command = " ".join(["python", *sys.argv])

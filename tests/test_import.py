@@ -9,10 +9,12 @@ import pytest
 # Loaded by the functions that need them. json stands for all reading of files, multiprocessing for all of batch tools.
 LAZY = {
     "argparse",
+    "fissile.benchmark",
     "fissile.cli",
     "fissile.compat",
     "fissile.demo",
     "fissile.formats",
+    "fissile.inspection",
     "json",
     "multiprocessing",
     "unicodedata",

@@ -7,6 +7,8 @@
 #include <pybind11/stl.h>
 
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include "bindings/bindings.hpp"
 #include "bindings/long_call.hpp"
@@ -384,9 +386,10 @@ py::tuple ids_offsets_parents(BatchIds&& result) {
 
 py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, const std::optional<std::int64_t>& threads,
                        py::handle allowed, py::handle disallowed, bool add_special_tokens,
-                       const SplittingArguments& splitting) {
+                       const SplittingArguments& splitting, std::vector<TokenId> ending) {
     BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     options.splitting = splitting_of(splitting);
+    options.ending = std::move(ending);
     const Texts views(texts);
     return ids_offsets_parents(guarded([&] {
         const py::gil_scoped_release release;
@@ -408,14 +411,35 @@ py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts
 py::tuple encode_files(const PyEncoder& encoder, const std::vector<std::string>& paths,
                        const std::optional<std::string>& separator, const std::optional<std::int64_t>& threads,
                        py::handle allowed, py::handle disallowed, bool add_special_tokens,
-                       const SplittingArguments& splitting) {
+                       const SplittingArguments& splitting, std::vector<TokenId> ending) {
     BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     options.splitting = splitting_of(splitting);
+    options.ending = std::move(ending);
     if (separator && separator->empty()) throw py::value_error("separator must not be empty");
     return ids_offsets_parents(guarded([&] {
         const py::gil_scoped_release release;
         return fissile::encode_files(encoder.core, paths, separator.value_or(std::string()), options);
     }));
+}
+
+py::tuple encode_block(const PyEncoder& encoder, const py::bytes& text, const std::optional<py::bytes>& separator,
+                       const std::pair<bool, bool>& continues, const std::optional<std::int64_t>& threads,
+                       py::handle allowed, py::handle disallowed, bool add_special_tokens,
+                       const SplittingArguments& splitting, std::vector<TokenId> ending) {
+    BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
+    options.splitting = splitting_of(splitting);
+    options.ending = std::move(ending);
+    std::tie(options.continues_first, options.continues_last) = continues;
+    const std::string between = separator ? std::string(*separator) : std::string();
+    const Bytes bytes = as_bytes(std::string_view(text));
+    return ids_offsets_parents(guarded([&] {
+        const py::gil_scoped_release release;
+        return fissile::encode_batch(encoder.core, divided({bytes}, between), options);
+    }));
+}
+
+std::size_t last_division(const PyEncoder& encoder, const py::bytes& text) {
+    return fissile::last_division(encoder.core, as_bytes(std::string_view(text)));
 }
 
 py::array encode_spans(const PyEncoder& encoder, const py::bytes& text,
@@ -471,11 +495,18 @@ void bind_encode(py::module_& m) {
              py::arg("template_before") = std::vector<TokenId>(), py::arg("template_after") = std::vector<TokenId>())
         .def("_encode_batch", &encode_batch, py::arg("texts"), py::kw_only(), py::arg("threads") = py::none(),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
-             py::arg("add_special_tokens") = false, py::arg("splitting") = py::none())
+             py::arg("add_special_tokens") = false, py::arg("splitting") = py::none(),
+             py::arg("ending") = std::vector<TokenId>())
+        .def("_encode_block", &encode_block, py::arg("text"), py::kw_only(), py::arg("separator") = py::none(),
+             py::arg("continues") = std::pair(false, false), py::arg("threads") = py::none(),
+             py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
+             py::arg("add_special_tokens") = false, py::arg("splitting") = py::none(),
+             py::arg("ending") = std::vector<TokenId>())
+        .def("_last_division", &last_division, py::arg("text"))
         .def("_encode_files", &encode_files, py::arg("paths"), py::kw_only(), py::arg("separator") = py::none(),
              py::arg("threads") = py::none(), py::arg("allowed_special") = py::none(),
              py::arg("disallowed_special") = py::none(), py::arg("add_special_tokens") = false,
-             py::arg("splitting") = py::none())
+             py::arg("splitting") = py::none(), py::arg("ending") = std::vector<TokenId>())
         .def("count_batch", &count_batch, py::arg("texts"), py::arg("threads") = py::none(), py::kw_only(),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none(),
              py::arg("add_special_tokens") = false,

@@ -21,6 +21,15 @@ constexpr std::size_t kPortionBytes = std::size_t{256} << 10;
 // How far to look for a place to divide a long text.
 constexpr std::size_t kDivisionSearch = std::size_t{64} << 10;
 
+// Whether no added token can reach over a place where can_divide_between allows a cut.
+bool no_token_spans_divisions(const Encoder& encoder) {
+    const auto& tokens = encoder.special_tokens().tokens();
+    return std::none_of(tokens.begin(), tokens.end(), [](const AddedToken& t) {
+        // One that takes white space around it may.
+        return t.content.find('\n') != std::string::npos || (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
+    });
+}
+
 // Consecutive whole texts, or a part of one.
 struct Portion {
     std::size_t first_text, n_texts;  // n_texts == 0: the part [begin, end) of first_text
@@ -52,6 +61,8 @@ class SplittingEncoder {
                                                           : encode_into(ids_, i, text, ws, out, parents);
     }
 
+    const std::vector<TokenId>& ending() const { return options_.ending; }
+
    private:
     template <class Canonical>
     std::size_t encode_into(Canonical& canonical, std::size_t i, Bytes text, Encoder::Workspace& ws, IdArray& out,
@@ -82,13 +93,8 @@ class Work {
     Work(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options)
         : encoder_(encoder), texts_(texts) {
         // What is drawn for a text depends on all of it, so a text that is split at random is not divided.
-        const bool may_divide = options.n_threads > 1 && options.splitting.splitter == nullptr &&
-                                std::none_of(encoder.special_tokens().tokens().begin(),
-                                             encoder.special_tokens().tokens().end(), [](const AddedToken& t) {
-                                                 // One that takes white space around it may reach over a division.
-                                                 return t.content.find('\n') != std::string::npos ||
-                                                        (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
-                                             });
+        const bool may_divide =
+            options.n_threads > 1 && options.splitting.splitter == nullptr && no_token_spans_divisions(encoder);
         std::size_t begin = 0, n_bytes = 0;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const std::size_t size = texts[i].max_utf8_bytes();
@@ -117,6 +123,7 @@ class Work {
         for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
             const std::size_t before = out.size();
             const std::size_t n = splitting.encode(i, utf8(i, texts_[i], 0, buffer, ws), ws, out, parents);
+            for (const TokenId id : splitting.ending()) out.append(&id, 1);
             n_ids_of_text[i] = static_cast<std::int64_t>(out.size() - before);
             if (n_canonical != nullptr) n_canonical[i] = static_cast<std::int64_t>(n);
         }
@@ -126,24 +133,36 @@ class Work {
     void run(const Portion& portion, const BatchOptions& options, Encoder::Workspace& ws, Utf8Buffer& buffer,
              Sink& sink, std::int64_t* n_ids_of_text) const {
         if (portion.n_texts == 0) {
-            const TextView& text = texts_[portion.first_text];
-            const bool first = portion.begin == 0;
-            if (first) sink.append(options.before.data(), options.before.size());
-            const TextView part = text.part(portion.begin, portion.end);
-            encoder_.encode(utf8(portion.first_text, part, portion.begin, buffer, ws), options.plan, ws, sink, first);
-            if (portion.end == text.length) sink.append(options.after.data(), options.after.size());
+            const std::size_t i = portion.first_text;
+            const bool begins = portion.begin == 0 && begins_document(i, options);
+            const TextView part = texts_[i].part(portion.begin, portion.end);
+            if (begins) sink.append(options.before.data(), options.before.size());
+            encoder_.encode(utf8(i, part, portion.begin, buffer, ws), options.plan, ws, sink, begins);
+            if (portion.end == texts_[i].length) append_end(i, options, sink);
             return;
         }
         for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
-            const std::size_t before = sink.size();
-            sink.append(options.before.data(), options.before.size());
-            encoder_.encode(utf8(i, texts_[i], 0, buffer, ws), options.plan, ws, sink);
-            sink.append(options.after.data(), options.after.size());
-            n_ids_of_text[i] = static_cast<std::int64_t>(sink.size() - before);
+            const std::size_t n_before = sink.size();
+            const bool begins = begins_document(i, options);
+            if (begins) sink.append(options.before.data(), options.before.size());
+            encoder_.encode(utf8(i, texts_[i], 0, buffer, ws), options.plan, ws, sink, begins);
+            append_end(i, options, sink);
+            n_ids_of_text[i] = static_cast<std::int64_t>(sink.size() - n_before);
         }
     }
 
    private:
+    static bool begins_document(std::size_t i, const BatchOptions& options) {
+        return i != 0 || !options.continues_first;
+    }
+
+    template <class Sink>
+    void append_end(std::size_t i, const BatchOptions& options, Sink& sink) const {
+        if (i + 1 == texts_.size() && options.continues_last) return;
+        sink.append(options.after.data(), options.after.size());
+        sink.append(options.ending.data(), options.ending.size());
+    }
+
     void close(std::size_t begin, std::size_t end) {
         if (begin < end) portions_.push_back({begin, end - begin});
     }
@@ -322,22 +341,34 @@ std::vector<std::int64_t> count_batch(const Encoder& encoder, const std::vector<
     return n_ids;
 }
 
-BatchIds encode_files(const Encoder& encoder, const std::vector<std::string>& paths, const std::string& separator,
-                      const BatchOptions& options) {
-    std::vector<MappedFile> files;
-    std::vector<TextView> texts;
-    for (const std::string& path : paths) {
-        files.emplace_back(path);
-        const std::string_view text = as_chars(files.back().bytes());
+std::size_t last_division(const Encoder& encoder, Bytes text) {
+    if (!no_token_spans_divisions(encoder)) return 0;
+    std::size_t end = text.size();
+    while (end > 1 && !encoder.can_divide_between(text[end - 2], text[end - 1])) --end;
+    return end > 1 ? end - 1 : 0;
+}
+
+std::vector<TextView> divided(const std::vector<Bytes>& texts, const std::string& separator) {
+    std::vector<TextView> parts;
+    for (const Bytes& bytes : texts) {
+        const std::string_view text = as_chars(bytes);
         for (std::size_t begin = 0;;) {
             const std::size_t found = separator.empty() ? std::string_view::npos : text.find(separator, begin);
             const std::size_t end = std::min(found, text.size());
-            texts.push_back({text.data() + begin, end - begin, TextKind::kUtf8});
+            parts.push_back({text.data() + begin, end - begin, TextKind::kUtf8});
             if (found == std::string_view::npos) break;
             begin = found + separator.size();
         }
     }
-    return encode_batch(encoder, texts, options);
+    return parts;
+}
+
+BatchIds encode_files(const Encoder& encoder, const std::vector<std::string>& paths, const std::string& separator,
+                      const BatchOptions& options) {
+    std::vector<MappedFile> files;
+    std::vector<Bytes> texts;
+    for (const std::string& path : paths) texts.push_back(files.emplace_back(path).bytes());
+    return encode_batch(encoder, divided(texts, separator), options);
 }
 
 }  // namespace fissile

@@ -26,7 +26,11 @@ struct BatchOptions {
     unsigned n_threads = 1;
     SpecialPlan plan;
     std::vector<TokenId> before, after;  // put around the ids of every text, such as <s> and </s>
-    std::function<bool()> keep_going;    // see cpu/interrupt.hpp; may be empty
+    std::vector<TokenId> ending;         // put behind all of that, and after splitting
+    // A document may be encoded in several batches, cut where last_division says, unless it is split: whether texts[0]
+    // goes on from an earlier batch, and the last text in a later one.
+    bool continues_first = false, continues_last = false;
+    std::function<bool()> keep_going;  // see cpu/interrupt.hpp; may be empty
     Splitting splitting;
 };
 
@@ -37,6 +41,12 @@ struct BatchIds {
     // If wanted: of each id, the place of the one it came from in the ids of the same texts without splitting.
     std::vector<std::int64_t> parents;
 };
+
+// The last place in a text that goes on where all of it may be cut with the same ids; 0 if there is none.
+std::size_t last_division(const Encoder& encoder, Bytes text);
+
+// Texts of bytes cut at every `separator`, which belongs to no part; an empty one cuts nothing.
+std::vector<TextView> divided(const std::vector<Bytes>& texts, const std::string& separator);
 
 // Each throws what encoding the first offending text alone would throw.
 BatchIds encode_batch(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options);

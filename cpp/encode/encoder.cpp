@@ -70,7 +70,12 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
       steps_(std::move(steps)),
       scan_(scanner(options, *vocabulary_)),
       cuts_long_spans_(!options.cut_by_vocabulary && may_cut_first(*vocabulary_)),
-      spans_(vocabulary_, options.split_before_spaces, options.max_cache_bytes) {}
+      spans_(vocabulary_, options.split_before_spaces, options.max_cache_bytes) {
+    // Other patterns end their spans where words do.
+    const bool long_spans = options.pattern == Pattern::kSuperbpe || options.pattern == Pattern::kNone;
+    if (long_spans && !options.cut_by_vocabulary)
+        superwords_ = SuperwordEncoder::of(*vocabulary_, options.max_cache_bytes);
+}
 
 SpecialPlan Encoder::plan(const std::vector<SpecialMode>& modes) const {
     SpecialPlan plan;
@@ -182,14 +187,28 @@ void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
         const ScanResult scanned = scan_ == nullptr
                                        ? spans_.cuts().cut(text, position, ws.span_ends, SpanEncoder::kSpans)
                                        : scan_(text, position, ws.span_ends, SpanEncoder::kSpans);
-        if (!Sink::kWholeSpans && cuts_long_spans_ &&
+        if (!Sink::kWholeSpans && superwords_ == nullptr && cuts_long_spans_ &&
             has_long_wide_span(text, position, ws.span_ends, scanned.n_spans)) {
             look_up_cut(text, position, scanned.n_spans, ws, sink);
         } else {
-            spans_.encode_spans(text, position, ws.span_ends, scanned.n_spans, ws.spans, sink);
+            look_up(text, position, scanned.n_spans, ws, sink);
         }
         position = scanned.position;
     }
+}
+
+// The spans that begin at `begin` and end at ws.span_ends.
+template <class Sink>
+void Encoder::look_up(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const {
+    if constexpr (!Sink::kWholeSpans) {
+        if (superwords_ != nullptr) {
+            if (ws.superwords == nullptr) ws.superwords = std::make_unique<SuperwordEncoder::Workspace>();
+            ws.superwords->spans.interrupt = ws.spans.interrupt;
+            superwords_->encode_spans(text, begin, ws.span_ends, n_spans, *ws.superwords, sink);
+            return;
+        }
+    }
+    spans_.encode_spans(text, begin, ws.span_ends, n_spans, ws.spans, sink);
 }
 
 // Spans of which some are too long for the table: those of other scripts are cut first, and their pieces looked up
@@ -236,7 +255,7 @@ void Encoder::encode_found(Bytes text, const std::int64_t* ends, std::size_t n_s
         }
         if (n == 0) return;
         if (ws.spans.interrupt != nullptr) ws.spans.interrupt->check();
-        spans_.encode_spans(text, begin, ws.span_ends, n, ws.spans, sink);
+        look_up(text, begin, n, ws, sink);
         begin = ws.span_ends[n - 1];
     }
 }

@@ -15,6 +15,7 @@
 #include "encode/id_sink.hpp"
 #include "encode/span_encoder.hpp"
 #include "encode/special_tokens.hpp"
+#include "encode/superwords.hpp"
 #include "pretokenize/pretokenizer.hpp"
 #include "vocab/vocabulary.hpp"
 
@@ -80,6 +81,7 @@ class Encoder {
         std::uint32_t span_ends[SpanEncoder::kSpans];
         std::uint32_t piece_ends[SpanEncoder::kSpans];  // of spans cut before they are looked up
         SpanEncoder::Workspace spans;
+        std::unique_ptr<SuperwordEncoder::Workspace> superwords;  // made when it is needed
         std::vector<std::uint8_t> prefixed;
         std::vector<std::uint8_t> normalized;
         std::vector<std::uint8_t> rewritten;
@@ -119,7 +121,9 @@ class Encoder {
     // token of the vocabulary holds the two.
     bool can_divide_between(std::uint32_t left, std::uint32_t right) const;
 
-    std::size_t cache_bytes() const { return spans_.cache_bytes(); }
+    std::size_t cache_bytes() const {
+        return spans_.cache_bytes() + (superwords_ == nullptr ? 0 : superwords_->cache_bytes());
+    }
 
    private:
     template <class Sink>
@@ -133,6 +137,8 @@ class Encoder {
     template <class Sink>
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>
+    void look_up(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+    template <class Sink>
     void look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;
@@ -141,6 +147,7 @@ class Encoder {
     ScanFunction scan_;
     bool cuts_long_spans_;
     SpanEncoder spans_;
+    std::unique_ptr<const SuperwordEncoder> superwords_;  // nullptr: no tokens of several words
 };
 
 }  // namespace fissile

@@ -27,25 +27,29 @@ std::size_t match_end(Bytes text, std::size_t at, Bytes token, bool metaspace) {
 
 class Aligner {
    public:
-    Aligner(const Encoder& encoder, Bytes text)
+    // `first`: whether the text begins here, as for Encoder::encode_stretch. `finds_unk`: whether the unknown token may
+    // also be one that was found in the text by its name.
+    Aligner(const Encoder& encoder, Bytes text, PrefixSpace prefix, bool first, bool finds_unk)
         : encoder_(encoder),
           text_(text),
           chars_(encoder.vocabulary().options().alphabet == Alphabet::kChars),
           metaspace_(encoder.vocabulary().options().metaspace),
-          prefixed_(encoder.options().prefix_space != PrefixSpace::kNever) {}
+          prefix_(prefix),
+          first_(first),
+          finds_unk_(finds_unk) {}
 
     // The bytes of the next token.
     std::pair<std::size_t, std::size_t> next(TokenId id) {
         const Vocabulary& v = encoder_.vocabulary();
         const Bytes token = v.token_bytes(id);
-        if (id == v.options().unk && !starts_here(token)) return unknown();
+        if (id == v.options().unk && !(finds_unk_ && starts_here(token))) return unknown();
+        // A space put in front of a stretch stands in the token, not in the text, which may begin with another.
+        const bool added = v.is_special(id) || v.is_added(id);
+        const bool has_put_space = !added && !token.empty() && token[0] == ' ' && space_was_put();
         for (std::size_t at = position_; at <= text_.size(); ++at) {
-            // A space put in front of a stretch stands in the token, not in the text.
-            std::size_t end = match_end(text_, at, token, metaspace_);
-            if (end == kNoMatch && prefixed_ && at_stretch_start_ && token[0] == ' ') {
-                end = match_end(text_, at, token.subspan(1), metaspace_);
-            }
-            if (end != kNoMatch) return take(at, end, !v.is_model(id));
+            std::size_t end = has_put_space ? match_end(text_, at, token.subspan(1), metaspace_) : kNoMatch;
+            if (end == kNoMatch) end = match_end(text_, at, token, metaspace_);
+            if (end != kNoMatch) return take(at, end, added);
             // Only bytes that became no token may be passed over.
             if (at - position_ > kMaxPassedOver) break;
         }
@@ -57,9 +61,18 @@ class Aligner {
 
     bool starts_here(Bytes token) const { return match_end(text_, position_, token, metaspace_) != kNoMatch; }
 
+    // Whether a space that the text does not have goes before the next token, as Encoder::encode_stretch puts it.
+    bool space_was_put() const {
+        if (!at_stretch_start_ || (encoder_.options().prefix_first_stretch_only && !first_)) return false;
+        if (prefix_ != PrefixSpace::kUnlessSpace) return prefix_ == PrefixSpace::kAlways;
+        constexpr std::uint8_t kSpace[] = {' '};
+        return match_end(text_, position_, kSpace, encoder_.options().cut_by_vocabulary) == kNoMatch;
+    }
+
     std::pair<std::size_t, std::size_t> take(std::size_t begin, std::size_t end, bool added) {
         position_ = end;
         at_stretch_start_ = added;
+        first_ = false;
         return {begin, end};
     }
 
@@ -82,10 +95,21 @@ class Aligner {
 
     const Encoder& encoder_;
     Bytes text_;
-    bool chars_, metaspace_, prefixed_;
+    bool chars_, metaspace_;
+    PrefixSpace prefix_;
+    bool first_, finds_unk_;
     std::size_t position_ = 0;
     bool at_stretch_start_ = true;
 };
+
+// Whether a token is one that is looked for in the text by its name.
+bool finds(const Encoder& encoder, const SpecialPlan& plan, TokenId id) {
+    const std::vector<AddedToken>& tokens = encoder.special_tokens().tokens();
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (tokens[i].id == id && (plan.raw[i] != 0 || plan.normalized[i] != 0)) return true;
+    }
+    return false;
+}
 
 // Which bytes of the text each byte of something made from it stands for.
 class Origins {
@@ -202,7 +226,7 @@ class Walk {
         if (!encoder_.steps().split) {
             IdArray ids;
             encoder_.encode_normalized(text, first, ends_text, workspace_, ids);
-            align(text, origins, ids);
+            align(text, origins, ids, encoder_.options().prefix_space, first);
             return;
         }
         if (text.empty()) return;
@@ -216,13 +240,13 @@ class Walk {
             const Bytes span = Bytes(rewritten).subspan(begin, static_cast<std::size_t>(end) - begin);
             IdArray ids;
             encoder_.encode_rewritten(span, workspace_, ids);
-            align(span, all.part(begin, static_cast<std::size_t>(end)), ids);
+            align(span, all.part(begin, static_cast<std::size_t>(end)), ids, PrefixSpace::kNever, first);
             begin = static_cast<std::size_t>(end);
         }
     }
 
-    void align(Bytes text, const Origins& origins, const IdArray& ids) {
-        Aligner aligner(encoder_, text);
+    void align(Bytes text, const Origins& origins, const IdArray& ids, PrefixSpace prefix, bool first) {
+        Aligner aligner(encoder_, text, prefix, first, false);
         for (std::size_t i = 0; i < ids.size(); ++i) {
             const auto [begin, end] = aligner.next(ids.data()[i]);
             if (begin < end) {
@@ -257,7 +281,8 @@ TokenRanges token_ranges(const Encoder& encoder, Bytes text, const SpecialPlan& 
     encoder.encode(text, plan, workspace, ranges.ids);
     ranges.begins.reserve(ranges.ids.size());
     ranges.ends.reserve(ranges.ids.size());
-    Aligner aligner(encoder, text);
+    Aligner aligner(encoder, text, encoder.options().prefix_space, true,
+                    finds(encoder, plan, encoder.vocabulary().options().unk));
     for (std::size_t i = 0; i < ranges.ids.size(); ++i) {
         const auto [begin, end] = aligner.next(ranges.ids.data()[i]);
         ranges.begins.push_back(static_cast<std::int64_t>(begin));

@@ -108,20 +108,20 @@ class FrontTables {
     FrontTables() { free_.reserve(kKept); }
 
     std::unique_ptr<FrontTable> take() {
-        const std::lock_guard lock(lock_);
-        if (free_.empty()) return std::make_unique<FrontTable>();
+        const std::unique_lock lock(lock_, std::try_to_lock);
+        if (!lock || free_.empty()) return std::make_unique<FrontTable>();
         std::unique_ptr<FrontTable> table = std::move(free_.back());
         free_.pop_back();
         return table;
     }
     void give_back(std::unique_ptr<FrontTable> table) noexcept {
-        const std::lock_guard lock(lock_);
-        if (free_.size() < kKept) free_.push_back(std::move(table));
+        const std::unique_lock lock(lock_, std::try_to_lock);
+        if (lock && free_.size() < kKept) free_.push_back(std::move(table));
     }
 
    private:
     static constexpr std::size_t kKept = 64;
-    std::mutex lock_;
+    std::mutex lock_;  // never waited for: in a forked process the thread that holds it may not exist
     std::vector<std::unique_ptr<FrontTable>> free_;
 };
 

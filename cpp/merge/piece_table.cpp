@@ -14,6 +14,7 @@ constexpr std::uint64_t kBeingWritten = 1;
 PieceTable::PieceTable(std::size_t n_expected, std::size_t max_bytes) : max_bytes_(max_bytes) {
     // Two entries a bucket; at most a load of 0.4 to begin with.
     generations_.push_back(make_generation(std::bit_ceil(std::max<std::size_t>(n_expected * 5 / 4, 64))));
+    n_bytes_.store(generations_.back()->memory.n_bytes(), std::memory_order_relaxed);
     newest_.store(generations_.back().get(), std::memory_order_release);
     current_.store(&generations_.back()->view, std::memory_order_release);
 }
@@ -61,8 +62,8 @@ void PieceTable::insert(PieceKey key, const TokenId* ids, std::size_t n_ids) {
         pairs[0] = reinterpret_cast<std::uintptr_t>(copy.get());
         pairs[1] = n_ids;
         n_ids = kIdsOutside;
-        const std::lock_guard lock(growing_);
-        if (outside_.size() * 64 > max_bytes_) return;
+        const std::unique_lock lock(growing_, std::try_to_lock);
+        if (!lock || outside_.size() * 64 > max_bytes_) return;
         outside_.push_back(std::move(copy));
     }
     Generation& generation = *newest_.load(std::memory_order_acquire);
@@ -78,7 +79,8 @@ void PieceTable::insert(PieceKey key, const TokenId* ids, std::size_t n_ids) {
 
 // Another thread may insert into the old generation meanwhile; such an entry is lost and merged again when needed.
 void PieceTable::grow(std::size_t n_buckets_seen) {
-    const std::lock_guard lock(growing_);
+    const std::unique_lock lock(growing_, std::try_to_lock);
+    if (!lock) return;
     Generation& old = *generations_.back();
     if (old.view.n_buckets_ != n_buckets_seen) return;  // somebody else did it
     auto bigger = make_generation(n_buckets_seen * 2);
@@ -89,16 +91,10 @@ void PieceTable::grow(std::size_t n_buckets_seen) {
                                       e->ids[1].load(std::memory_order_relaxed)};
         put(*bigger, {e->low.load(std::memory_order_relaxed), high << 4 >> 4}, ids, high >> 60);
     }
+    n_bytes_.fetch_add(bigger->memory.n_bytes(), std::memory_order_relaxed);
     generations_.push_back(std::move(bigger));
     newest_.store(generations_.back().get(), std::memory_order_release);
     current_.store(&generations_.back()->view, std::memory_order_release);
-}
-
-std::size_t PieceTable::n_bytes() const {
-    const std::lock_guard lock(growing_);
-    std::size_t n = 0;
-    for (const auto& generation : generations_) n += generation->memory.n_bytes();
-    return n;
 }
 
 }  // namespace fissile

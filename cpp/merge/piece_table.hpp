@@ -162,7 +162,7 @@ class PieceTable {
     // Remembers a piece of 1 to 15 bytes and its ids, at least one; may decline.
     void insert(PieceKey key, const TokenId* ids, std::size_t n_ids);
 
-    std::size_t n_bytes() const;
+    std::size_t n_bytes() const { return n_bytes_.load(std::memory_order_relaxed); }
 
    private:
     // Buckets a key may lie in, from its home on. A search ends at the first that is not full, so only keys of a full
@@ -183,9 +183,12 @@ class PieceTable {
 
     std::atomic<const View*> current_;
     std::atomic<Generation*> newest_;
-    mutable std::mutex growing_;
+    // Never waited for: what it guards is only kept to save work, and in a forked process the thread that holds it may
+    // not exist.
+    std::mutex growing_;
     std::vector<std::unique_ptr<Generation>> generations_;
     std::vector<std::unique_ptr<TokenId[]>> outside_;  // under the same lock as generations_
+    std::atomic<std::size_t> n_bytes_{0};              // of all generations
     std::size_t max_bytes_;
 };
 

@@ -11,6 +11,7 @@
 #include <initializer_list>
 
 #include "pretokenize/patterns.hpp"
+#include "text/ascii_words.hpp"
 #include "text/unicode_class.hpp"
 #include "text/utf8.hpp"
 
@@ -263,6 +264,8 @@ inline std::size_t next_end<Superbpe>(const Text& text, std::size_t i) {
     if (const std::size_t end = superbpe_match_end(text, i, c)) return end;
     do {
         i += c.n_bytes;
+        // No match begins with a letter, or with a space in front of one: most of a text needs no more than this.
+        i = ascii::words_end({text.bytes, text.size}, i);
         c = text.at(i);
     } while (c.n_bytes != 0 && superbpe_match_end(text, i, c) == 0);
     return i;

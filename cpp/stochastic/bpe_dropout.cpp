@@ -7,6 +7,7 @@
 #include "cpu/prefetch.hpp"
 #include "stochastic/parents.hpp"
 #include "stochastic/token_symbols.hpp"
+#include "stochastic/word_merges.hpp"
 
 namespace fissile {
 
@@ -63,7 +64,10 @@ class Memory {
 
 struct BpeDropout::State {
     DropoutWord word;
-    std::unique_ptr<Memory> memory;
+    std::unique_ptr<Memory> memory;  // one of the two, or none
+    std::unique_ptr<WordMemory> words;
+    TokenId tokens[WordChart::kMaxSymbols];  // of a word of `words`
+    WordChart charts[kWaitingAtOnce];        // of words that are new to `words`
     // Disturbed words that wait to be merged anew.
     struct Disturbed {
         std::size_t begin, end;  // in the document's ids
@@ -79,8 +83,8 @@ struct BpeDropout::State {
 class BpeDropout::Lease final : public Splitter::Scratch {
    public:
     explicit Lease(const BpeDropout& owner) : owner_(owner) {
-        const std::lock_guard guard(owner_.idle_lock_);
-        if (owner_.idle_.empty()) {
+        const std::unique_lock lock(owner_.idle_lock_, std::try_to_lock);
+        if (!lock || owner_.idle_.empty()) {
             state = std::make_unique<State>();
         } else {
             state = std::move(owner_.idle_.back());
@@ -88,8 +92,8 @@ class BpeDropout::Lease final : public Splitter::Scratch {
         }
     }
     ~Lease() override {
-        const std::lock_guard guard(owner_.idle_lock_);
-        owner_.idle_.push_back(std::move(state));
+        const std::unique_lock lock(owner_.idle_lock_, std::try_to_lock);
+        if (lock) owner_.idle_.push_back(std::move(state));
     }
 
     std::unique_ptr<State> state;
@@ -104,6 +108,7 @@ BpeDropout::BpeDropout(std::shared_ptr<const MergeRelation> merges, double p, Dr
       law_(law),
       remembers_(remembers),
       draws_once_a_merge_(law == DropoutLaw::kPaper || law == DropoutLaw::kSentencePiece),
+      replay_(replay_kernel_for(chosen_isa())),
       gaps_(p) {
     check_can_spell(merges_->vocabulary(), "BPEDropout");
     if (merges_->vocabulary().tied_orders() != nullptr) {
@@ -118,25 +123,30 @@ std::unique_ptr<Splitter::Scratch> BpeDropout::make_scratch() const { return std
 // The symbols of a word and the ranks of neighbours.
 void BpeDropout::load(const TokenId* ids, std::size_t n, DropoutWord& word) const {
     const Vocabulary& v = merges_->vocabulary();
-    word.symbols.clear();
-    word.ranks.clear();
-    for (std::size_t i = 0; i < n; ++i) append_symbols(v, ids[i], word.symbols);
-    if (word.symbols.empty()) return;
-    word.ranks.resize(word.symbols.size() - 1);
-    std::size_t n_bytes = 0;
-    for (std::size_t i = 0; i < n; ++i) n_bytes += v.token_bytes(ids[i]).size();
-    if (v.options().alphabet == Alphabet::kBytes && n_bytes == word.symbols.size()) {
-        std::size_t at = 0;
+    if (v.options().alphabet == Alphabet::kBytes &&
+        std::all_of(ids, ids + n, [&](TokenId id) { return v.is_model(id); })) {
+        std::size_t n_bytes = 0;
+        for (std::size_t i = 0; i < n; ++i) n_bytes += v.token_bytes(ids[i]).size();
+        word.symbols.resize(n_bytes);
+        word.ranks.resize(n_bytes);
+        word.bytes.resize(n_bytes);
+        TokenId* symbol = word.symbols.data();
+        std::uint32_t* rank = word.ranks.data();
+        std::uint8_t* to = word.bytes.data();
         std::uint8_t last = 0;
         for (std::size_t i = 0; i < n; ++i) {
             for (const std::uint8_t byte : v.token_bytes(ids[i])) {
-                if (at > 0) word.ranks[at - 1] = merges_->find_bytes(last, byte);
-                last = byte;
-                ++at;
+                *symbol++ = v.byte_symbol(byte);
+                *rank++ = merges_->find_bytes(last, byte);
+                *to++ = last = byte;
             }
         }
+        if (n_bytes > 0) word.ranks.erase(word.ranks.begin());
         return;
     }
+    word.symbols.clear();
+    for (std::size_t i = 0; i < n; ++i) append_symbols(v, ids[i], word.symbols);
+    word.ranks.resize(std::max<std::size_t>(word.symbols.size(), 1) - 1);
     for (std::size_t i = 0; i < word.ranks.size(); ++i) {
         word.ranks[i] = word.find(*merges_, word.symbols[i], word.symbols[i + 1]);
     }
@@ -164,8 +174,68 @@ std::uint64_t BpeDropout::n_draws(const TokenId* ids, std::size_t n, State& stat
     return made;
 }
 
+// Adds those of the waiting words to `words` that are not there.
+void BpeDropout::add_waiting_words(const TokenId* ids, State& state) const {
+    const auto key_of = [&](const State::Disturbed& word) {
+        return WordMerges::Key(ids + word.begin, word.end - word.begin);
+    };
+    for (const State::Disturbed& word : state.waiting) state.words->near_word(key_of(word));
+    std::size_t n_new = 0, new_words[kWaitingAtOnce], most_symbols = 0;
+    for (std::size_t i = 0; i < state.waiting.size(); ++i) {
+        const State::Disturbed& word = state.waiting[i];
+        if (word.end - word.begin > WordMerges::kMaxIds || state.words->find(key_of(word)) != nullptr) continue;
+        load(ids + word.begin, word.end - word.begin, state.word);
+        WordChart& chart = state.charts[n_new];
+        chart.begin(*merges_, state.word.symbols, state.word.ranks, state.word.bytes);
+        most_symbols = std::max(most_symbols, chart.n_symbols());
+        new_words[n_new++] = i;
+    }
+    for (std::size_t size = 3; size <= most_symbols; ++size) {
+        for (std::size_t i = 0; i < n_new; ++i) state.charts[i].ask(*merges_, size);
+        for (std::size_t i = 0; i < n_new; ++i) state.charts[i].find(*merges_, size);
+    }
+    for (std::size_t i = 0; i < n_new; ++i) {
+        state.words->add(key_of(state.waiting[new_words[i]]), state.charts[i], replay_);
+    }
+}
+
+// redraw for a word of which all that may become is known; false for others, with nothing drawn.
+bool BpeDropout::redraw_by_word(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const {
+    if (n > WordMerges::kMaxIds) return false;
+    WordMerges* const word = state.words->find({ids, n});
+    if (word == nullptr || !word->is_known()) return false;
+    std::uint64_t gap = gaps_.draw(*state.later_drops);
+    std::uint16_t begins = word->before_step(word->n_steps());
+    if (first_gap < word->n_steps()) {
+        const auto step = static_cast<unsigned>(first_gap);
+        const PossibleMerges merges = word->merges();
+        const auto drop_at_step = [&] {
+            Replay replay{word->before_step(step)};
+            replay.dropped_stay_out = law_ == DropoutLaw::kSentencePiece;
+            replay_(merges, replay, 0);
+            return replay;
+        };
+        WordMerges::Outcome& outcome = word->outcome(step);
+        if (outcome.begins == 0) {
+            Replay replay = drop_at_step();
+            replay_(merges, replay, Gaps::kNever);
+            outcome = {replay.begins, static_cast<std::uint16_t>(replay.n_steps)};
+        }
+        begins = outcome.begins;
+        if (gap < outcome.n_draws) {
+            Replay replay = drop_at_step();
+            while (replay_(merges, replay, gap)) gap = gaps_.draw(*state.later_drops);
+            begins = replay.begins;
+        }
+    }
+    state.result = state.tokens;
+    state.n_result = word->write(begins, state.tokens);
+    return true;
+}
+
 // Merges a disturbed word anew; leaves its ids in state.result.
 void BpeDropout::redraw(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const {
+    if (state.words != nullptr && redraw_by_word(ids, n, first_gap, state)) return;
     std::uint64_t gaps[3] = {first_gap, gaps_.draw(*state.later_drops), 0};
     std::size_t n_gaps = 2;
     const bool remembers = state.memory != nullptr && n <= Outcome::kMaxIn && first_gap <= Drops::kMaxGap;
@@ -221,8 +291,12 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
     } else {
         // Memory for a handful of words would cost more than merging them.
         constexpr std::size_t kWordsWorthMemory = 128;
-        if (remembers_ && state.memory == nullptr && document.n_spans >= kWordsWorthMemory) {
-            state.memory = std::make_unique<Memory>();
+        if (remembers_ && state.word.recent == nullptr && document.n_spans >= kWordsWorthMemory) {
+            if (draws_once_a_merge_) {
+                state.words = std::make_unique<WordMemory>();
+            } else {
+                state.memory = std::make_unique<Memory>();
+            }
             state.word.recent = std::make_unique<RecentRanks>();
         }
         RandomWords drops(key, RandomUse::kDrops), later_drops(key, RandomUse::kLaterDrops);
@@ -232,6 +306,7 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
         std::size_t copied = 0;  // ids before it are out
         const auto merge_waiting = [&] {
             if (scratch.interrupt != nullptr) scratch.interrupt->check();
+            if (state.words != nullptr) add_waiting_words(ids, state);
             for (const State::Disturbed& word : state.waiting) {
                 out.append(ids + copied, word.begin - copied);
                 redraw(ids + word.begin, word.end - word.begin, word.gap, state);
@@ -248,7 +323,9 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
                 gap -= n;
             } else {
                 state.waiting.push_back({begin, end, gap});
-                if (state.memory != nullptr && end - begin <= Outcome::kMaxIn) {
+                if (state.words != nullptr) {
+                    state.words->near_slot({ids + begin, end - begin});
+                } else if (state.memory != nullptr && end - begin <= Outcome::kMaxIn) {
                     const TokenId in[2] = {ids[begin], end - begin == 2 ? ids[begin + 1] : kNoToken};
                     prefetch(&state.memory->place(in, {Drops::after(gap), 0}));
                 }

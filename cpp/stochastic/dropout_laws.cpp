@@ -94,20 +94,6 @@ class Word {
     std::vector<Candidate>& heap_;
 };
 
-void paper(Word& word, Draws& draws) {
-    while (!word.empty()) {
-        const Candidate top = word.pop();
-        if (word.is_stale(top)) continue;
-        if (draws.dropped()) {
-            word.set_aside(top);
-            continue;
-        }
-        word.merge(top);
-        word.push_neighbours(top);
-        word.put_back();
-    }
-}
-
 void tokenizers(Word& word, Draws& draws) {
     while (!word.empty()) {
         const Candidate top = word.pop();
@@ -117,15 +103,6 @@ void tokenizers(Word& word, Draws& draws) {
         }
         word.put_back();
         if (word.is_stale(top)) continue;
-        word.merge(top);
-        word.push_neighbours(top);
-    }
-}
-
-void sentencepiece(Word& word, Draws& draws) {
-    while (!word.empty()) {
-        const Candidate top = word.pop();
-        if (word.is_stale(top) || draws.dropped()) continue;
         word.merge(top);
         word.push_neighbours(top);
     }
@@ -164,6 +141,78 @@ void subword_nmt(Word& word, Draws& draws, std::vector<Candidate>& same, std::ve
         }
         word.put_back();
     }
+}
+
+// The smallest of the candidates, one at each place: a tree of which each node is the smaller of two.
+class CandidateTree {
+   public:
+    static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+
+    CandidateTree(std::vector<std::uint64_t>& nodes, std::size_t n_places)
+        : nodes_(nodes), n_leaves_(std::bit_ceil(n_places)) {
+        nodes_.assign(2 * n_leaves_, kNone);
+    }
+    std::uint64_t& leaf(std::size_t place) { return nodes_[n_leaves_ + place]; }
+    // Once the leaves are there.
+    void build() {
+        for (std::size_t node = n_leaves_; --node > 0;) update(node);
+    }
+    std::uint64_t best() const { return nodes_[1]; }
+    void set(std::size_t place, std::uint64_t candidate) {
+        std::size_t node = n_leaves_ + place;
+        nodes_[node] = candidate;
+        while (node /= 2) update(node);
+    }
+
+   private:
+    void update(std::size_t node) { nodes_[node] = std::min(nodes_[2 * node], nodes_[2 * node + 1]); }
+
+    std::vector<std::uint64_t>& nodes_;
+    std::size_t n_leaves_;
+};
+
+// The laws of the paper and of sentencepiece, which draw for the candidates of the moment only: of each symbol the one
+// with the symbol behind it.
+void by_places(bool dropped_come_back, const MergeRelation& merges, DropoutWord& word, Draws& draws) {
+    std::vector<TokenId>& ids = word.symbols;
+    std::vector<std::uint32_t>&previous = word.queue.previous, &following = word.queue.following;
+    const auto n = static_cast<std::uint32_t>(ids.size());
+    const auto order = [](std::uint32_t rank, std::uint32_t place) {
+        return rank == kNoRank ? CandidateTree::kNone : std::uint64_t{rank} << 32 | place;
+    };
+    CandidateTree tree(word.tree, n);
+    previous.resize(n);
+    following.resize(n);
+    for (std::uint32_t i = 0; i < n; ++i) {
+        previous[i] = i == 0 ? kEnd : i - 1;
+        following[i] = i + 1 == n ? kEnd : i + 1;
+        if (i + 1 < n) tree.leaf(i) = order(word.ranks[i], i);
+    }
+    tree.build();
+    word.dropped.clear();
+    for (std::uint64_t best; (best = tree.best()) != CandidateTree::kNone;) {
+        if (word.interrupt != nullptr) word.interrupt->check();
+        const auto i = static_cast<std::uint32_t>(best);
+        if (draws.dropped()) {
+            tree.set(i, CandidateTree::kNone);
+            if (dropped_come_back) word.dropped.push_back(best);
+            continue;
+        }
+        const std::uint32_t h = previous[i], j = following[i], k = following[j];
+        ids[i] = merges.result(static_cast<std::uint32_t>(best >> 32));
+        ids[j] = kNoToken;
+        following[i] = k;
+        if (k != kEnd) previous[k] = i;
+        tree.set(j, CandidateTree::kNone);
+        tree.set(i, order(k == kEnd ? kNoRank : word.find(merges, ids[i], ids[k]), i));
+        if (h != kEnd) tree.set(h, order(word.find(merges, ids[h], ids[i]), h));
+        for (const std::uint64_t dropped : word.dropped) {
+            const auto place = static_cast<std::uint32_t>(dropped);
+            if (place != h && place != j) tree.set(place, dropped);  // those two are no candidates any more
+        }
+        word.dropped.clear();
+    }
+    std::erase(ids, kNoToken);
 }
 
 // The paper's law for a word of few symbols, most words. Nothing moves: a symbol stays where it began, a bit says that
@@ -219,20 +268,15 @@ void merge_with_dropout(DropoutLaw law, const MergeRelation& merges, DropoutWord
         paper_short(merges, word, draws);
         return;
     }
+    if (law == DropoutLaw::kPaper || law == DropoutLaw::kSentencePiece) {
+        by_places(law == DropoutLaw::kPaper, merges, word, draws);
+        return;
+    }
     Word linked(merges, word);
-    switch (law) {
-        case DropoutLaw::kPaper:
-            paper(linked, draws);
-            break;
-        case DropoutLaw::kTokenizers:
-            tokenizers(linked, draws);
-            break;
-        case DropoutLaw::kSentencePiece:
-            sentencepiece(linked, draws);
-            break;
-        case DropoutLaw::kSubwordNmt:
-            subword_nmt(linked, draws, word.same, word.merged);
-            break;
+    if (law == DropoutLaw::kTokenizers) {
+        tokenizers(linked, draws);
+    } else {
+        subword_nmt(linked, draws, word.same, word.merged);
     }
     linked.finish();
 }

@@ -112,9 +112,11 @@ struct DropoutWord {
     std::unique_ptr<RecentRanks> recent;  // if there is one
     std::vector<TokenId> symbols;         // in: the symbols; out: the ids
     std::vector<std::uint32_t> ranks;     // in: of neighbouring symbols, one fewer
+    std::vector<std::uint8_t> bytes;      // in: of the symbols, where each is a byte
     DropoutQueue queue;
     std::vector<DropoutQueue::Candidate> aside, same;
     std::vector<std::uint32_t> merged;
+    std::vector<std::uint64_t> tree, dropped;
     Interrupt* interrupt = nullptr;
 };
 

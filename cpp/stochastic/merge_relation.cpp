@@ -24,6 +24,9 @@ void MergeRelation::count_merges() {
         }
         n_merges_[id] = static_cast<std::uint32_t>(n_symbols - n_left);
     }
+    for (const std::uint32_t n : n_merges_) {
+        few_merges_.push_back(static_cast<std::uint8_t>(std::min<std::uint32_t>(n, kManyMerges)));
+    }
 }
 
 void MergeRelation::finish() {
@@ -35,6 +38,16 @@ void MergeRelation::finish() {
         const TokenId right = vocabulary_->byte_symbol(static_cast<std::uint8_t>(pair & 255));
         if (left != kNoToken && right != kNoToken) byte_pairs_[pair] = find(left, right);
     }
+}
+
+std::shared_ptr<const ShortTokens> MergeRelation::short_tokens(const Vocabulary& v, const SplitTable& table) {
+    auto tokens = std::make_shared<ShortTokens>(v.n_vocab());
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const Bytes token = v.token_bytes(id);
+        const bool has_length = token.size() >= ShortTokens::kMinBytes && token.size() <= ShortTokens::kMaxBytes;
+        if (has_length && table.ranges()[id].n != 0) tokens->insert(token, id);
+    }
+    return tokens;
 }
 
 std::shared_ptr<const MergeRelation> MergeRelation::listed(std::shared_ptr<const Vocabulary> vocabulary) {
@@ -78,6 +91,11 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
     for (const Merge& merge : v.merges()) {
         pairs->insert(merge.left, merge.right, v.pairs().find(merge.left, merge.right));
     }
+    const bool ranks_tokens = ranks_are_ids && v.options().alphabet == Alphabet::kBytes &&
+                              std::all_of(v.merges().begin(), v.merges().end(), [&](const Merge& merge) {
+                                  return v.is_model(merge.left) && v.is_model(merge.right) && v.is_model(merge.result);
+                              });
+    if (ranks_tokens) relation.short_tokens_ = short_tokens(v, table);
     relation.own_pairs_ = pairs;
     relation.pairs_ = relation.own_pairs_.get();
     relation.finish();

@@ -1,6 +1,5 @@
-// Random numbers that a document always gets, wherever and whenever it is split: Philox4x32-10, a counter-based
-// generator (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011). No state is carried
-// from document to document, so batches, threads and workers cannot change a draw.
+// Random numbers that a document always gets, wherever and whenever it is split: those of a counter-based generator
+// (philox.hpp). No state is carried from document to document, so batches, threads and workers cannot change a draw.
 //
 // What is drawn is part of the interface: a change of anything in this file changes ids. docs/stochastic.md writes it
 // down with test vectors; the plain definition is tests/reference/stochastic.py. Integers, and doubles of which only
@@ -15,22 +14,9 @@
 
 #include "base.hpp"
 #include "encode/splitter.hpp"
+#include "stochastic/philox.hpp"
 
 namespace fissile {
-
-using PhiloxBlock = std::array<std::uint32_t, 4>;
-
-inline PhiloxBlock philox4x32_10(PhiloxBlock c, std::uint32_t key0, std::uint32_t key1) noexcept {
-    for (int round = 0; round < 10; ++round) {
-        const std::uint64_t product0 = std::uint64_t{0xd2511f53u} * c[0];
-        const std::uint64_t product1 = std::uint64_t{0xcd9e8d57u} * c[2];
-        c = {static_cast<std::uint32_t>(product1 >> 32) ^ c[1] ^ key0, static_cast<std::uint32_t>(product1),
-             static_cast<std::uint32_t>(product0 >> 32) ^ c[3] ^ key1, static_cast<std::uint32_t>(product0)};
-        key0 += 0x9e3779b9u;
-        key1 += 0xbb67ae85u;
-    }
-    return c;
-}
 
 // A document has a stream of its own for each kind of question, so that one kind can be read ahead of another.
 enum class RandomUse : std::uint32_t {
@@ -49,7 +35,7 @@ class RandomWords {
    public:
     static constexpr std::size_t kMaxBuffered = 256;
 
-    // `n_expected` words are made at once; a wrong guess costs time and nothing else.
+    // About `n_expected` words are made at once; a wrong guess costs time and nothing else.
     RandomWords(const DocumentKey& key, RandomUse use, std::size_t n_expected = 16) noexcept
         : key0_(static_cast<std::uint32_t>(key.seed)),
           key1_(static_cast<std::uint32_t>(key.seed >> 32)),
@@ -98,17 +84,18 @@ class RandomWords {
 
    private:
     void refill() {
-        const std::size_t n_blocks = std::clamp<std::size_t>((n_expected_ + 3) / 4, 1, kMaxBuffered / 4);
+        static const PhiloxKernel make_blocks = philox_kernel_for(chosen_isa());
+        constexpr std::size_t kWordsAtOnce = 4 * kPhiloxLanes;
+        static_assert(kMaxBuffered % kWordsAtOnce == 0);
+        const std::size_t n_words = std::clamp<std::size_t>(
+            (n_expected_ + kWordsAtOnce - 1) / kWordsAtOnce * kWordsAtOnce, kWordsAtOnce, kMaxBuffered);
         n_expected_ = kMaxBuffered;  // a guess that was too low is not made twice
-        if (block_ + n_blocks > std::uint64_t{1} << 32) throw Error("a document needs more than 2^34 random words");
-        for (std::size_t i = 0; i < n_blocks; ++i) {
-            const PhiloxBlock block =
-                philox4x32_10({static_cast<std::uint32_t>(block_ + i), index_low_, index_high_, epoch_}, key0_, key1_);
-            std::copy(block.begin(), block.end(), words_.begin() + static_cast<std::ptrdiff_t>(4 * i));
-        }
-        block_ += n_blocks;
+        if (block_ + n_words / 4 > std::uint64_t{1} << 32) throw Error("a document needs more than 2^34 random words");
+        make_blocks({static_cast<std::uint32_t>(block_), index_low_, index_high_, epoch_}, key0_, key1_, words_.data(),
+                    n_words / 4);
+        block_ += n_words / 4;
         at_ = 0;
-        end_ = 4 * n_blocks;
+        end_ = n_words;
     }
 
     std::uint32_t key0_, key1_, index_low_, index_high_, epoch_;

@@ -80,7 +80,7 @@ SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::ve
                 for (std::size_t i = portion.first; i < portion.end; ++i) {
                     most += splitter.max_ids(static_cast<std::size_t>(offsets[i + 1] - offsets[i]), options.p[i]);
                 }
-                portion.ids.reserve_more(most);
+                portion.ids.reserve_more(most + StochasTok::kSpare);
                 for (std::size_t i = portion.first; i < portion.end; ++i) {
                     interrupt.check();
                     const std::size_t before = portion.ids.size();

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "cpu/prefetch.hpp"
 #include "stochastic/random.hpp"
 
 namespace fissile {
@@ -32,7 +31,7 @@ class StochasTok::Pool final : public Splitter::Scratch {
         n_input = size = document.n_ids;
         const std::size_t most = size + n_appended_at_most;
         pieces.clear();
-        pieces.reserve_more(most + 1);  // a spent try writes to the next free slot, too
+        pieces.reserve_more(most + kSpare);  // a spent try writes to the next free slot, too
         ids = pieces.append_uninitialised(most + 1);
         std::memcpy(ids, document.ids, size * sizeof(TokenId));
         links.clear();
@@ -58,11 +57,12 @@ class StochasTok::Pool final : public Splitter::Scratch {
     // Writes the pieces in order: size ids, and as many parents unless that is null.
     void write(TokenId* out, TokenId* parents) const {
         std::size_t copied = 0;  // slots below are written
-        // Four at a time: both arrays have room for three more.
-        static_assert(kMaxInlineIds >= 3);
+        // So many at a time that few stretches are longer at the p of the paper.
         const auto copy_to = [&](std::size_t end) {
             const std::size_t n = end - copied;
-            for (std::size_t i = 0; i < n; i += 4) std::memcpy(out + i, ids + copied + i, 4 * sizeof(TokenId));
+            for (std::size_t i = 0; i < n; i += kSpare) {
+                std::memcpy(out + i, ids + copied + i, kSpare * sizeof(TokenId));
+            }
             out += n;
             if (parents != nullptr) {
                 for (std::size_t i = 0; i < n; ++i) *parents++ = static_cast<TokenId>(copied + i);
@@ -114,7 +114,8 @@ std::size_t StochasTok::max_ids(std::size_t n, double p) const {
 
 // Asks for the memory of the next tries, in three steps that each need what the one before brings. Where they will be
 // is known nearly: the pool grows meanwhile, which moves a slot by less than it grows.
-void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) const {
+FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words,
+                                                 std::span<const std::uint32_t> choices) const {
     TokenId ids[kTriesAtOnce];
     const auto slot_of = [&](std::uint32_t word) {
         return static_cast<std::size_t>((word * std::uint64_t{pool.size}) >> 32);
@@ -127,10 +128,17 @@ void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) c
         }
     }
     for (std::size_t i = 0; i < words.size(); ++i) {
-        ids[i] = pool.ids[slot_of(words[i])];
+        // Four of five tokens have splits.
+        const std::uint64_t size_then = pool.size + i * 4 / 5;
+        ids[i] = pool.ids[std::min(static_cast<std::size_t>(words[i] * size_then >> 32), pool.size - 1)];
         prefetch(ranges_ + ids[i]);
     }
-    for (std::size_t i = 0; i < words.size(); ++i) prefetch(pairs_ + ranges_[ids[i]].first);
+    std::size_t n_chosen = 0;
+    for (std::size_t i = 0; i < words.size() && n_chosen < choices.size(); ++i) {
+        const SplitTable::Range range = ranges_[ids[i]];
+        prefetch(pairs_ + range.first + (choices[n_chosen] * std::uint64_t{range.n} >> 32));
+        n_chosen += range.n != 0;
+    }
 }
 
 void StochasTok::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,
@@ -158,20 +166,20 @@ void StochasTok::split(const SpannedIds& document, double p, const DocumentKey& 
     Pool& pool = static_cast<Pool&>(scratch);
     pool.start(document, most - n);
     std::uint64_t tries = n_tries(n, p);
-    RandomWords positions(key, RandomUse::kPositions, tries), choices(key, RandomUse::kChoices, tries / 2);
+    RandomWords positions(key, RandomUse::kPositions, tries), choices(key, RandomUse::kChoices, tries);
     while (tries > 0 && pool.size < most) {
         if (scratch.interrupt != nullptr) scratch.interrupt->check();
         const std::uint64_t n_now = std::min(tries, kTriesAtOnce);
         tries -= n_now;
         const auto words = positions.ahead();
-        fetch(pool, words.first(std::min<std::size_t>(words.size(), n_now)));
+        fetch(pool, words.first(std::min<std::size_t>(words.size(), n_now)), choices.ahead());
         for (std::uint64_t i = 0; i < n_now; ++i) {
             const std::uint32_t slot = positions.below(static_cast<std::uint32_t>(pool.size));
             pool.attempt(slot, ranges_[pool.ids[slot]], pairs_, choices);
             if (pool.size == most) break;
         }
     }
-    out.reserve_more(pool.size);
+    out.reserve_more(pool.size + kSpare);
     TokenId* parent = nullptr;
     if (parents != nullptr) {
         parents->reserve_more(pool.size);

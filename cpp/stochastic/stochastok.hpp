@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "cpu/prefetch.hpp"
 #include "encode/splitter.hpp"
 #include "stochastic/split_table.hpp"
 
@@ -23,6 +24,8 @@ namespace fissile {
 class StochasTok final : public Splitter {
    public:
     static constexpr std::uint64_t kNoCap = std::numeric_limits<std::uint64_t>::max();
+    // Ids that are copied together, so that `out` needs room for as many more.
+    static constexpr std::size_t kSpare = 16;
 
     // p from 0 to 1. Tokens in `deny` are not split.
     StochasTok(std::shared_ptr<const SplitTable> table, double p, std::uint64_t max_expansions,
@@ -44,7 +47,8 @@ class StochasTok final : public Splitter {
    private:
     class Pool;
 
-    void fetch(const Pool& pool, std::span<const std::uint32_t> words) const;
+    FISSILE_PREFETCHES void fetch(const Pool& pool, std::span<const std::uint32_t> words,
+                                  std::span<const std::uint32_t> choices) const;
 
     std::shared_ptr<const SplitTable> table_;
     std::vector<SplitTable::Range> own_ranges_;  // with a deny-list

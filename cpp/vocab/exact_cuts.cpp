@@ -3,6 +3,7 @@
 #include <bit>
 #include <utility>
 
+#include "text/ascii_words.hpp"
 #include "text/utf8.hpp"
 
 namespace fissile {
@@ -72,6 +73,15 @@ bool ExactCuts::joined(std::uint32_t left, std::uint32_t right, std::uint8_t lef
 }
 
 ScanResult ExactCuts::cut(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const {
+    return cut_all<true>(text, position, ends, capacity);
+}
+
+ScanResult ExactCuts::cut_words(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const {
+    return cut_all<false>(text, position, ends, capacity);
+}
+
+template <bool kInsideWords>
+ScanResult ExactCuts::cut_all(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const {
     const std::uint8_t* const bytes = text.data();
     const std::size_t n = text.size();
     std::size_t n_ends = 0;
@@ -96,9 +106,10 @@ ScanResult ExactCuts::cut(Bytes text, std::size_t position, std::uint32_t* ends,
                     if (n_ends == capacity) return {n_ends, i};
                 }
             }
-            left = byte;
-            left_ascii = true;
             ++i;
+            if (!kInsideWords && ascii::is_letter(byte)) i = ascii::letters_end(text, i);
+            left = bytes[i - 1];
+            left_ascii = true;
         } else {
             const Char c = decode_char(bytes + i, n - i);
             const bool space = metaspace_ && c.code_point == 0x2581;

@@ -28,8 +28,13 @@ class ExactCuts {
     // Writes the ends of the pieces of `text` from `position` on, which is the start of a piece; the text's end is an
     // end. Same contract as a ScanFunction: at most `capacity` ends, stops only between pieces.
     ScanResult cut(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const;
+    // The same but between two ASCII letters, where mostly no cut is possible and none is looked for.
+    ScanResult cut_words(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const;
 
    private:
+    template <bool kInsideWords>
+    ScanResult cut_all(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const;
+
     // A character as the bytes it has in text, packed; marks beside the bytes tell what is known of it.
     static constexpr std::uint64_t kOneByteOnly = std::uint64_t{1} << 32;
 

@@ -161,9 +161,24 @@ class Encoder:
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
         splitting: tuple[Splitter, int, int, int, bool] | None = None,  # seed, epoch, first index, parents wanted
+        ending: Sequence[int] = ...,  # ids put behind each text's, after splitting
     ) -> tuple[
         npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]
     ]: ...  # ids (total,), offsets (n + 1,), parents (total,) or (0,)
+    def _encode_block(
+        self,
+        text: bytes,
+        *,
+        separator: bytes | None = None,
+        continues: tuple[bool, bool] = ...,  # whether the first document began before, the last one ends later
+        threads: int | None = None,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+        splitting: tuple[Splitter, int, int, int, bool] | None = None,
+        ending: Sequence[int] = ...,
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...  # as _encode_batch
+    def _last_division(self, text: bytes) -> int: ...  # where a text that goes on may be cut; 0: nowhere
     def _encode_files(
         self,
         paths: Sequence[str],
@@ -174,6 +189,7 @@ class Encoder:
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
         splitting: tuple[Splitter, int, int, int, bool] | None = None,
+        ending: Sequence[int] = ...,
     ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...  # as _encode_batch
     def _encode_spans(
         self, text: bytes, ends: npt.NDArray[np.int64]

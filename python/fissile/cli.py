@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fissile.stochastic import Split
     from fissile.tokenizer import Tokenizer
 
-__all__ = ["main"]
+__all__ = ["byte_count", "load_tokenizer", "main", "split_argument", "tokenizer_of"]
+
+SPLIT_HELP = "stochastok:P, dropout:P, uniform:P or characters, with P from 0 to 1"
+PATTERN_HELP = "how text is split, for a rank file that is not a published one"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from fissile import __version__
+    from fissile import __version__, cli_bench, cli_encode, cli_inspect
 
     parser = argparse.ArgumentParser(prog="fissile", description="Byte-pair encoding, exact and fast.")
     parser.add_argument("--version", action="version", version=f"fissile {__version__}")
@@ -58,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "--special", action="append", default=[], metavar="TEXT", help="cut out and not counted; again for more"
     )
     count.add_argument("--threads", type=int, metavar="N", help="default: every CPU")
-    count.add_argument("--memory", type=_byte_count, metavar="BYTES", help="budget of the tables, such as 500M or 4G")
+    count.add_argument("--memory", type=byte_count, metavar="BYTES", help="budget of the tables, such as 500M or 4G")
     _add_counts_out(count)
     count.set_defaults(run=_count)
 
@@ -68,11 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     merge_counts.set_defaults(run=_merge_counts)
 
     _add_train(commands)
-
-    inspect = commands.add_parser("inspect", help="show the tokens of a text")
-    inspect.add_argument("text", metavar="TEXT|FILE", help="a file's path, or else the text itself")
-    _add_tokenizer(inspect)
-    inspect.set_defaults(run=_inspect)
+    cli_encode.add_encode(commands)
+    cli_encode.add_decode(commands)
+    cli_inspect.add_inspect(commands)
+    cli_bench.add_bench(commands)
     return parser
 
 
@@ -92,7 +95,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument("--sequence", choices=("line", "document"), help="what pretokens do not cross")
     train.add_argument("--field", metavar="F", help="of .jsonl: key of the text (default: text)")
     train.add_argument("--column", metavar="C", help="of .parquet: column of text (default: text)")
-    train.add_argument("--memory", type=_byte_count, dest="memory_bytes", metavar="BYTES", help="as of fissile count")
+    train.add_argument("--memory", type=byte_count, dest="memory_bytes", metavar="BYTES", help="as of fissile count")
     train.add_argument("--continue-from", metavar="T", help="a tokenizer whose ids and merges come first and stay")
     train.add_argument(
         "--superword-at", type=int, metavar="T", help="SuperBPE: ids made before merges may bridge spaces"
@@ -111,7 +114,7 @@ def _add_counts_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where the counts go")
 
 
-def _byte_count(text: str) -> int:
+def byte_count(text: str) -> int:
     """A number of bytes, with K, M, G or T for powers of 1024."""
     units = {"K": 10, "M": 20, "G": 30, "T": 40}
     shift = units.get(text[-1:].upper(), 0)
@@ -124,27 +127,27 @@ def _byte_count(text: str) -> int:
     return n_bytes
 
 
-def _add_tokenizer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tokenizer",
-        required=True,
-        metavar="T",
-        help="a tokenizer's file, a model's directory, or org/name on the hub",
-    )
-    parser.add_argument("--pattern", metavar="P", help="how text is split, for a rank file that is not a published one")
+def split_argument(text: str) -> Split:
+    """What --split says."""
+    from fissile.stochastic import parse_split
+
+    try:
+        return parse_split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _tokenizer(parsed: argparse.Namespace) -> Tokenizer:
+def tokenizer_of(parsed: argparse.Namespace) -> Tokenizer:
+    """The tokenizer that --tokenizer and --pattern name."""
+    return load_tokenizer(parsed.tokenizer, parsed.pattern)
+
+
+def load_tokenizer(name: str, pattern: str | None = None) -> Tokenizer:
+    """A tokenizer from a file, a model's directory or the hub; with a pattern, from a rank file."""
     from fissile.tokenizer import Tokenizer
 
-    if parsed.pattern is not None:
-        return Tokenizer.from_tiktoken(parsed.tokenizer, pattern=parsed.pattern)
-    return _load(parsed.tokenizer)
-
-
-def _load(name: str) -> Tokenizer:
-    from fissile.tokenizer import Tokenizer
-
+    if pattern is not None:
+        return Tokenizer.from_tiktoken(name, pattern=pattern)
     return Tokenizer.from_file(name) if Path(name).is_file() else Tokenizer.from_pretrained(name)
 
 
@@ -182,7 +185,7 @@ def _train(parsed: argparse.Namespace) -> None:
             min_frequency=parsed.min_frequency,
             max_token_length=parsed.max_token_length,
             pad_to=pad_to,
-            continue_from=None if parsed.continue_from is None else _load(parsed.continue_from),
+            continue_from=None if parsed.continue_from is None else load_tokenizer(parsed.continue_from),
             superword_at=parsed.superword_at,
             superword_unit=parsed.superword_unit,
             held_out=held_out,
@@ -220,28 +223,3 @@ def _merge_counts(parsed: argparse.Namespace) -> None:
 
     counting.merge_files(parsed.inputs, parsed.out)
     print(f"{parsed.out}: {len(parsed.inputs)} files merged")
-
-
-def _inspect(parsed: argparse.Namespace) -> None:
-    from fissile.printable import printable
-
-    tokenizer = _tokenizer(parsed)
-    text = _file_or_text(parsed.text)
-    ids = tokenizer.encode(text, allowed_special="all").tolist()
-    ranges = tokenizer.offsets(text, unit="byte", allowed_special="all").tolist()
-    tokens = [printable(tokenizer.token_bytes(id)) for id in ids]
-    print("|".join(tokens))
-    print(f"{'id':>8} {'begin':>8} {'end':>8}  token")
-    for id, (begin, end), token in zip(ids, ranges, tokens, strict=True):
-        print(f"{id:>8} {begin:>8} {end:>8}  {token}")
-    per_token = f", {len(text) / len(ids):.2f} bytes a token" if ids else ""
-    print(f"{len(ids)} tokens, {len(text)} bytes{per_token}")
-
-
-def _file_or_text(argument: str) -> bytes:
-    try:
-        is_file = Path(argument).is_file()
-    except (OSError, ValueError):  # too long for a path, or holding a NUL
-        is_file = False
-    # Bytes that the shell passed and that are not UTF-8 come as lone surrogates: give them back as they were.
-    return Path(argument).read_bytes() if is_file else argument.encode("utf-8", errors="surrogateescape")

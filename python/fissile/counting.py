@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from fissile import _core
 from fissile.formats.patterns import canonical_pattern, is_built_in
+from fissile.whole_file import write_whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -98,7 +98,7 @@ class PretokenCounts:
         The form is described in cpp/train/counts_file.hpp: sorted, front-coded, with checksums. Equal counts are equal
         files.
         """
-        _write_whole(path, self._core.save)
+        write_whole(path, self._core.save)
 
     def merge(self, other: PretokenCounts) -> PretokenCounts:
         """The counts of both corpora together; `a + b` is the same.
@@ -290,7 +290,7 @@ def count_to_file(
     def finish(counter: _core.TextCounter) -> int:
         if counter.n_bytes == 0 and not allow_empty:
             raise ValueError("the inputs hold no text: expected some to count, found none")
-        _write_whole(path, counter.finish_to_file)
+        write_whole(path, counter.finish_to_file)
         return counter.n_bytes
 
     return _counted(
@@ -322,7 +322,7 @@ def merge_files(paths: Sequence[PathLike], out: PathLike) -> None:
     names = [os.fspath(path) for path in paths]
     if not names:
         raise ValueError("expected counts files to merge, found none")
-    _write_whole(out, lambda partial: _core.merge_counts_files(names, partial))
+    write_whole(out, lambda partial: _core.merge_counts_files(names, partial))
 
 
 def is_counts_file(path: PathLike) -> bool:
@@ -341,16 +341,6 @@ def _check_readable(path: PathLike) -> None:
     """OSError, with its errno, in place of the core's, which has none."""
     with open(path, "rb"):
         pass
-
-
-def _write_whole(path: PathLike, write: Callable[[str], object]) -> None:
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        write(os.fspath(partial))
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _whole_weights(weights: Sequence[float]) -> tuple[list[int], int]:
@@ -537,7 +527,7 @@ def _portions(
         if source.kind == "text":
             yield from _parts(counter, source, weight, reported)
         else:
-            for batch in readers.batches(source, field=field, column=column, on_read=reported):
+            for batch in readers.batches(source, readers.Options(field, column, on_read=reported)):
                 yield batch, weight, len(batch.texts)
         reported.end_of(source.n_bytes or 0)
 

@@ -1,8 +1,25 @@
-"""Tokens as text a terminal can show."""
+"""Tokens as text that a terminal or a page can show: no control characters, nothing that reorders or hides what follows."""
 
 from __future__ import annotations
 
-__all__ = ["printable"]
+from itertools import groupby
+from typing import Literal, NamedTuple
+
+__all__ = ["Part", "parts", "printable"]
+
+
+class Part(NamedTuple):
+    """A stretch of a token that is shown in one way.
+
+    Attributes:
+        kind: "text", as it is; "mark": combining marks that begin the token and have nothing to stand on; "escape": one
+            control character or other invisible one, as Python escapes it; "byte": one that is no whole character, in
+            hexadecimal.
+        shown: what to show.
+    """
+
+    kind: Literal["text", "mark", "escape", "byte"]
+    shown: str
 
 
 def printable(token: bytes) -> str:
@@ -11,12 +28,34 @@ def printable(token: bytes) -> str:
     >>> printable(" naïve\n".encode() + b"\xe6\x9d")
     ' naïve\\n<e6><9d>'
     """
+    return "".join(f"<{part.shown}>" if part.kind == "byte" else part.shown for part in parts(token))
+
+
+def parts(token: bytes) -> list[Part]:
+    r"""The stretches of a token, in order.
+
+    >>> [part.shown for part in parts(b"a b\n" + b"\xe6\x9d")]
+    ['a b', '\\n', 'e6', '9d']
+    """
+    from unicodedata import category
+
+    found: list[Part] = []
     text = token.decode("utf-8", errors="surrogateescape")
-    return "".join(_printable_character(character) for character in text)
+    for visible, characters in groupby(text, str.isprintable):
+        if visible:
+            stretch = "".join(characters)
+            n_marks = 0
+            while not found and n_marks < len(stretch) and category(stretch[n_marks])[0] == "M":
+                n_marks += 1
+            found += [Part("mark", stretch[:n_marks])] if n_marks else []
+            found += [Part("text", stretch[n_marks:])] if n_marks < len(stretch) else []
+        else:
+            found += [_invisible(character) for character in characters]
+    return found
 
 
-def _printable_character(character: str) -> str:
+def _invisible(character: str) -> Part:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # how surrogateescape spells the byte that is `code - 0xDC00`
-        return f"<{code - 0xDC00:02x}>"
-    return character if character.isprintable() else repr(character)[1:-1]
+        return Part("byte", f"{code - 0xDC00:02x}")
+    return Part("escape", repr(character)[1:-1])

@@ -18,8 +18,8 @@ _LINE_SECONDS = 5.0
 
 
 @contextlib.contextmanager
-def shown(unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A function to be called with (phase, done, total), which shows them until the block ends.
+def shown(unit: str) -> Iterator[Callable[..., None]]:
+    """A function to be called with (phase, done, total) or (phase, done, total, tokens), which shows them.
 
     Args:
         unit: of done and total, such as "B".
@@ -47,11 +47,13 @@ class _Bars:
         self._phase = ""
         self._bar: Any = None
 
-    def __call__(self, phase: str, done: int, total: int | None) -> None:
+    def __call__(self, phase: str, done: int, total: int | None, tokens: int | None = None) -> None:
         if phase != self._phase:
             self.close()
             self._phase = phase
             self._bar = self._tqdm(desc=phase, total=total, unit=self._unit, unit_scale=True, leave=False)
+        if tokens is not None:
+            self._bar.set_postfix_str(f"{_scaled(tokens)}tokens", refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
@@ -65,7 +67,7 @@ class _Lines:
         self._phase = ""
         self._began = self._next = 0.0
 
-    def __call__(self, phase: str, done: int, total: int | None) -> None:
+    def __call__(self, phase: str, done: int, total: int | None, tokens: int | None = None) -> None:
         now = time.monotonic()
         if phase != self._phase:
             self._phase, self._began, self._next = phase, now, now + _LINE_SECONDS
@@ -74,6 +76,8 @@ class _Lines:
         self._next = now + _LINE_SECONDS
         rate = done / (now - self._began)
         line = f"{phase}: {_scaled(done)}{self._unit}, {_scaled(rate)}{self._unit}/s"
+        if tokens is not None:
+            line += f", {_scaled(tokens)}tokens"
         if total and rate > 0:
             line += f", {100 * done / total:.0f} %, {(total - done) / rate:.0f} s left"
         print(line, file=sys.stderr)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fissile import _core
     from fissile.tokenizer import Tokenizer
 
-__all__ = ["BPEDropout", "Split", "StochasTok", "Stochastic", "UniformSplit", "as_sampler", "stochastok"]
+__all__ = ["BPEDropout", "Split", "StochasTok", "Stochastic", "UniformSplit", "parse_split", "stochastok"]
 
 Law = Literal["paper", "tokenizers", "sentencepiece", "subword-nmt"]
 Merges = Literal["listed", "any"]
@@ -150,27 +150,34 @@ Split = Sampler | str | None
 _BY_NAME: dict[str, type[Sampler]] = {"stochastok": StochasTok, "dropout": BPEDropout, "uniform": UniformSplit}
 
 
-def as_sampler(text: str) -> Sampler:
-    """A sampler from its short form, NAME:P.
+def parse_split(text: str) -> Sampler | Literal["characters"]:
+    """What a split written as text means: NAME:P, or "characters", which stays as it is.
 
-    >>> as_sampler("stochastok:0.1")
+    Raises:
+        ValueError: there is no such sampler, or P is missing, no number, or not from 0 to 1.
+
+    >>> parse_split("stochastok:0.1")
     StochasTok(p=0.1, max_expansions=None, deny=())
     """
-    name, _, p = text.partition(":")
+    if text == "characters":
+        return "characters"
+    name, colon, p = text.partition(":")
+    expected = "expected stochastok:P, dropout:P, uniform:P or characters, with P from 0 to 1"
+    if name not in _BY_NAME:
+        raise ValueError(f"split {text!r}: there is no sampler {name!r}; {expected}")
+    if not colon:
+        raise ValueError(f"split {text!r} does not say how much to split; expected such as {name}:0.1")
     try:
         return _BY_NAME[name](float(p))
-    except (KeyError, ValueError) as error:
-        reason = f" ({error})" if name in _BY_NAME and p else ""
-        raise ValueError(
-            f"split must be a sampler, 'stochastok:P', 'dropout:P', 'uniform:P' or 'characters', not {text!r}{reason}"
-        ) from None
+    except ValueError:
+        raise ValueError(f"split {text!r}: P is {p!r}; {expected}") from None
 
 
 def prepare(split: Sampler | str, tokenizer: Tokenizer) -> _core.Splitter:
     """The sampler, ready for a tokenizer's vocabulary."""
-    if split == "characters":
+    sampler = parse_split(split) if isinstance(split, str) else split
+    if sampler == "characters":
         return tokenizer._split_model.character_split()
-    sampler = as_sampler(split) if isinstance(split, str) else split
     if not isinstance(sampler, Sampler):
         raise TypeError(f"split must be a sampler, such as fissile.StochasTok(0.1), not {type(split).__name__}")
     return sampler._ready(tokenizer)

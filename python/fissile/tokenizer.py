@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -15,15 +17,19 @@ from fissile import _core
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
 from fissile.stochastic import Split, draw_key, prepare
+from fissile.whole_file import write_whole
 
 if TYPE_CHECKING:
     from fissile.formats.spec import TokenizerSpec
+    from fissile.inspection import Inspection
 
 __all__ = ["StreamDecoder", "Tokenizer"]
 
 Text = str | bytes | bytearray | memoryview
 Special = Literal["all"] | Iterable[str] | None
 PathLike = str | os.PathLike[str]
+
+_MAX_ID = (1 << 28) - 1  # kMaxTokenId of the core
 
 
 class Tokenizer(_core.Encoder):
@@ -45,6 +51,8 @@ class Tokenizer(_core.Encoder):
         self._spec = spec
         self._vocabulary = spec.vocabulary
         self._special = spec.vocabulary.special_tokens()
+        if spec.kind == "tiktoken":  # two may have one id, of which the vocabulary knows the first
+            self._special = {token.content: token.id for token in spec.added_tokens}
         self._decoder_or_none: _core.Decoder | None = None
         self._strings: dict[int, str] | None = None
         self._split_model = _core.SplitModel(spec.vocabulary)
@@ -121,6 +129,10 @@ class Tokenizer(_core.Encoder):
         """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
 
         Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file. The hub needs the huggingface_hub package.
+
+        Raises:
+            TokenizerFileError: there is no tokenizer in the directory, or it is broken.
+            FileNotFoundError: there is no such directory, and no model can have such a name.
         """
         directory = Path(name_or_directory)
         if directory.is_dir():
@@ -131,6 +143,8 @@ class Tokenizer(_core.Encoder):
             raise TokenizerFileError(
                 f"{directory}: expected tokenizer.json, tokenizer.model or a .tiktoken file in it, found none"
             )
+        if not _may_be_on_hub(os.fspath(name_or_directory)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(name_or_directory))
         try:
             from huggingface_hub import hf_hub_download
         except ImportError:
@@ -155,6 +169,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
         return_parents: Literal[False] = False,
     ) -> Ragged: ...
     @overload
@@ -171,6 +186,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
         return_parents: Literal[True],
     ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
     def encode_batch(
@@ -186,6 +202,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
         return_parents: bool = False,
     ) -> Ragged | tuple[Ragged, npt.NDArray[np.int64]]:
         """Encode documents in parallel; ids do not depend on `threads`.
@@ -203,6 +220,7 @@ class Tokenizer(_core.Encoder):
             first_index: index of texts[0] among the documents of its epoch; text i is drawn for by (seed, epoch,
                 first_index + i) and nothing else, so a run that goes on in the middle gets the ids it would have had.
             epoch: other draws for the same documents, 0 to 2^32 - 1.
+            eod: id put behind each text's ids, such as that of "<|endoftext|>"; it is never split. None: nothing is.
             return_parents: also return, for each id, where in the ids of the same texts without `split` stands the
                 token that holds its first byte.
 
@@ -216,6 +234,8 @@ class Tokenizer(_core.Encoder):
                 vocabulary cannot be split as asked.
         """
         self._check_dtype(dtype)
+        if eod is not None and return_parents:
+            raise ValueError("return_parents=True cannot go with eod: an id that is put in has no parent")
         ids, offsets, parents = self._encode_batch(
             texts,
             threads=threads,
@@ -223,6 +243,7 @@ class Tokenizer(_core.Encoder):
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
             splitting=self._splitting(split, seed, epoch, first_index, return_parents),
+            ending=self._ending(eod, dtype),
         )
         ragged = Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
         return (ragged, parents) if return_parents else ragged
@@ -241,6 +262,7 @@ class Tokenizer(_core.Encoder):
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        eod: int | None = None,
     ) -> Ragged:
         """Encode text files, read inside the core: no Python object per document.
 
@@ -262,6 +284,7 @@ class Tokenizer(_core.Encoder):
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
             splitting=self._splitting(split, seed, epoch, first_index, False),
+            ending=self._ending(eod, dtype),
         )
         return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
 
@@ -287,6 +310,14 @@ class Tokenizer(_core.Encoder):
             splitting=self._splitting(split, seed, epoch, first_index, False),
         )
         return ids
+
+    def _ending(self, eod: int | None, dtype: npt.DTypeLike) -> list[int]:
+        if eod is None:
+            return []
+        limit = min(int(np.iinfo(np.dtype(dtype)).max), _MAX_ID)
+        if not 0 <= eod <= limit:
+            raise ValueError(f"eod must be an id from 0 to {limit}, not {eod}")
+        return [int(eod)]
 
     def _splitting(
         self, split: Split, seed: int | None, epoch: int, first_index: int, return_parents: bool
@@ -326,6 +357,32 @@ class Tokenizer(_core.Encoder):
             text, in_chars=unit == "char", allowed_special=allowed_special, disallowed_special=disallowed_special
         )
         return np.stack([begins, ends], axis=1)
+
+    def inspect(
+        self,
+        text: Text,
+        *others: Tokenizer,
+        split: Split = None,
+        seed: int | None = None,
+        epoch: int = 0,
+        limit: int | None = 10_000,
+    ) -> Inspection:
+        """The tokens of a text, to look at: printed a table, in a notebook the text in colours.
+
+        Args:
+            text: as of encode; special tokens in it are taken as such.
+            others: tokenizers to show beside this one.
+            split: also show the tokens that this sampler draws, as of encode_batch, like seed and epoch.
+            seed: None: one that nobody chose, which is shown.
+            epoch: as of encode_batch.
+            limit: tokens that begin in so many first bytes of the text are shown; None: all.
+
+        Raises:
+            ValueError: as of encode_batch and offsets, or limit is negative.
+        """
+        from fissile.inspection import inspect
+
+        return inspect(text, (self, *others), split=split, seed=seed, epoch=epoch, limit=limit)
 
     # --- decoding -----------------------------------------------------------------------------------------------------
 
@@ -453,12 +510,7 @@ class Tokenizer(_core.Encoder):
         if chosen not in writers:
             raise ValueError(f"{path}: expected an extension or a format among {', '.join(writers)}, found {chosen!r}")
         data = writers[chosen]()
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(data)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(target, lambda partial: Path(partial).write_bytes(data))
 
     def _foreign_form(self) -> bytes:
         """The file this tokenizer came from, or one that it could have come from."""
@@ -528,6 +580,12 @@ class Tokenizer(_core.Encoder):
             raise ValueError(
                 f"dtype {kind} holds ids up to {np.iinfo(kind).max}; this vocabulary's reach {self.n_vocab - 1}"
             )
+
+
+def _may_be_on_hub(name: str) -> bool:
+    """Whether a name may be a model's, "org/name" or "name"; the hub is not asked for a file that is not there."""
+    is_name = re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", name, re.ASCII) is not None
+    return is_name and Path(name).suffix not in (".fissile", ".json", ".model", ".tiktoken")
 
 
 def _from_own(data: bytes, source: str) -> Tokenizer:

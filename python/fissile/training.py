@@ -227,6 +227,10 @@ def train(
             stage.initial, n_bytes = occurrences, report.n_bytes
         _fill_report(report, draft, stage, n_bytes)
         pattern = "superbpe"
+    if len(draft.tokens) < vocab_size:
+        report.warnings.append(
+            f"{len(draft.tokens):,} ids, fewer than the {vocab_size:,} asked for: no pair is left that may merge"
+        )
     _pad(draft, pad_to)
     tokenizer = TrainedTokenizer(draft.spec(pattern), report)
     _finish_report(report, tokenizer, held_out, clock)

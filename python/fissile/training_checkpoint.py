@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fissile.whole_file import write_whole
+
 if TYPE_CHECKING:
     from fissile.training_draft import Draft
     from fissile.training_stage import Corpus
@@ -87,13 +89,12 @@ class Checkpoint:
             merges = np.concatenate([before.merges, merges])
             counts = np.concatenate([before.counts, counts])
             joined = np.concatenate([before.joined, joined])
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
+
+        def write(path: str) -> None:
+            with open(path, "wb") as file:  # given a name, savez would add an extension to it
                 np.savez(file, merges=merges, counts=counts, joined=joined, identity=np.array(self.identity))
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
+
+        write_whole(self.path, write)
 
     def remove(self) -> None:
         """The training is over."""

@@ -137,4 +137,4 @@ def _documents(inputs: Any, counting: dict[str, Any]) -> Iterator[tuple[list[Tex
             yield [memoryview(text)], weight
             del text
         else:
-            yield from ((list(batch.texts), weight) for batch in readers.batches(source, **reading))
+            yield from ((list(batch.texts), weight) for batch in readers.batches(source, readers.Options(**reading)))

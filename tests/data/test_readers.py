@@ -34,7 +34,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 def texts_of(path: Path, **options: str) -> list[readers.Text]:
     [source] = readers.sources(path)
-    return [text for batch in readers.batches(source, **options) for text in batch.texts]
+    return [text for batch in readers.batches(source, readers.Options(**options)) for text in batch.texts]
 
 
 def jsonl(documents: list[str], field: str = "text") -> bytes:
@@ -156,7 +156,7 @@ def test_batches_are_bounded_and_know_their_places(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(jsonl(["x" * (1 << 20)] * 9 + ["y"] * 40_000))
     [source] = readers.sources(path)
-    batches = list(readers.batches(source))
+    batches = list(readers.batches(source, readers.Options()))
     assert [len(batch.texts) for batch in batches[:2]] == [4, 4]
     assert max(len(batch.texts) for batch in batches) <= readers.BATCH_DOCUMENTS
     assert batches[1].place(1) == f"{path}: line 6"

@@ -1,7 +1,8 @@
-"""The corpus of the tests of jobs on many machines."""
+"""What the tests of jobs on many machines share: a corpus, and a cluster."""
 
 import gzip
 import json
+from collections.abc import Generator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,3 +32,19 @@ def corpus(tmp_path: Path) -> Path:
         else:
             (folder / f"{i:02}.jsonl.gz").write_bytes(gzip.compress(documents.encode()))
     return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Generator[str, None, None]:
+    """The address of a cluster of two nodes with one worker each."""
+    pytest.importorskip("ray", exc_type=ImportError)
+    import ray
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    cluster.add_node(**node)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    yield cluster.address
+    ray.shutdown()
+    cluster.shutdown()

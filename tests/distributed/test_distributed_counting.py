@@ -182,22 +182,6 @@ def test_without_ray_the_extra_is_named(corpus: Path, tmp_path: Path, monkeypatc
 # --- Ray --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Generator[str, None, None]:
-    """The address of a cluster of two nodes with one worker each."""
-    pytest.importorskip("ray", exc_type=ImportError)
-    import ray
-    from ray.cluster_utils import Cluster
-
-    node = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    cluster.add_node(**node)
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    yield cluster.address
-    ray.shutdown()
-    cluster.shutdown()
-
-
 def held_once(function: Callable[[Any], None], told: Path) -> Callable[[Any], None]:
     """A task's function that, the first time, tells its process and stays between writing its file and naming it."""
 

@@ -187,6 +187,9 @@ def test_missing_files_and_directories(tmp_path: Path) -> None:
         fissile.Tokenizer.from_file(tmp_path / "missing")
     with pytest.raises(TokenizerFileError, match="found none"):
         fissile.Tokenizer.from_pretrained(tmp_path)
+    for name in (tmp_path / "missing", "missing.json", "org/missing.tiktoken", "./missing", "a/b/c"):
+        with pytest.raises(FileNotFoundError, match=str(name)):  # at once: the hub is not asked
+            fissile.Tokenizer.from_pretrained(name)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -188,14 +188,53 @@ def test_text_comes_back() -> None:
             assert ours.decode(ours.encode(text)) == text
 
 
-@pytest.mark.parametrize("kind", ["normalizer nmt_nfkc", "user-defined with spaces", "suffix"])
+@pytest.mark.parametrize("kind", ["normalizer nmt_nfkc", "user-defined with spaces", "suffix", "llama", "no prefix"])
 def test_offsets_after_normalizing(kind: str) -> None:
     ours, _ = pair(kind)
-    for text in ["ﬁx ①", " a  b ", "e\u0301te\u0301", "日本語"]:
+    for text in ["ﬁx ①", " a  b ", "e\u0301te\u0301", "日本語", " hello", "  hello", " ", "   ", "\na", "\u2581a"]:
         ranges = ours.offsets(text)
         assert len(ranges) == len(ours.encode(text))
         assert ((ranges[:, 0] <= ranges[:, 1]) & (ranges[:, 1] <= len(text))).all()
         assert (ranges[1:, 0] >= ranges[:-1, 0]).all()
+
+
+PIECES = [
+    " ",
+    "  ",
+    "   ",
+    "\u2581",
+    "\n",
+    "\t",
+    "a",
+    "x.",
+    "é",
+    "東",
+    "日本",
+    "😀",
+    "</s>",
+    "<user>",
+    "<unk>",
+    "１",
+    "a b",
+    "ﬁ",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=150)
+@given(pieces=st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"]), max_size=8))
+def test_offsets_of_any_text(kind: str, pieces: list[str]) -> None:
+    ours, _ = pair(kind)
+    text = "".join(pieces)
+    ranges = ours.offsets(text, "byte")
+    assert len(ranges) == len(ours.encode(text))
+    rewrites = KINDS[kind].get("normalization_rule_name") or KINDS[kind].keys() & {
+        "remove_extra_whitespaces",
+        "treat_whitespace_as_suffix",
+    }
+    if len(ranges) and not rewrites:  # every byte lies in one token
+        assert ranges[0, 0] == 0 and ranges[-1, 1] == len(text.encode())
+        assert (ranges[1:, 0] == ranges[:-1, 1]).all()
 
 
 def test_saving_and_pickling(tmp_path: "object") -> None:

@@ -1,6 +1,7 @@
 """Ids equal to tiktoken's: published vocabularies on real text, a small one on everything else."""
 
 import functools
+import pickle
 import random
 
 import pytest
@@ -158,3 +159,20 @@ def test_tokens_that_only_a_whole_span_can_be() -> None:
     texts = ["日", "a日", "日日", " 日", "日a", "日本", "a日本日", "xyz", "axyz", "日xyz日", "日" * 40, "日", "a日"]
     assert_equal(ours, theirs, texts)
     assert [ours.encode(text).tolist() for text in texts] == theirs.encode_ordinary_batch(texts)
+
+
+def test_an_id_with_two_names() -> None:
+    """Text becomes the id by either name. Of two special tokens the first is what it decodes to, as of o200k_harmony."""
+    ranks = {bytes([b]): b for b in range(256)} | {b"ab": 256}
+    special = {"<|endofprompt|>": 300, "<|reserved_300|>": 300, "<|ab|>": 256}
+    ours = fissile.Tokenizer.from_ranks(ranks, "gpt2", special)
+    for tokenizer in (ours, pickle.loads(pickle.dumps(ours))):
+        assert tokenizer.special_tokens == special
+        ids = tokenizer.encode("ab<|reserved_300|><|ab|><|endofprompt|>", allowed_special="all")
+        assert ids.tolist() == [256, 300, 256, 300]
+        assert tokenizer.decode(ids) == "ab<|endofprompt|>ab<|endofprompt|>"
+        assert tokenizer.encode("ab<|ab|>", disallowed_special=()).tolist() == [256, 60, 124, 256, 124, 62]
+    tiktoken = pytest.importorskip("tiktoken")
+    theirs = tiktoken.Encoding("two", pat_str=PATTERNS["gpt2"], mergeable_ranks=ranks, special_tokens=special)
+    assert theirs.encode("ab<|reserved_300|><|ab|><|endofprompt|>", allowed_special="all") == [256, 300, 256, 300]
+    assert theirs.decode([256]) == "ab"

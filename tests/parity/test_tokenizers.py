@@ -212,10 +212,11 @@ def test_templates_are_added_when_asked_for() -> None:
         assert ours.count(text, add_special_tokens=True) == len(wanted)
 
 
-@pytest.mark.parametrize("kind", ["byte-level gpt2", "added tokens", "llama"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_offsets_in_characters(kind: str) -> None:
     ours, theirs = pair(kind)
-    for text in ("Hello world", "Häuser naïve", "日本語 text", "a <|im_start|> b"):
+    leading = (" Hello", "  two  spaces", " ", "   ", " \n a", " <|im_start|>  b", "<|im_start|> a")
+    for text in ("Hello world", "Häuser naïve", "日本語 text", "a <|im_start|> b", *leading):
         encoding = theirs.encode(text, add_special_tokens=False)
         got = ours.offsets(text).tolist()
         ids = ours.encode(text).tolist()
@@ -223,6 +224,42 @@ def test_offsets_in_characters(kind: str) -> None:
         for (begin, end), (their_begin, their_end), id in zip(got, encoding.offsets, ids, strict=True):
             # `tokenizers` gives a leading space to nobody when it trims, and whole characters to tokens inside one.
             assert their_begin <= begin + 1 and end <= their_end + 1, (text, id)
+
+
+PIECES = [
+    " ",
+    "  ",
+    "   ",
+    "\u2581",
+    "\n",
+    "\t",
+    "a",
+    "the",
+    "x.",
+    "é",
+    "東",
+    "😀",
+    "<s>",
+    "</s>",
+    "<|im_start|>",
+    "<unk>",
+]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "NFC"])
+@settings(max_examples=200)
+@given(pieces=st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"]), max_size=10))
+def test_offsets_leave_nothing_out(kind: str, pieces: list[str]) -> None:
+    ours, _ = pair(kind)
+    text = "".join(pieces)
+    ranges = ours.offsets(text, "byte")
+    assert len(ranges) == len(ours.encode(text))
+    if len(ranges):
+        assert ranges[0, 0] == 0 and ranges[-1, 1] == len(text.encode())
+        assert (ranges[1:, 0] == ranges[:-1, 1]).all()
+    for id, (begin, end) in zip(ours.encode(text).tolist(), ranges.tolist(), strict=True):
+        stretch = text.encode()[begin:end].replace("\u2581".encode(), b" ")
+        assert ours.token_bytes(id).replace("\u2581".encode(), b" ") in (stretch, b" " + stretch)
 
 
 @pytest.mark.parametrize("kind", KINDS)

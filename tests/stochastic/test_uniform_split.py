@@ -126,9 +126,9 @@ def test_wrong_arguments_are_named(toy: fissile.Tokenizer) -> None:
         fissile.UniformSplit(0.1, 0)
     with pytest.raises(ValueError, match="p must be from 0 to 1, not nan"):
         fissile.UniformSplit(float("nan"))
-    with pytest.raises(ValueError, match="not 'words'"):
+    with pytest.raises(ValueError, match="no sampler 'words'"):
         toy.encode("a", split="words")
-    with pytest.raises(ValueError, match=r"not 'dropout:2' \(p must be from 0 to 1, not 2.0\)"):
+    with pytest.raises(ValueError, match=r"split 'dropout:2': P is '2'; .* from 0 to 1"):
         toy.encode("a", split="dropout:2")
     with pytest.raises(TypeError, match="split must be a sampler"):
         toy.encode("a", split=0.1)

@@ -137,7 +137,7 @@ def work(turn):
 workers = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]
 for worker in workers:
     worker.start()
-failed = 0
+failed = []
 for _ in range(25):
     child = os.fork()
     if child == 0:
@@ -145,22 +145,25 @@ for _ in range(25):
         one = [shared.encode(text, disallowed_special=()).tolist() for text in texts]
         many = shared.encode_batch(texts, threads=2, disallowed_special=()).tolist()
         os._exit(0 if one == many == wanted and shared.decode_batch(shared.encode_batch(texts[:9], disallowed_special=())) == texts[:9] else 1)
-    failed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code != 0:
+        failed.append(code)
 stop.set()
 for worker in workers:
     worker.join()
-print("failed", failed)
+print("failed:", *failed)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="its allocator's own locks survive a fork")
 def test_forked_while_other_threads_encode() -> None:
     paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     # Python 3.12 and later warn of a fork beside threads; here it is what is tested.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS]
     environment = os.environ | {"PYTHONPATH": paths}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
-    assert result.stdout.strip() == "failed 0", result.stdout + result.stderr
+    assert result.stdout.strip() == "failed:", result.stdout + result.stderr
 
 
 def test_spawned_processes_get_an_equal_tokenizer() -> None:

@@ -370,3 +370,9 @@ def test_what_comes_first_does_not_go_with_continuing(small: fissile.TrainedToke
 def test_sizes_are_ints() -> None:
     with pytest.raises(TypeError, match="vocab_size"):
         fissile.train([TEXT.encode()], 300.0)  # type: ignore[arg-type]
+
+
+def test_report_warns_of_a_vocabulary_that_stayed_small() -> None:
+    report = fissile.train([b"ab ab"], 300, "gpt2").report
+    assert report.warnings == ["258 ids, fewer than the 300 asked for: no pair is left that may merge"]
+    assert fissile.train([b"ab ab"], 258, "gpt2", pad_to=300).report.warnings == []

@@ -1,6 +1,6 @@
 """Fissile behind the classes of other libraries: fissile.compat.tiktoken and fissile.compat.transformers.
 
-Each module needs the library whose face it wears, and is loaded when it is asked for.
+Each is loaded when it is asked for; transformers needs the library whose face it wears.
 """
 
 from typing import Any

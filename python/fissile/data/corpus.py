@@ -20,7 +20,7 @@ import numpy.typing as npt
 from fissile.data import readers
 from fissile.data.token_files import TokenFile, belongs_to_token_file, is_token_file
 from fissile.ragged import Ragged
-from fissile.stochastic import UINT64_MAX, Split, StochasTok, _check_integer, as_sampler, stochastok
+from fissile.stochastic import UINT64_MAX, Split, StochasTok, _check_integer, parse_split, stochastok
 
 if TYPE_CHECKING:
     from fissile.tokenizer import Tokenizer
@@ -74,8 +74,8 @@ class Corpus:
             self.separator = self.separator.encode()
         if self.separator == b"":
             raise ValueError("separator must not be empty")
-        if isinstance(self.split, str) and self.split != "characters":
-            self.split = as_sampler(self.split)
+        if isinstance(self.split, str):
+            self.split = parse_split(self.split)
         if isinstance(self.eod, str):
             if self.tokenizer is None or self.eod not in self.tokenizer.special_tokens:
                 raise ValueError(f"eod {self.eod!r} is no special token of the tokenizer")
@@ -139,7 +139,7 @@ class Corpus:
                 yield chunk.first, chunk.documents, chunk.ended, None
             return
         begin = 0
-        for batch in readers.batches(source, field=self.field, column=self.column):
+        for batch in readers.batches(source, readers.Options(self.field, self.column)):
             if source.kind == "text" and self.separator is not None:
                 batch = _divided(batch, self.separator)
             yield begin, list(batch.texts), np.zeros(len(batch.texts), np.bool_), batch
@@ -156,8 +156,7 @@ class Corpus:
             if eod is None and self.eod is not None:  # the file has none, so they are put in
                 eod, ended = self.eod_id, np.ones(len(some), np.bool_)
         else:
-            ids = self._encode(some, self._runs(file, some), epoch)
-            eod, ended = self.eod_id, np.full(len(some), self.eod is not None)
+            return self._encode(some, self._runs(file, some), epoch)
         return ids if eod is None else _with_ends(ids, eod, ended)
 
     @property
@@ -196,7 +195,9 @@ class Corpus:
 
     def _encode(self, some: Documents, runs: list[tuple[int, int, int]], epoch: int) -> Ragged:
         assert self.tokenizer is not None and isinstance(some.content, list)
-        options = dict(self.encoding, threads=self.threads, split=self.split, seed=self.seed, epoch=epoch)
+        options = dict(
+            self.encoding, threads=self.threads, split=self.split, seed=self.seed, epoch=epoch, eod=self.eod_id
+        )
         try:
             done = [self.tokenizer.encode_batch(some.content[a:b], first_index=n, **options) for a, b, n in runs]
         except ValueError as error:

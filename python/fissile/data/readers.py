@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-__all__ = ["Batch", "Source", "Text", "batches", "batches_of", "blocks", "sources"]
+__all__ = ["Batch", "Options", "Source", "Text", "batches", "batches_of", "blocks", "sources"]
 
 Text = str | bytes | bytearray | memoryview
 PathLike = str | os.PathLike[str]
@@ -64,6 +64,38 @@ class Batch:
     texts: Sequence[Text]
     place: Callable[[int], str]
     """Where texts[i] comes from, for errors: "corpus.jsonl: line 12"."""
+    records_done: Sequence[int] | range = ()
+    """How many lines or rows of the file are read once texts[i] is; empty where there is no such number."""
+    others: Sequence[dict[str, Any]] | None = None
+    """What else the record of texts[i] held, if asked for."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are read.
+
+    Args:
+        field: of jsonl: the key of the text in each line's object. Empty lines are left out.
+        column: of parquet: the column of text.
+        first_record: lines or rows of the file that are passed over.
+        others: keep what else a record holds.
+        on_read: called now and then with how many of the file's bytes have been read.
+        on_bad: called for a line or row that is broken, which is then left out, with how many of them are read by then
+            and with what is wrong; None: a ValueError says so.
+    """
+
+    field: str = "text"
+    column: str = "text"
+    first_record: int = 0
+    others: bool = False
+    on_read: Callable[[int], None] = lambda n: None
+    on_bad: Callable[[int, str], None] | None = None
+
+    def bad(self, n_records: int, message: str) -> None:
+        """Of a line or row that holds no text."""
+        if self.on_bad is None:
+            raise ValueError(message)
+        self.on_bad(n_records, message)
 
 
 # --- which files ------------------------------------------------------------------------------------------------------
@@ -136,16 +168,12 @@ def _source(path: str) -> Source:
 # --- reading one ------------------------------------------------------------------------------------------------------
 
 
-def batches(
-    source: Source, *, field: str = "text", column: str = "text", on_read: Callable[[int], None] = lambda n: None
-) -> Iterator[Batch]:
+def batches(source: Source, options: Options) -> Iterator[Batch]:
     """The documents of a file.
 
     Args:
         source: from `sources`. A text file is one document, and held whole.
-        field: of a jsonl file: the key of the text in each line's object. Empty lines are left out.
-        column: of a parquet file: the column of text.
-        on_read: called now and then with how many of the file's bytes have been read.
+        options: how it is read.
 
     Raises:
         ValueError: the file is broken, or a line or row holds no such text; the file, the line and what was found are
@@ -154,12 +182,12 @@ def batches(
         OSError: the file cannot be read.
     """
     if source.kind == "text":
-        text = b"".join(blocks(source, on_read))
+        text = b"".join(blocks(source, options.on_read))
         yield Batch([text], lambda _: source.path)
     elif source.kind == "jsonl":
-        yield from _jsonl(source, field, on_read)
+        yield from _jsonl(source, options)
     else:
-        yield from _parquet(source, column, on_read)
+        yield from _parquet(source, options)
 
 
 def batches_of(texts: Iterable[Text]) -> Iterator[Batch]:
@@ -288,35 +316,69 @@ def _lines(source: Source, on_read: Callable[[int], None]) -> Iterator[list[byte
         yield [last]
 
 
-def _jsonl(source: Source, field: str, on_read: Callable[[int], None]) -> Iterator[Batch]:
-    import json
-
-    decode = json.JSONDecoder().decode
+def _jsonl(source: Source, options: Options) -> Iterator[Batch]:
+    decode = _json_decoder()
+    field = options.field
     texts: list[Text] = []
     numbers: list[int] = []
+    others: list[dict[str, Any]] = []
     size = number = 0
-    for lines in _lines(source, on_read):
+
+    def batch() -> Batch:
+        return Batch(texts, _line_numbers(source.path, numbers), numbers, others if options.others else None)
+
+    for lines in _lines(source, options.on_read):
+        if number + len(lines) <= options.first_record:
+            number += len(lines)
+            continue
         for line in lines:
             number += 1
-            if not line.strip():
+            if number <= options.first_record or not line.strip():
                 continue
             try:
-                record = decode(line.decode())
+                record = decode(line)
             except (ValueError, RecursionError) as error:
-                raise ValueError(
-                    f"{source.path}: line {number}: expected JSON, found {_shown(line)}: {error}"
-                ) from None
+                found = f"expected JSON, found {_shown(line)}: {error}"
+                options.bad(number, f"{source.path}: line {number}: {found}")
+                continue
             text = record.get(field) if isinstance(record, dict) else None
             if not isinstance(text, str):
-                raise ValueError(f"{source.path}: line {number}: {_no_text(record, field)}")
+                options.bad(number, f"{source.path}: line {number}: {_no_text(record, field)}")
+                continue
             texts.append(text)
             numbers.append(number)
+            if options.others:
+                del record[field]
+                others.append(record)
             size += len(text)
             if size >= BATCH_SIZE or len(texts) == BATCH_DOCUMENTS:
-                yield Batch(texts, _line_numbers(source.path, numbers))
-                texts, numbers, size = [], [], 0
+                yield batch()
+                texts, numbers, others, size = [], [], [], 0
     if texts:
-        yield Batch(texts, _line_numbers(source.path, numbers))
+        yield batch()
+
+
+def _json_decoder() -> Callable[[bytes], Any]:
+    """Reads a line as json does, by orjson, where there is one, what that reads too."""
+    import json
+
+    plain = json.JSONDecoder().decode
+
+    def by_json(line: bytes) -> Any:
+        return plain(line.decode())
+
+    try:
+        from orjson import JSONDecodeError, loads
+    except ImportError:
+        return by_json
+
+    def by_orjson(line: bytes) -> Any:
+        try:
+            return loads(line)
+        except JSONDecodeError:  # NaN and lone surrogates, and the message where it is broken
+            return by_json(line)
+
+    return by_orjson
 
 
 def _line_numbers(path: str, numbers: list[int]) -> Callable[[int], str]:
@@ -345,7 +407,7 @@ def _kind(value: Any) -> str:
 # --- parquet ----------------------------------------------------------------------------------------------------------
 
 
-def _parquet(source: Source, column: str, on_read: Callable[[int], None]) -> Iterator[Batch]:
+def _parquet(source: Source, options: Options) -> Iterator[Batch]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -355,15 +417,15 @@ def _parquet(source: Source, column: str, on_read: Callable[[int], None]) -> Ite
         ) from None
     try:
         with parquet.ParquetFile(source.path) as file:
-            yield from _rows(file, source, column, on_read)
+            yield from _rows(file, source, options)
     except pyarrow.ArrowException as error:
         raise ValueError(f"{source.path}: broken parquet file: {error}") from error
 
 
-def _rows(file: ParquetFile, source: Source, column: str, on_read: Callable[[int], None]) -> Iterator[Batch]:
+def _rows(file: ParquetFile, source: Source, options: Options) -> Iterator[Batch]:
     from pyarrow import types
 
-    path = source.path
+    path, column = source.path, options.column
     schema = file.schema_arrow
     if column not in schema.names:
         raise ValueError(f"{path}: expected the column {column!r}, found {', '.join(map(repr, schema.names))}")
@@ -377,16 +439,25 @@ def _rows(file: ParquetFile, source: Source, column: str, on_read: Callable[[int
     metadata = file.metadata
     n_bytes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     n_rows = max(1, min(BATCH_DOCUMENTS, BATCH_SIZE * max(metadata.num_rows, 1) // max(n_bytes, 1)))
-    first = 0
-    for rows in file.iter_batches(batch_size=n_rows, columns=[column]):
-        texts = rows.column(0).to_pylist()
-        if rows.column(0).null_count:
-            raise ValueError(f"{path}: row {first + texts.index(None)}: expected text in {column!r}, found null")
+    end = 0
+    for rows in file.iter_batches(batch_size=n_rows, columns=None if options.others else [column]):
+        begin, end = end, end + len(rows)
+        if end <= options.first_record:
+            continue
+        numbers: Sequence[int] = range(max(begin, options.first_record), end)
+        rows = rows.slice(numbers[0] - begin)
+        texts = rows.column(column).to_pylist()
+        if rows.column(column).null_count:
+            kept = [i for i, text in enumerate(texts) if text is not None]
+            for number, text in zip(numbers, texts, strict=True):
+                if text is None:
+                    options.bad(number + 1, f"{path}: row {number}: expected text in {column!r}, found null")
+            rows, texts, numbers = rows.take(kept), [texts[i] for i in kept], [numbers[i] for i in kept]
         if texts:
-            yield Batch(texts, _row_numbers(path, first))
-        first += len(texts)
-        on_read((source.n_bytes or 0) * first // metadata.num_rows)
+            others = rows.drop_columns([column]).to_pylist() if options.others else None
+            yield Batch(texts, _row_numbers(path, numbers), [number + 1 for number in numbers], others)
+        options.on_read((source.n_bytes or 0) * end // metadata.num_rows)
 
 
-def _row_numbers(path: str, first: int) -> Callable[[int], str]:
-    return lambda i: f"{path}: row {first + i}"
+def _row_numbers(path: str, numbers: Sequence[int]) -> Callable[[int], str]:
+    return lambda i: f"{path}: row {numbers[i]}"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fissile import counting
 from fissile.distributed.ray import Ray
+from fissile.distributed.shared_files import seen_here
 
 if TYPE_CHECKING:
     from fissile.distributed.engine import Engine
@@ -176,14 +177,14 @@ def _digest(*parts: Any) -> str:
 
 def _count_part(part: _Part) -> None:
     for file in part.files:
-        with _seen_here(file.path):
+        with seen_here(file.path):
             status = os.stat(file.path)
         if (status.st_size, status.st_mtime_ns) != (file.n_bytes, file.modified):
             raise ValueError(
                 f"{file.path}: expected the file of {file.n_bytes:,} bytes that was there when the job began, found one "
                 f"of {status.st_size:,} bytes, changed since or another on {socket.gethostname()}: start the job again"
             )
-    with _seen_here(os.path.dirname(part.out)):
+    with seen_here(os.path.dirname(part.out)):
         counting.count_to_file(
             part.out,
             [file.path for file in part.files],
@@ -194,21 +195,8 @@ def _count_part(part: _Part) -> None:
 
 
 def _merge_part(merge: _Merge) -> None:
-    with _seen_here(os.path.dirname(merge.out)):
+    with seen_here(os.path.dirname(merge.out)):
         counting.merge_files(merge.inputs, merge.out)
-
-
-@contextlib.contextmanager
-def _seen_here(path: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            error.errno,
-            f"not found by the worker on {socket.gethostname()}; inputs and result must lie on a file system that every "
-            "worker reaches by the same name",
-            error.filename or path,
-        ) from None
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------

@@ -112,13 +112,14 @@ def from_rank_file(
         if encoding is None:
             raise TokenizerFileError(
                 f"{source}: a rank file does not say how text is split into pretokens; pass pattern= "
-                f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken"
+                f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken, or --pattern on the command line"
             )
         pattern = encoding.pattern
     if special_tokens is None:
         special_tokens = encoding.special_tokens if encoding else {}
     pattern = canonical_pattern(pattern)
-    return spec_of(Vocabulary.from_rank_file(data, dict(special_tokens), source), pattern, special_tokens, source)
+    vocabulary = Vocabulary.from_rank_file(data, _first_of_each_id(special_tokens), source)
+    return spec_of(vocabulary, pattern, special_tokens, source)
 
 
 def from_ranks(
@@ -126,7 +127,18 @@ def from_ranks(
 ) -> TokenizerSpec:
     """A dict of ranks as a tokenizer."""
     specials = dict(special_tokens or {})
-    return spec_of(Vocabulary.from_ranks(dict(ranks), specials, source), canonical_pattern(pattern), specials, source)
+    decoded = _first_of_each_id(specials)
+    # Text becomes the id of a special token also where a token of the ranks has it; the id then decodes to the latter.
+    of_ranks = set(decoded.values()).intersection(ranks.values())
+    own = {token: id for token, id in decoded.items() if id not in of_ranks}
+    return spec_of(Vocabulary.from_ranks(dict(ranks), own, source), canonical_pattern(pattern), specials, source)
+
+
+def _first_of_each_id(special_tokens: Mapping[str, int]) -> dict[str, int]:
+    """Special tokens without those whose id one before has: <|reserved_200018|> of o200k_harmony is also <|endofprompt|>,
+    and that is what it decodes to. (tiktoken leaves it to the order of its hash table, which comes out the same there.)"""
+    first = {id: token for token, id in reversed(dict(special_tokens).items())}
+    return {token: id for id, token in first.items()}
 
 
 def write_ranks(ranks: Mapping[bytes, int]) -> bytes:

@@ -1,0 +1,144 @@
+// Looking up, the whole of encoding, counting and decoding, and what is done before the first text.
+#include "cpu/prefetch.hpp"
+#include "encode/decoder.hpp"
+#include "encode/encoder.hpp"
+#include "merge/front_table.hpp"
+#include "stage.hpp"
+#include "vocab/rank_file.hpp"
+
+namespace micro {
+
+namespace {
+
+// As the encoder seeds its own: every token that encodes to itself.
+std::shared_ptr<const PieceTable> seeded_table(const Vocabulary& v) {
+    const auto table = std::make_shared<PieceTable>(v.n_vocab(), std::size_t{96} << 20);
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const Bytes token = v.token_bytes(id);
+        if (token.empty() || token.size() > kMaxInlinePiece || !v.is_reachable(id)) continue;
+        table->insert(piece_key(token.data(), token.size()), &id, 1);
+    }
+    return table;
+}
+
+std::uint64_t probe_all(const PieceTable& table, const std::vector<PieceKey>& keys) {
+    const PieceTable::View view = table.view();
+    std::uint64_t n_found = 0;
+    for (std::size_t first = 0; first + 256 <= keys.size(); first += 256) {
+        const PieceTable::Entry* buckets[256];
+        for (std::size_t i = 0; i < 256; ++i) {
+            buckets[i] = view.bucket(PieceTable::View::hash(keys[first + i]));
+            prefetch(buckets[i]);
+        }
+        for (std::size_t i = 0; i < 256; ++i) {
+            const PieceTable::Entry* entry = PieceTable::View::find_in_bucket(buckets[i], keys[first + i]);
+            if (entry == nullptr) entry = view.find_beyond(buckets[i], keys[first + i]);
+            n_found += entry != nullptr;
+        }
+    }
+    sink = n_found;
+    return keys.size();
+}
+
+// Looks every pretoken up in a front table, and puts those there that it does not hold.
+std::uint64_t front_all(const Workload& w, FrontTable& front) {
+    std::uint64_t n_held = 0;
+    std::uint32_t begin = 0;
+    for (const std::uint32_t end : w.ends) {
+        const std::uint32_t n_bytes = end - begin;
+        if (n_bytes <= kMaxInlinePiece && begin >= 8) {
+            const PieceEnds piece = piece_ends(w.bytes().data() + begin, n_bytes);
+            if (FrontTable::holds(front.at(piece), piece, n_bytes)) {
+                ++n_held;
+            } else {
+                const std::uint64_t ids[2] = {1, 0};
+                front.put(FoundPiece::of_words(piece, n_bytes, ids, 1));
+            }
+        }
+        begin = end;
+    }
+    sink = n_held;
+    return w.ends.size();
+}
+
+struct Encoding {
+    explicit Encoding(const Workload& w) : encoder(w.vocabulary, options_of(w), {}), plan(encoder.plan({})) {}
+    static EncoderOptions options_of(const Workload& w) {
+        EncoderOptions options;
+        options.pattern = w.pattern;
+        return options;
+    }
+    Encoder encoder;
+    SpecialPlan plan;
+    Encoder::Workspace workspace;
+    IdArray ids;
+};
+
+}  // namespace
+
+std::vector<Stage> encode_stages(const Workload& w) {
+    std::vector<Stage> stages;
+    const auto table = seeded_table(*w.vocabulary);
+    stages.push_back({"key", "pretoken", "", {}, [&w] {
+                          std::uint64_t folded = 0;
+                          std::uint32_t begin = 0;
+                          for (const std::uint32_t end : w.ends) {
+                              const PieceKey key = piece_key_from_16(w.bytes().data() + begin, end - begin);
+                              folded ^= key.low ^ key.high;
+                              begin = end;
+                          }
+                          sink = folded;
+                          return w.ends.size();
+                      }});
+    stages.push_back(
+        {"probe piece table", "pretoken", "bare table probe", {}, [&w, table] { return probe_all(*table, w.keys); }});
+    const auto front = std::make_shared<FrontTable>();
+    stages.push_back({"probe front table", "pretoken", "", {}, [&w, front] { return front_all(w, *front); }});
+
+    const auto first = std::make_shared<std::unique_ptr<Encoding>>();
+    stages.push_back({"encode, first pass", "byte", "letters", [&w, first] { *first = std::make_unique<Encoding>(w); },
+                      [&w, first] {
+                          Encoding& e = **first;
+                          e.encoder.encode(w.bytes(), e.plan, e.workspace, e.ids);
+                          sink = e.ids.size();
+                          return w.bytes().size();
+                      }});
+    const auto again = std::make_shared<Encoding>(w);
+    again->encoder.encode(w.bytes(), again->plan, again->workspace, again->ids);
+    stages.push_back({"encode, again", "byte", "letters", [again] { again->ids.clear(); },
+                      [&w, again] {
+                          again->encoder.encode(w.bytes(), again->plan, again->workspace, again->ids);
+                          sink = again->ids.size();
+                          return w.bytes().size();
+                      }});
+    stages.push_back({"count ids, again", "byte", "letters", {}, [&w, again] {
+                          IdCounter counter;
+                          again->encoder.encode(w.bytes(), again->plan, again->workspace, counter);
+                          sink = counter.size();
+                          return w.bytes().size();
+                      }});
+    const auto decoder = std::make_shared<const Decoder>(w.vocabulary);
+    const auto decoded = std::make_shared<std::vector<std::uint8_t>>();
+    stages.push_back({"decode", "byte", "memcpy", [decoded] { decoded->clear(); },
+                      [&w, decoder, decoded] {
+                          decoder->decode(w.ids.data(), w.ids.size(), false, *decoded);
+                          sink = decoded->size();
+                          return w.bytes().size();
+                      }});
+    const auto ranks = std::make_shared<RankTokens>();
+    for (TokenId id = 0; id < w.vocabulary->n_vocab(); ++id) {
+        if (w.vocabulary->has_token(id)) ranks->add(w.vocabulary->token_bytes(id), id);
+    }
+    stages.push_back({"vocabulary of ranks", "token", "", {}, [ranks] {
+                          sink = vocabulary_from_ranks(*ranks, {}, "again")->n_vocab();
+                          return ranks->size();
+                      }});
+    stages.push_back({"encoder of a vocabulary", "token", "", {}, [&w] {
+                          const Encoder encoder(w.vocabulary, Encoding::options_of(w), {});
+                          sink = encoder.cache_bytes();
+                          return w.vocabulary->n_vocab();
+                      }});
+    return stages;
+}
+
+}  // namespace micro

@@ -1,0 +1,119 @@
+// All merges that may ever happen in a short word, found once, so that the word can be merged with any merges left out
+// and no pair looked up again.
+//
+// The merges are those that word_chart.hpp finds. A word of n symbols, as far as it is merged, is a set of bits: where
+// a token begins. A merge joins the tokens [i, k) and [k, j): it may happen where the bits i, k and j are set and no
+// other from i to j, and it clears bit k. Merges stand in the order in which merging prefers them, so that one
+// comparison of the bits with all merges, many at a time, gives those that may happen now, the best of them first. The
+// ids are in a chart: one for each [i, j).
+//
+// Also kept, as most words lose one merge only: the bits before each merge of canonical merging, and those that are
+// left in the end if the merge there is the only one that is dropped.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base.hpp"
+#include "cpu/huge_buffer.hpp"
+#include "stochastic/replay.hpp"
+#include "stochastic/word_chart.hpp"
+
+namespace fissile {
+
+// One word, in the memory that WordMemory gives it.
+class WordMerges {
+   public:
+    static constexpr std::size_t kMaxIds = 4;
+
+    // Canonical ids; those beyond the last are kNoToken.
+    struct Key {
+        TokenId ids[kMaxIds];
+
+        Key(const TokenId* given, std::size_t n) {
+            for (std::size_t i = 0; i < kMaxIds; ++i) ids[i] = i < n ? given[i] : kNoToken;
+        }
+        bool operator==(const Key&) const = default;
+    };
+
+    // What is left if the t-th merge of canonical merging is the only one dropped.
+    struct Outcome {
+        std::uint16_t begins;   // 0: not worked out yet
+        std::uint16_t n_draws;  // behind the drop
+    };
+
+    const Key& key() const { return key_; }
+    // False: too much may become of the word, or it is too long.
+    bool is_known() const { return n_symbols_ != 0; }
+    unsigned n_symbols() const { return n_symbols_; }
+    // Of canonical merging.
+    unsigned n_steps() const { return n_steps_; }
+    // Where tokens begin before step t of canonical merging; with t = n_steps(), in the end.
+    std::uint16_t before_step(unsigned t) const { return begins()[t]; }
+    Outcome& outcome(unsigned t) { return outcomes()[t]; }
+    PossibleMerges merges() const {
+        const auto* const ends = reinterpret_cast<const std::uint16_t*>(chart() + n_cells());
+        return {ends, ends + n_merges_, ends + 2 * n_merges_, n_merges_};
+    }
+    // Writes the tokens that begin at the bits of `begins`; returns how many.
+    std::size_t write(std::uint16_t begins, TokenId* out) const;
+
+   private:
+    friend class WordMemory;
+
+    WordMerges(const Key& key, std::size_t n_symbols, std::size_t n_merges)
+        : key_(key), n_symbols_(static_cast<std::uint8_t>(n_symbols)), n_merges_(static_cast<std::uint8_t>(n_merges)) {}
+
+    std::size_t n_cells() const { return n_symbols_ * (n_symbols_ + 1u) / 2; }
+    const Outcome* outcomes() const { return reinterpret_cast<const Outcome*>(this + 1); }
+    Outcome* outcomes() { return reinterpret_cast<Outcome*>(this + 1); }
+    const TokenId* chart() const { return reinterpret_cast<const TokenId*>(outcomes() + n_symbols_); }
+    const std::uint16_t* begins() const {
+        return reinterpret_cast<const std::uint16_t*>(chart() + n_cells()) + 3 * n_merges_;
+    }
+    std::size_t n_bytes() const {
+        return sizeof(WordMerges) + n_symbols_ * sizeof(Outcome) + n_cells() * sizeof(TokenId) +
+               (3 * n_merges_ + n_symbols_) * sizeof(std::uint16_t);
+    }
+
+    Key key_;
+    std::uint8_t n_symbols_, n_merges_, n_steps_ = 0;
+    // Behind it: outcomes [n_symbols], chart [n_cells], ends, between and cuts [n_merges] each, begins [n_symbols].
+};
+
+// Words met lately, in a ring: a new word takes the place of the oldest, and a word that is met again when it is old
+// becomes new.
+class WordMemory {
+   public:
+    WordMemory();
+
+    // The word, or null; what was found is there until the next `find` or `add`.
+    WordMerges* find(const WordMerges::Key& key);
+    // The chart may be one of a word that is not known: then that is remembered.
+    WordMerges* add(const WordMerges::Key& key, const WordChart& chart, ReplayKernel replay);
+
+    // Have what `find` will read brought near, the second once the first has come.
+    void near_slot(const WordMerges::Key& key) const;
+    void near_word(const WordMerges::Key& key) const;
+
+   private:
+    struct Slot {
+        std::uint32_t tag, place;  // in units, as of `head_`; 0: none
+    };
+    static constexpr std::size_t kUnit = 64, kUnits = std::size_t{1} << 19, kSlots = 262144;
+    // Units of the largest word, also read beyond its end by vectors.
+    static constexpr std::size_t kMostUnits = 20;
+
+    WordMerges* at(std::uint32_t place) const { return reinterpret_cast<WordMerges*>(bytes_ + place % kUnits * kUnit); }
+    WordMerges* make_room(const WordMerges& word);
+    // How long ago, in units.
+    std::uint32_t age(std::uint32_t place) const { return head_ - place; }
+
+    HugeBuffer memory_, slots_memory_;
+    std::uint8_t* bytes_;
+    Slot* slots_;
+    std::uint32_t head_ = 0;
+};
+
+}  // namespace fissile

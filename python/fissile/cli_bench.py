@@ -1,0 +1,79 @@
+"""`fissile bench`: its arguments, and the call they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fissile.cli import PATTERN_HELP, byte_count, tokenizer_of
+
+__all__ = ["add_bench"]
+
+_Commands = Any  # argparse._SubParsersAction[argparse.ArgumentParser], which is no type at run time
+
+
+def add_bench(commands: _Commands) -> None:
+    """Add `fissile bench`."""
+    bench = commands.add_parser("bench", help="measure encoders side by side on your text and tokenizer")
+    bench.add_argument("inputs", nargs="*", metavar="FILE", help="as of fissile count; none: Python's standard library")
+    bench.add_argument("--tokenizer", required=True, metavar="T", help="file, model directory, or org/name on the hub")
+    bench.add_argument("--pattern", metavar="P", help=PATTERN_HELP)
+    bench.add_argument("--peers", default="all", metavar="A,B", help="packages (default: all that are installed)")
+    bench.add_argument(
+        "--work",
+        metavar="W,W",
+        help="of encode, lists, decode, count, split, latency, load, sharing, lengths, threads, sizes, vocabularies; or all (default: encode,lists,decode,count,latency,load)",
+    )
+    bench.add_argument("--runs", type=int, default=3, metavar="N", help="processes of each peer (default: 3)")
+    bench.add_argument("--threads", type=int, metavar="N", help="the most threads (default: every CPU)")
+    bench.add_argument(
+        "--max-bytes", type=byte_count, default=32_000_000, metavar="BYTES", help="how much is read (default: 32 MB)"
+    )
+    bench.add_argument(
+        "--document-chars", type=int, default=2000, metavar="N", help="of a text file's documents (default: 2000)"
+    )
+    bench.add_argument("--field", default="text", metavar="F", help="of .jsonl: key of the text (default: text)")
+    bench.add_argument("--column", default="text", metavar="C", help="of .parquet: column of text (default: text)")
+    bench.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: time of the process alone, on a busy machine"
+    )
+    bench.add_argument(
+        "--limit", type=float, default=300, metavar="S", help="seconds a process may take (default: 300)"
+    )
+    bench.add_argument("-o", "--output", metavar="DIR", help="where results.json, results.md and drawings go")
+    bench.set_defaults(run=_bench)
+
+
+def _bench(parsed: argparse.Namespace) -> None:
+    from fissile import progress
+    from fissile.benchmark import command
+
+    # Names without their directories, as results are shown to others.
+    words = ["fissile", "bench", *(Path(name).name for name in parsed.inputs)]
+    given = {
+        "--tokenizer": Path(parsed.tokenizer).name,
+        "--pattern": parsed.pattern,
+        "--peers": parsed.peers,
+        "--work": parsed.work,
+    }
+    given |= {"--runs": parsed.runs, "--threads": parsed.threads, "--clock": parsed.clock}
+    words += [str(word) for pair in given.items() if pair[1] is not None for word in pair]
+    with progress.shown("") as shown:
+        command.run(
+            parsed.inputs,
+            tokenizer_of(parsed),
+            peers=parsed.peers,
+            work=parsed.work or command.DEFAULT_WORK,
+            output=parsed.output,
+            threads=parsed.threads,
+            runs=parsed.runs,
+            max_bytes=parsed.max_bytes,
+            document_chars=parsed.document_chars,
+            field=parsed.field,
+            column=parsed.column,
+            clock=parsed.clock,
+            limit=parsed.limit,
+            command=" ".join(words),
+            progress=shown,
+        )
