@@ -11,6 +11,7 @@ LAZY = {
     "argparse",
     "fissile.benchmark",
     "fissile.cli",
+    "fissile.compat",
     "fissile.demo",
     "fissile.formats",
     "fissile.inspection",

@@ -10,7 +10,7 @@ import pytest
 
 from reference.texts import WORLD, library_text, shared
 
-tokenizers = pytest.importorskip("tokenizers")
+tokenizers = pytest.importorskip("tokenizers", minversion="0.23")
 pytest.importorskip("transformers", minversion="5")
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 from transformers import PreTrainedTokenizerFast  # noqa: E402

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("tokenizers", minversion="0.23")
 pytest.importorskip("transformers", minversion="5")
 import tokenizers
 from tokenizers import models
@@ -99,6 +100,21 @@ def test_a_tokenizer_that_becomes_random_is_left_to_tokenizers(patch: Transforme
     tokenizer.backend_tokenizer.model.dropout = None
     tokenizer(["a text"])
     assert len(encoded) == 2
+
+
+def test_nodes_written_in_python_stay_with_tokenizers(patch: TransformersPatch) -> None:
+    class Halves:
+        def halves(self, i: int, text: Any) -> list[Any]:
+            return [text[:3], text[3:]]
+
+        def pre_tokenize(self, text: Any) -> None:
+            text.split(self.halves)
+
+    tokenizer = fresh_pair("byte-level").theirs
+    before = tokenizer("return")["input_ids"]
+    tokenizer.backend_tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.PreTokenizer.custom(Halves())
+    assert tokenizer("return")["input_ids"] != before and len(tokenizer("return").tokens()) > 1
+    assert "Custom PreTokenizer cannot be serialized" in patch.why_not(tokenizer)
 
 
 def test_undoing() -> None:

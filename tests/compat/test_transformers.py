@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("tokenizers", minversion="0.23")
 pytest.importorskip("transformers", minversion="5")
 
 from transformers import PreTrainedTokenizerFast

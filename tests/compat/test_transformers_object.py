@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("tokenizers", minversion="0.23")
 pytest.importorskip("transformers", minversion="5")
 import tokenizers
 from tokenizers import AddedToken, models, pre_tokenizers, processors

@@ -28,6 +28,12 @@ try:
 except ImportError:
     raise ImportError("fissile.compat.transformers needs transformers: pip install 'fissile[transformers]'") from None
 
+if tuple(map(int, tokenizers.__version__.split(".")[:2])) < (0, 23):  # its objects cannot be referred to weakly
+    raise ImportError(
+        f"fissile.compat.transformers needs tokenizers 0.23 or later, found {tokenizers.__version__}: "
+        "pip install 'fissile[transformers]'"
+    )
+
 __all__ = ["Backend", "Layout", "Piece", "Snapshot", "backend_of"]
 
 _NODES = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
@@ -106,7 +112,12 @@ class Snapshot:
         self.refusal = ""
         self.all_special = self.decodes = False
         try:
-            spec = self._spec = from_json(owner.to_str().encode(), "the tokenizers.Tokenizer")
+            tree = owner.to_str().encode()
+        except Exception as error:  # just that: what `tokenizers` raises for nodes written in Python
+            self.refusal = str(error)
+            return
+        try:
+            spec = self._spec = from_json(tree, "the tokenizers.Tokenizer")
             self.tokenizer = Tokenizer(spec)
             self.all_special = all(token.flags & FLAG_SPECIAL for token in spec.added_tokens)
             self.decodes = _decodes_alike(owner, self.tokenizer, [token.id for token in spec.added_tokens])
@@ -188,9 +199,16 @@ class Backend:
 def _nodes(owner: tokenizers.Tokenizer) -> tuple[Any, ...]:
     """What tells whether anything but the added tokens has changed."""
     model = owner.model
-    states = [None if node is None else node.__getstate__() for node in (getattr(owner, name) for name in _NODES)]
+    states = [_state(getattr(owner, name)) for name in _NODES]
     flags = [getattr(model, name, None) for name in _MODEL_FLAGS]
     return (*states, *flags, type(model), owner.get_vocab_size(with_added_tokens=False))
+
+
+def _state(node: Any) -> Any:
+    try:
+        return None if node is None else node.__getstate__()
+    except Exception:  # a node written in Python has none, and is refused
+        return "of Python"
 
 
 def _decodes_alike(owner: tokenizers.Tokenizer, tokenizer: Tokenizer, added: list[int]) -> bool:

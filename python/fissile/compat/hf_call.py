@@ -1,8 +1,9 @@
 """One call of a transformers tokenizer, done by Fissile: what `_encode_plus` and `_decode` of its class do.
 
 All of `tok(...)`, `encode`, `tokenize`, `apply_chat_template` and batches of them end in `_encode_plus`. Texts and pairs of
-texts are encoded here, with truncation, padding, windows over long texts and tensors. What is not is handed to the
-original method, which gives what it always gave; `fits` is the whole list.
+texts are encoded here, with truncation, padding, windows over long texts, offsets and tensors. What is not is handed to the
+original method, which gives what it always gave: what Call.fits and _texts turn away, and where _encode returns None, with
+the reason beside it. docs/compat.md has the list for users.
 """
 
 from __future__ import annotations
@@ -239,31 +240,33 @@ def _encode(
     assert tokenizer is not None
     splits_special = face.split_special_tokens if call.split_special_tokens is None else call.split_special_tokens
     layout = snapshot.layout(owner, seconds is not None, call.add_special_tokens)
-    if layout is None or (splits_special and not snapshot.all_special):
-        return None
+    if layout is None:
+        return None  # a template that leaves a text out, or has it twice
+    if splits_special and not snapshot.all_special:
+        return None  # a special token that is text may still hide an added one within it
     truncation, padding = call.truncation(face.truncation_side), call.padding(face)
     if padding is not None and padding.pad_id is None:
         return None  # an error of the original
-    special: dict[str, Any] = {"allowed_special": (), "disallowed_special": ()} if splits_special else {}
     rules = snapshot.offset_rules(owner) if call.return_offsets_mapping else None
     if call.return_offsets_mapping and rules is None:
-        return None
+        return None  # see hf_offsets.py
+    special: dict[str, Any] = {"allowed_special": (), "disallowed_special": ()} if splits_special else {}
     data: dict[str, Any] | None = None
     try:
         if not is_batch and seconds is None and layout.one_type is not None and call.asks_for_ids_alone():
             room = None if truncation is None else truncation.room(layout.n_special)
             data = _one_text(face, call, tokenizer, texts[0], layout, room, special)
-        if data is None:
-            batch, ranges = _batch(tokenizer, texts, seconds, layout, rules, special)
-            if truncation is not None and not batch.truncate(truncation, call.return_overflowing_tokens):
-                return None
-            placed = batch.ranges(*ranges, rules) if ranges is not None and rules is not None else None
-            data = _columns(face, call, batch, padding, placed)
-            _warn_about_length(face, call, batch)
-            if not is_batch and call.return_tensors is None and not call.return_overflowing_tokens:
-                data = {key: value[0] if isinstance(value[0], list) else value for key, value in data.items()}
+        batch, ranges = (None, None) if data is not None else _batch(tokenizer, texts, seconds, layout, rules, special)
     except ValueError:
         return None  # a lone surrogate, for which `tokenizers` has an error of its own
+    if batch is not None:
+        if truncation is not None and not batch.truncate(truncation, call.return_overflowing_tokens):
+            return None  # see Batch.truncate
+        placed = batch.ranges(*ranges, rules) if ranges is not None and rules is not None else None
+        data = _columns(face, call, batch, padding, placed)
+        _warn_about_length(face, call, batch)
+        if not is_batch and call.return_tensors is None and not call.return_overflowing_tokens:
+            data = {key: value[0] if isinstance(value[0], list) else value for key, value in data.items()}
     inputs: list[Any] = [*texts] if seconds is None else [*zip(texts, seconds, strict=True)]
     later = LaterEncodings(owner, snapshot, inputs, call, truncation, padding, splits_special)
     return BatchEncoding(data, later, tensor_type=call.return_tensors, n_sequences=1 if seconds is None else 2)
