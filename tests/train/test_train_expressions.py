@@ -168,7 +168,7 @@ def test_errors() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_it_can_be_interrupted(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
-    path.write_text((WORLD + "\n") * 20_000)
+    path.write_text((WORLD + "\n") * 400_000)  # a minute of work
     program = (
         "import fissile, sys\n"
         "def shown(phase, done, total):\n"
