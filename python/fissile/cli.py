@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from fissile.stochastic import Split
     from fissile.tokenizer import Tokenizer
 
-__all__ = ["byte_count", "load_tokenizer", "main", "split_argument", "tokenizer_of"]
+__all__ = ["Commands", "add_tokenizer", "byte_count", "load_tokenizer", "main", "split_argument", "tokenizer_of"]
+
+Commands = Any  # argparse._SubParsersAction[argparse.ArgumentParser], which is no type at run time
 
 SPLIT_HELP = "stochastok:P, dropout:P, uniform:P or characters, with P from 0 to 1"
 PATTERN_HELP = "how text is split, for a rank file that is not a published one"
@@ -79,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_train(commands: Commands) -> None:
     train = commands.add_parser("train", help="train a tokenizer on files")
     train.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="what fissile count reads, or the files that it wrote"
@@ -135,6 +137,12 @@ def split_argument(text: str) -> Split:
         return parse_split(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_tokenizer(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that tokenizer_of reads."""
+    parser.add_argument("--tokenizer", required=True, metavar="T", help="file, model directory, or org/name on the hub")
+    parser.add_argument("--pattern", metavar="P", help=PATTERN_HELP)
 
 
 def tokenizer_of(parsed: argparse.Namespace) -> Tokenizer:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from fissile.cli import PATTERN_HELP, byte_count, tokenizer_of
+from fissile.cli import Commands, add_tokenizer, byte_count, tokenizer_of
 
 __all__ = ["add_bench"]
 
-_Commands = Any  # argparse._SubParsersAction[argparse.ArgumentParser], which is no type at run time
 
-
-def add_bench(commands: _Commands) -> None:
+def add_bench(commands: Commands) -> None:
     """Add `fissile bench`."""
     bench = commands.add_parser("bench", help="measure encoders side by side on your text and tokenizer")
     bench.add_argument("inputs", nargs="*", metavar="FILE", help="as of fissile count; none: Python's standard library")
-    bench.add_argument("--tokenizer", required=True, metavar="T", help="file, model directory, or org/name on the hub")
-    bench.add_argument("--pattern", metavar="P", help=PATTERN_HELP)
+    add_tokenizer(bench)
     bench.add_argument("--peers", default="all", metavar="A,B", help="packages (default: all that are installed)")
     bench.add_argument(
         "--work",

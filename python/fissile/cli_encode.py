@@ -6,15 +6,13 @@ import argparse
 import sys
 from typing import Any
 
-from fissile.cli import PATTERN_HELP, SPLIT_HELP, split_argument, tokenizer_of
+from fissile.cli import SPLIT_HELP, Commands, add_tokenizer, split_argument, tokenizer_of
 from fissile.data.token_writers import FORMATS
 
 __all__ = ["add_decode", "add_encode"]
 
-_Commands = Any  # argparse._SubParsersAction[argparse.ArgumentParser], which is no type at run time
 
-
-def add_encode(commands: _Commands) -> None:
+def add_encode(commands: Commands) -> None:
     """Add `fissile encode`."""
     encode = commands.add_parser(
         "encode",
@@ -29,8 +27,7 @@ def add_encode(commands: _Commands) -> None:
         help="files, directories or patterns: text, .jsonl, .parquet, also packed (.gz, .bz2, .xz, .zst); - for "
         "standard input",
     )
-    encode.add_argument("--tokenizer", required=True, metavar="T", help="file, model directory, or org/name on the hub")
-    encode.add_argument("--pattern", metavar="P", help=PATTERN_HELP)
+    add_tokenizer(encode)
     encode.add_argument(
         "-o", "--out", required=True, metavar="DIR", help="where the shards go: new, empty, or to go on in"
     )
@@ -78,7 +75,7 @@ def add_encode(commands: _Commands) -> None:
     encode.set_defaults(run=_encode)
 
 
-def add_decode(commands: _Commands) -> None:
+def add_decode(commands: Commands) -> None:
     """Add `fissile decode`."""
     decode = commands.add_parser("decode", help="turn shards of token ids back into text")
     decode.add_argument("directory", metavar="DIR", help="what fissile encode wrote, other .bin files, or one shard")

@@ -9,14 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fissile.cli import PATTERN_HELP, SPLIT_HELP, byte_count, load_tokenizer, split_argument
+from fissile.cli import PATTERN_HELP, SPLIT_HELP, Commands, byte_count, load_tokenizer, split_argument
 
 __all__ = ["add_inspect"]
 
-_Commands = Any  # argparse._SubParsersAction[argparse.ArgumentParser], which is no type at run time
 
-
-def add_inspect(commands: _Commands) -> None:
+def add_inspect(commands: Commands) -> None:
     """Add `fissile inspect`."""
     inspect = commands.add_parser("inspect", help="show the tokens of a text")
     inspect.add_argument("text", metavar="TEXT|FILE", help="a file's path, or else the text itself")

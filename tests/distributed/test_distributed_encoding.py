@@ -117,7 +117,7 @@ def held_once(function: Callable[[Any], None], told: Path) -> Callable[[Any], No
     """A task's function that, the first time, tells its process and stays between writing a shard and naming it."""
 
     def held(task: Any) -> None:
-        from fissile.data.token_writers import PartialFile
+        from fissile.whole_file import PartialFile
 
         try:
             file = os.open(told, os.O_CREAT | os.O_EXCL | os.O_WRONLY)

@@ -25,7 +25,7 @@ from fissile.stochastic import UINT64_MAX, Split, StochasTok, _check_integer, pa
 if TYPE_CHECKING:
     from fissile.tokenizer import Tokenizer
 
-__all__ = ["FILE_BITS", "Corpus", "Documents", "PathLike", "gathered"]
+__all__ = ["FILE_BITS", "Corpus", "Documents", "PathLike", "described", "gathered"]
 
 PathLike = str | os.PathLike[str]
 FILE_BITS = 32
@@ -108,7 +108,7 @@ class Corpus:
         ]
         return {
             "files": f"{len(sizes)} files, {zlib.crc32(chr(10).join(sizes).encode()):08x}",
-            "tokenizer": None if tok is None else f"{tok.n_vocab} ids, {_digest(tok)}",
+            "tokenizer": None if tok is None else described(tok),
             "split": None if self.split is None else repr(self.split),
             "seed": self.seed,
             "eod": self.eod,
@@ -244,6 +244,6 @@ def _divided(batch: readers.Batch, separator: str | bytes) -> readers.Batch:
     return readers.Batch(texts, lambda i: f"{batch.place(0)}: document {i}")
 
 
-def _digest(tok: Tokenizer) -> str:
+def described(tok: Tokenizer) -> str:
     """Tells tokenizers apart in milliseconds."""
-    return f"{zlib.crc32(tok._as_own()):08x}"
+    return f"{tok.n_vocab} ids, {zlib.crc32(tok._as_own()):08x}"

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from fissile.data.encoding_job import TOKENIZER_FILE
 from fissile.data.token_files import Chunk, TokenFile, documents_of_stream, is_token_file, whole_documents
-from fissile.data.token_writers import PartialFile
 from fissile.ragged import Ragged
 from fissile.tokenizer import Tokenizer
+from fissile.whole_file import PartialFile
 
 __all__ = ["decode_corpus"]
 
@@ -145,9 +145,14 @@ def _prepended(ids: npt.NDArray[Any], documents: Ragged) -> Ragged:
     return Ragged(np.concatenate([ids, documents.ids]), offsets)
 
 
-def _record(shard: Path) -> dict[str, Any]:
+def _beside(shard: Path, suffix: str) -> Path:
+    """The file that says more about a shard."""
     stem = shard.name.removesuffix(".ids.npy") if shard.name.endswith(".ids.npy") else shard.stem
-    path = shard.with_name(f"{stem}.json")
+    return shard.with_name(stem + suffix)
+
+
+def _record(shard: Path) -> dict[str, Any]:
+    path = _beside(shard, ".json")
     if not path.is_file():
         return {}
     try:
@@ -203,8 +208,7 @@ class _Metadata:
     """What was kept of a shard's documents, in step with them."""
 
     def __init__(self, shard: Path) -> None:
-        stem = shard.name.removesuffix(".ids.npy") if shard.name.endswith(".ids.npy") else shard.stem
-        self._path = shard.with_name(f"{stem}.meta.jsonl")
+        self._path = _beside(shard, ".meta.jsonl")
         self._lines = self._path.read_bytes().splitlines() if self._path.is_file() else None
         self._at = 0
 

@@ -16,7 +16,6 @@ import dataclasses
 import json
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,10 +25,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fissile.data.corpus import described
 from fissile.data.readers import Source
-from fissile.data.token_writers import FORMATS, Format, PartialFile
+from fissile.data.token_writers import FORMATS, Format
 from fissile.stochastic import Split
 from fissile.tokenizer import Tokenizer
+from fissile.whole_file import write_bytes_whole
 
 __all__ = [
     "JOB_FILE",
@@ -181,7 +182,7 @@ class EncodingJob:
         }
         return plain | {
             "fissile": __version__,
-            "tokenizer": f"{tokenizer.n_vocab} ids, {zlib.crc32(tokenizer._as_own()):08x}",
+            "tokenizer": described(tokenizer),
             "split": None if self.split is None else repr(self.split),
             "separator": None if self.separator is None else repr(self.separator),
             "files": [[file.source.path, file.source.n_bytes, file.modified] for file in self.files],
@@ -340,9 +341,4 @@ def _shown(was: Any, now: Any) -> tuple[str, str]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    file = PartialFile(path)
-    try:
-        file.write((json.dumps(content, indent=1) + "\n").encode())
-        file.finish()
-    finally:
-        file.discard()
+    write_bytes_whole(path, (json.dumps(content, indent=1) + "\n").encode())

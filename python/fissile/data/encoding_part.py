@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from fissile.data.encoding_input import Piece, Skipped, pieces
 from fissile.data.encoding_job import EncodingJob, Part, Place, Record
-from fissile.data.token_writers import PartialFile, TokenWriter, group_ends, token_writer
+from fissile.data.token_writers import TokenWriter, group_ends, token_writer
 from fissile.ragged import Ragged
 from fissile.tokenizer import Tokenizer
+from fissile.whole_file import PartialFile, write_bytes_whole
 
 __all__ = ["encode_part"]
 
@@ -265,12 +266,7 @@ class _Shards:
         self._writer.finish()
         if self._meta is not None:
             self._meta.finish()
-        file = PartialFile(self._part.record_path(self._index))
-        try:
-            file.write(record.as_json())
-            file.finish()
-        finally:
-            file.discard()
+        write_bytes_whole(self._part.record_path(self._index), record.as_json())
         self._index += 1
         self._after = None
 

@@ -54,7 +54,9 @@ _BESIDE = {
 }
 _OF_JOB = ("encoding.json", "tokenizer.fissile")  # see fissile.data.encoding_job
 
-_MEGATRON_MAGIC = b"MMIDIDX\x00\x00"
+MEGATRON_MAGIC = b"MMIDIDX\x00\x00"
+MEGATRON_HEADER = struct.Struct("<9sQBQQ")
+"""Magic, version 1, code of the ids' type, sequences, documents + 1."""
 _MEGATRON_TYPES: dict[int, np.dtype[Any]] = {
     4: np.dtype("<u4"),
     8: np.dtype("<u2"),
@@ -258,17 +260,16 @@ def _npy(path: str) -> npt.NDArray[Any]:
 def _megatron_index(path: Path) -> tuple[np.dtype[Any], npt.NDArray[np.int64]]:
     """Type of the ids, and where each sequence's begin, (n + 1,)."""
     data = path.read_bytes()
-    header = struct.Struct("<9sQBQQ")
-    if len(data) < header.size:
+    if len(data) < MEGATRON_HEADER.size:
         raise ValueError(f"{path}: expected an index of Megatron-LM, found {len(data)} bytes")
-    magic, version, code, n, n_documents = header.unpack_from(data)
-    if magic != _MEGATRON_MAGIC or version != 1:
+    magic, version, code, n, n_documents = MEGATRON_HEADER.unpack_from(data)
+    if magic != MEGATRON_MAGIC or version != 1:
         raise ValueError(f"{path}: expected an index of Megatron-LM, version 1, found another file")
     if code not in _MEGATRON_TYPES:
         raise ValueError(f"{path}: expected ids of uint16 or int32 (codes 8 and 4), found the code {code}")
-    if len(data) < header.size + 12 * n + 8 * n_documents:
+    if len(data) < MEGATRON_HEADER.size + 12 * n + 8 * n_documents:
         raise ValueError(f"{path}: expected {n} sequences, found the end of the file")
-    lengths = np.frombuffer(data, "<i4", n, header.size)
+    lengths = np.frombuffer(data, "<i4", n, MEGATRON_HEADER.size)
     return _MEGATRON_TYPES[code], np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 

@@ -12,24 +12,25 @@ The only writer of these forms. What a row is, a document or a packed block, is 
 from __future__ import annotations
 
 import contextlib
-import os
-import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from fissile.data.token_files import MEGATRON_HEADER, MEGATRON_MAGIC
+from fissile.whole_file import PartialFile
 
-__all__ = ["FORMATS", "Format", "PartialFile", "TokenWriter", "group_ends", "token_writer"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FORMATS", "Format", "TokenWriter", "group_ends", "token_writer"]
 
 Format = Literal["bin", "npy", "megatron", "parquet"]
 Ids = npt.NDArray[Any]
 Ends = npt.NDArray[np.int64]
 
-_MEGATRON_TYPES = {np.dtype(np.uint16): 8, np.dtype(np.int32): 4}
+_MEGATRON_CODES = {2: 8, 4: 4}  # of uint16 and int32, by their size
 _ROW_GROUP_TOKENS = 1 << 20
 """A row group of parquet ends with the row that brings it to so many tokens, whatever the pieces they came in."""
 
@@ -84,44 +85,6 @@ def group_ends(n_before: int, ends: Ends, size: int) -> list[int]:
         closing.append(i)
         begin = int(ends[i])
     return closing
-
-
-class PartialFile:
-    """A file that has another name until it is complete; errors of the system name it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        # Another worker may be writing the same file, on another machine.
-        self.partial = path.with_name(f".{path.name}.{os.urandom(8).hex()}.partial")
-        with self.named_errors():
-            self.file: BinaryIO = open(self.partial, "wb")  # noqa: SIM115  # open as long as this object is
-
-    def write(self, data: bytes | memoryview | Ids) -> None:
-        """Append bytes, or the memory of an array."""
-        with self.named_errors():
-            self.file.write(data.data if isinstance(data, np.ndarray) else data)
-
-    def finish(self) -> None:
-        """Close it and give it its name."""
-        with self.named_errors():
-            self.file.close()
-            os.replace(self.partial, self.path)
-
-    def discard(self) -> None:
-        """Remove it, unless it is finished."""
-        with contextlib.suppress(OSError):
-            self.file.close()
-        self.partial.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def named_errors(self) -> Iterator[None]:
-        """OSErrors that say which file it was: those of write and close do not."""
-        try:
-            yield
-        except OSError as error:
-            if error.filename is not None and os.fspath(error.filename) != os.fspath(self.partial):
-                raise
-            raise OSError(error.errno, error.strerror, os.fspath(self.path)) from error
 
 
 class _Flat:
@@ -214,8 +177,7 @@ class _Megatron:
         n = len(offsets) - 1
         index = PartialFile(self._index_path)
         try:
-            code = _MEGATRON_TYPES[self._dtype.newbyteorder("=")]
-            index.write(b"MMIDIDX\x00\x00" + struct.pack("<QBQQ", 1, code, n, n + 1))
+            index.write(MEGATRON_HEADER.pack(MEGATRON_MAGIC, 1, _MEGATRON_CODES[self._dtype.itemsize], n, n + 1))
             index.write(np.diff(offsets).astype("<i4"))
             index.write((offsets[:-1] * self._dtype.itemsize).astype("<i8"))
             index.write(np.arange(n + 1, dtype="<i8"))
