@@ -65,11 +65,14 @@ py::tuple split_table(const SplitModel& model) {
         table = model.table();
     }
     std::vector<std::int64_t> offsets{0};
-    for (const SplitTable::Range& range : table->ranges()) offsets.push_back(range.first + std::int64_t{range.n});
     std::vector<TokenId> left, right;
-    for (std::int64_t i = 0; i < offsets.back(); ++i) {
-        left.push_back(table->pairs()[static_cast<std::size_t>(i)].left);
-        right.push_back(table->pairs()[static_cast<std::size_t>(i)].right);
+    for (TokenId id = 0; id < table->n_vocab(); ++id) {
+        for (std::uint32_t i = 0; i < table->n_pairs(id); ++i) {
+            const SplitTable::Pair pair = table->pair(id, i);
+            left.push_back(pair.left);
+            right.push_back(pair.right);
+        }
+        offsets.push_back(static_cast<std::int64_t>(left.size()));
     }
     return py::make_tuple(to_numpy(std::move(offsets)), to_numpy(std::move(left)), to_numpy(std::move(right)));
 }

@@ -45,7 +45,7 @@ std::shared_ptr<const ShortTokens> MergeRelation::short_tokens(const Vocabulary&
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const Bytes token = v.token_bytes(id);
         const bool has_length = token.size() >= ShortTokens::kMinBytes && token.size() <= ShortTokens::kMaxBytes;
-        if (has_length && table.ranges()[id].n != 0) tokens->insert(token, id);
+        if (has_length && table.n_pairs(id) != 0) tokens->insert(token, id);
     }
     return tokens;
 }
@@ -73,7 +73,7 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
     for (TokenId id = 0; ranks_are_ids && id < v.n_vocab(); ++id) rank_of[id] = id;
     std::size_t n_pairs = 0;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
-        if (rank_of[id] != kNoRank) n_pairs += table.ranges()[id].n;
+        if (rank_of[id] != kNoRank) n_pairs += table.n_pairs(id);
     }
     // Merges outside the table: those of tokens that are no part of the model.
     for (const Merge& merge : v.merges()) {
@@ -82,9 +82,9 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
     auto pairs = std::make_shared<PairRanks>(v.n_vocab(), n_pairs, std::max<std::size_t>(max_rank + 1, v.n_vocab()));
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         if (rank_of[id] == kNoRank) continue;
-        const SplitTable::Range range = table.ranges()[id];
-        for (std::uint32_t i = range.first; i < range.first + range.n; ++i) {
-            pairs->insert(table.pairs()[i].left, table.pairs()[i].right, rank_of[id]);
+        for (std::uint32_t i = 0; i < table.n_pairs(id); ++i) {
+            const SplitTable::Pair pair = table.pair(id, i);
+            pairs->insert(pair.left, pair.right, rank_of[id]);
         }
     }
     // What is listed keeps its own rank.

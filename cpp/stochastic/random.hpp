@@ -66,21 +66,16 @@ class RandomWords {
         return static_cast<std::uint32_t>(product >> 32);
     }
 
-    // The same; with bound 0, 0 and nothing is drawn, without a branch that depends on it.
-    std::uint32_t below_or_nothing(std::uint32_t bound) {
-        if (at_ == end_) refill();
-        const std::uint64_t product = std::uint64_t{words_[at_]} * bound;
-        if (static_cast<std::uint32_t>(product) < bound) [[unlikely]]
-            return below(bound);
-        at_ += bound != 0;
-        return static_cast<std::uint32_t>(product >> 32);
-    }
+    // The same; with bound 0, 0 and nothing is drawn.
+    std::uint32_t below_or_nothing(std::uint32_t bound) { return bound == 0 ? 0 : below(bound); }
 
     // Some of the words that will be drawn next, at least one.
     std::span<const std::uint32_t> ahead() {
         if (at_ == end_) refill();
         return {words_.data() + at_, end_ - at_};
     }
+    // They have been drawn, from what ahead() gave.
+    void drop(std::size_t n) { at_ += n; }
 
    private:
     void refill() {

@@ -33,12 +33,14 @@ std::vector<Portion> portions_of(const std::vector<std::int64_t>& offsets, unsig
     return portions;
 }
 
-void check_ids(const TokenId* ids, std::size_t n, std::size_t n_vocab) {
+// Ids that are looked at together before they are split: as many as stay in the inner cache until then.
+constexpr std::int64_t kCheckedIds = 1 << 14;
+
+void check_ids(const TokenId* ids, std::int64_t begin, std::int64_t end, std::size_t n_vocab) {
     TokenId largest = 0;
-    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, ids[i]);
-    if (n == 0 || largest < n_vocab) return;
-    const std::size_t at =
-        static_cast<std::size_t>(std::find_if(ids, ids + n, [&](TokenId id) { return id >= n_vocab; }) - ids);
+    for (std::int64_t i = begin; i < end; ++i) largest = std::max(largest, ids[i]);
+    if (begin == end || largest < n_vocab) return;
+    const std::int64_t at = std::find_if(ids + begin, ids + end, [&](TokenId id) { return id >= n_vocab; }) - ids;
     throw Error("ids[" + std::to_string(at) + "] is " + std::to_string(ids[at]) + ", outside the vocabulary of " +
                 std::to_string(n_vocab) + " ids");
 }
@@ -62,7 +64,6 @@ IdArray join(std::vector<Portion>& portions, IdArray Portion::*part) {
 SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::vector<std::int64_t>& offsets,
                    const SplitIdsOptions& options) {
     const std::size_t n_documents = offsets.size() - 1;
-    check_ids(ids, static_cast<std::size_t>(offsets.back()), splitter.n_vocab());
     SplitIds result;
     result.offsets.assign(n_documents + 1, 0);
     std::vector<Portion> portions = portions_of(offsets, options.n_threads);
@@ -81,8 +82,15 @@ SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::ve
                     most += splitter.max_ids(static_cast<std::size_t>(offsets[i + 1] - offsets[i]), options.p[i]);
                 }
                 portion.ids.reserve_more(most + StochasTok::kSpare);
+                std::int64_t checked = offsets[portion.first];
                 for (std::size_t i = portion.first; i < portion.end; ++i) {
                     interrupt.check();
+                    if (checked < offsets[i + 1]) {
+                        const std::int64_t until =
+                            std::clamp(checked + kCheckedIds, offsets[i + 1], offsets[portion.end]);
+                        check_ids(ids, checked, until, splitter.n_vocab());
+                        checked = until;
+                    }
                     const std::size_t before = portion.ids.size();
                     const SpannedIds document{ids + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]),
                                               nullptr, 0};
@@ -102,7 +110,17 @@ SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::ve
     for (std::size_t i = 1; i < n_threads; ++i) threads.emplace_back(worker);
     worker();
     for (std::thread& thread : threads) thread.join();
-    if (error) std::rethrow_exception(error);
+    if (error) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const Cancelled&) {
+            throw;
+        } catch (const Error&) {
+            // Of several wrong ids the first, whichever thread met one.
+            check_ids(ids, 0, offsets.back(), splitter.n_vocab());
+            throw;
+        }
+    }
     for (std::size_t i = 0; i < n_documents; ++i) result.offsets[i + 1] += result.offsets[i];
     result.ids = join(portions, &Portion::ids);
     if (options.want_parents) {

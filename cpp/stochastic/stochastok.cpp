@@ -41,17 +41,59 @@ class StochasTok::Pool final : public Splitter::Scratch {
         split_slots.assign(most / 64 + 1, 0);
     }
 
-    // One try at a slot, without a branch: whether a token has splits is not to be predicted. `pairs` are all pairs.
-    void attempt(std::uint32_t slot, SplitTable::Range range, const SplitTable::Pair* pairs, RandomWords& choices) {
-        const bool splits = range.n != 0;
-        // A spent try draws nothing, and reads some other token's pair.
-        const SplitTable::Pair pair = pairs[range.first + choices.below_or_nothing(range.n)];
-        ids[slot] = splits ? pair.left : ids[slot];
+    // One try.
+    void attempt(const SplitTable& table, const std::uint8_t* few_pairs, RandomWords& positions, RandomWords& choices) {
+        const std::uint32_t slot = positions.below(static_cast<std::uint32_t>(size));
+        const TokenId id = ids[slot];
+        const std::uint32_t n_pairs = few_pairs[id] != SplitTable::kMany ? few_pairs[id] : table.n_pairs(id);
+        if (n_pairs == 0) return;
+        const SplitTable::Pair pair = table.pair(id, choices.below(n_pairs));
+        ids[slot] = pair.left;
         ids[size] = pair.right;
         next[size] = next[slot];
-        next[slot] = splits ? static_cast<std::uint32_t>(size) : next[slot];
-        split_slots[slot >> 6] |= std::uint64_t{splits} << (slot & 63);
-        size += splits;
+        next[slot] = static_cast<std::uint32_t>(size++);
+        split_slots[slot >> 6] |= std::uint64_t{1} << (slot & 63);
+    }
+
+    // As many of `n_tries` as need no second thought, for which neither stream has to be refilled; returns how many.
+    // Without a jump, as whether a token has splits is not to be predicted, and with next to nothing that waits for a
+    // pair, as the pairs are far away: the next tries begin meanwhile.
+    std::size_t attempt_some(std::size_t n_tries, const SplitTable& table, const std::uint8_t* few_pairs,
+                             RandomWords& positions, RandomWords& choices) {
+        const std::span<const std::uint32_t> words = positions.ahead(), picks = choices.ahead();
+        n_tries = std::min({n_tries, words.size(), picks.size()});
+        TokenId* const tokens = ids;
+        std::uint32_t* const links_to = next;
+        std::uint64_t* const marks = split_slots.data();
+        std::uint64_t n = size;
+        std::size_t tried = 0, n_picked = 0;
+        for (; tried < n_tries; ++tried) {
+            const std::uint64_t where = words[tried] * n;
+            const std::size_t slot = where >> 32;
+            const TokenId id = tokens[slot];
+            const std::uint32_t n_pairs = few_pairs[id];
+            const std::uint64_t which = std::uint64_t{picks[n_picked]} * n_pairs;
+            // A word that may have to be drawn again, for either, or a long list of pairs.
+            const bool hard = (static_cast<std::uint32_t>(where) < n) | (static_cast<std::uint32_t>(which) < n_pairs) |
+                              (n_pairs == SplitTable::kMany);
+            if (hard) [[unlikely]]
+                break;
+            const SplitTable::Pair pair = table.few_pair(id, static_cast<std::uint32_t>(which >> 32));
+            const std::uint64_t splits = (n_pairs + 255) >> 8;  // 1 or 0
+            const std::uint32_t if_split = 0u - static_cast<std::uint32_t>(splits);
+            const std::uint32_t link = links_to[slot];
+            tokens[slot] = id ^ ((id ^ pair.left) & if_split);
+            tokens[n] = pair.right;
+            links_to[n] = link;
+            links_to[slot] = link ^ ((link ^ static_cast<std::uint32_t>(n)) & if_split);
+            marks[slot >> 6] |= splits << (slot & 63);
+            n += splits;
+            n_picked += splits;
+        }
+        size = n;
+        positions.drop(tried);
+        choices.drop(n_picked);
+        return tried;
     }
 
     // Writes the pieces in order: size ids, and as many parents unless that is null.
@@ -94,16 +136,16 @@ class StochasTok::Pool final : public Splitter::Scratch {
 
 StochasTok::StochasTok(std::shared_ptr<const SplitTable> table, double p, std::uint64_t max_expansions,
                        const std::vector<TokenId>& deny)
-    : table_(std::move(table)), pairs_(table_->pairs().data()), p_(p), max_expansions_(max_expansions) {
+    : table_(std::move(table)), p_(p), max_expansions_(max_expansions) {
     for (const TokenId id : deny) {
         if (id >= table_->n_vocab()) {
             throw Error("deny holds " + std::to_string(id) + ", outside the vocabulary of " +
                         std::to_string(table_->n_vocab()) + " ids");
         }
-        if (own_ranges_.empty()) own_ranges_ = table_->ranges();
-        own_ranges_[id].n = 0;
+        if (own_few_pairs_.empty()) own_few_pairs_ = table_->few_pairs();
+        own_few_pairs_[id] = 0;
     }
-    ranges_ = own_ranges_.empty() ? table_->ranges().data() : own_ranges_.data();
+    few_pairs_ = own_few_pairs_.empty() ? table_->few_pairs().data() : own_few_pairs_.data();
 }
 
 std::unique_ptr<Splitter::Scratch> StochasTok::make_scratch() const { return std::make_unique<Pool>(); }
@@ -112,11 +154,9 @@ std::size_t StochasTok::max_ids(std::size_t n, double p) const {
     return n + static_cast<std::size_t>(std::min<std::uint64_t>(n_tries(n, p), max_expansions_));
 }
 
-// Asks for the memory of the next tries, in three steps that each need what the one before brings. Where they will be
-// is known nearly: the pool grows meanwhile, which moves a slot by less than it grows.
-FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words,
-                                                 std::span<const std::uint32_t> choices) const {
-    TokenId ids[kTriesAtOnce];
+// Asks for the memory of the next tries, in two steps of which the second needs what the first brings. Where they will
+// be is known nearly: the pool grows meanwhile, which moves a slot by less than it grows.
+FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) const {
     const auto slot_of = [&](std::uint32_t word) {
         return static_cast<std::size_t>((word * std::uint64_t{pool.size}) >> 32);
     };
@@ -130,14 +170,7 @@ FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<con
     for (std::size_t i = 0; i < words.size(); ++i) {
         // Four of five tokens have splits.
         const std::uint64_t size_then = pool.size + i * 4 / 5;
-        ids[i] = pool.ids[std::min(static_cast<std::size_t>(words[i] * size_then >> 32), pool.size - 1)];
-        prefetch(ranges_ + ids[i]);
-    }
-    std::size_t n_chosen = 0;
-    for (std::size_t i = 0; i < words.size() && n_chosen < choices.size(); ++i) {
-        const SplitTable::Range range = ranges_[ids[i]];
-        prefetch(pairs_ + range.first + (choices[n_chosen] * std::uint64_t{range.n} >> 32));
-        n_chosen += range.n != 0;
+        table_->ask(pool.ids[std::min(static_cast<std::size_t>(words[i] * size_then >> 32), pool.size - 1)]);
     }
 }
 
@@ -169,14 +202,14 @@ void StochasTok::split(const SpannedIds& document, double p, const DocumentKey& 
     RandomWords positions(key, RandomUse::kPositions, tries), choices(key, RandomUse::kChoices, tries);
     while (tries > 0 && pool.size < most) {
         if (scratch.interrupt != nullptr) scratch.interrupt->check();
-        const std::uint64_t n_now = std::min(tries, kTriesAtOnce);
-        tries -= n_now;
+        std::size_t n_now = std::min({tries, kTriesAtOnce, std::uint64_t{most - pool.size}});
         const auto words = positions.ahead();
-        fetch(pool, words.first(std::min<std::size_t>(words.size(), n_now)), choices.ahead());
-        for (std::uint64_t i = 0; i < n_now; ++i) {
-            const std::uint32_t slot = positions.below(static_cast<std::uint32_t>(pool.size));
-            pool.attempt(slot, ranges_[pool.ids[slot]], pairs_, choices);
-            if (pool.size == most) break;
+        fetch(pool, words.first(std::min(words.size(), n_now)));
+        tries -= n_now;
+        while (n_now > 0) {
+            const std::size_t n_done = pool.attempt_some(n_now, *table_, few_pairs_, positions, choices);
+            if (n_done == 0) pool.attempt(*table_, few_pairs_, positions, choices);
+            n_now -= std::max<std::size_t>(n_done, 1);
         }
     }
     out.reserve_more(pool.size + kSpare);

@@ -47,13 +47,11 @@ class StochasTok final : public Splitter {
    private:
     class Pool;
 
-    FISSILE_PREFETCHES void fetch(const Pool& pool, std::span<const std::uint32_t> words,
-                                  std::span<const std::uint32_t> choices) const;
+    FISSILE_PREFETCHES void fetch(const Pool& pool, std::span<const std::uint32_t> words) const;
 
     std::shared_ptr<const SplitTable> table_;
-    std::vector<SplitTable::Range> own_ranges_;  // with a deny-list
-    const SplitTable::Range* ranges_;
-    const SplitTable::Pair* pairs_;
+    std::vector<std::uint8_t> own_few_pairs_;  // with a deny-list: none for its tokens
+    const std::uint8_t* few_pairs_;
     double p_;
     std::uint64_t max_expansions_;
 };

@@ -67,3 +67,15 @@ def test_facts_about_published_vocabularies(name: str, tmp_path: object) -> None
     assert counts.max() == most == counts[where]
     if name == "gpt2":
         assert np.bincount(counts)[1:7].tolist() == [13114, 19970, 12984, 3483, 407, 22]
+
+
+def test_tokens_with_many_pairs_and_large_ids() -> None:
+    letters = {bytes([b]): b for b in range(256)} | {b"x" * n: 254 + n for n in range(2, 300)}
+    assert pairs_of(fissile.Tokenizer.from_ranks(letters, "none")) == split_table(letters)
+    # Ids beyond 2^20, which the table keeps in another place.
+    ranks = {bytes([b]): b for b in range(256)}
+    ranks |= {n.to_bytes(3, "big"): 256 + n for n in range((1 << 20) + 1000)}
+    ranks |= {b"\x10\x00\x05\x00\x00\x07": len(ranks)}
+    offsets, left, right = fissile.Tokenizer.from_ranks(ranks, "none").splits
+    assert offsets.tolist() == [0] * len(ranks) + [1]
+    assert (left.tolist(), right.tolist()) == ([256 + (1 << 20) + 5], [256 + 7])
