@@ -16,7 +16,7 @@ import numpy as np
 from fissile.benchmark.peer import Flat, NotOffered, Peer, Texts, ends
 from fissile.formats.tiktoken import ENCODINGS
 
-__all__ = ["PACKAGES", "PEERS", "chosen"]
+__all__ = ["PEERS"]
 
 
 class Fissile(Peer):
@@ -144,6 +144,8 @@ class Quicktok(Peer):
         return [self.e.encode_ordinary(text) for text in texts]
 
     def count(self, texts: Texts) -> Any:
+        if self.threads > 1:
+            return np.diff(self.batch(texts)[1])  # what its count_batch does
         return [self.e.count(text) for text in texts]
 
     def flat(self, result: Any) -> Flat:
@@ -277,7 +279,6 @@ class Iree(Peer):
     """iree-tokenizer: tokenizer.json, and rank files by name; one thread."""
 
     package, module = "iree-tokenizer", "iree.tokenizer"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.kind == "tiktoken" and self.files.published in ENCODINGS:
@@ -305,7 +306,6 @@ class Kitoken(Peer):
     """kitoken: tokenizer.json, SentencePiece models, and rank files whose pattern it knows by name."""
 
     package = module = "kitoken"
-    slow = True
 
     def load(self, module: Any) -> None:
         files = self.files
@@ -351,7 +351,6 @@ class Tiktoken(Peer):
     """tiktoken: ranks and an expression."""
 
     package = module = "tiktoken"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.regex is None:
@@ -370,7 +369,6 @@ class Tokenizers(Peer):
     """tokenizers: tokenizer.json."""
 
     package = module = "tokenizers"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.json is None:
@@ -401,7 +399,6 @@ class Sentencepiece(Peer):
     """sentencepiece: its own models."""
 
     package = module = "sentencepiece"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.model is None:
@@ -438,25 +435,3 @@ PEERS: dict[str, type[Peer]] = {
         Sentencepiece,
     )
 }
-PACKAGES = [kind.package for kind in PEERS.values()]
-
-
-def chosen(names: str) -> list[str]:
-    """Peers by names with commas between them, or all that are installed; ours is always the first.
-
-    Raises:
-        ValueError: there is no such peer, or it is not installed.
-    """
-    if names == "all":
-        return [name for name, kind in PEERS.items() if kind.installed()]
-    by_any_name = {alias: name for name, kind in PEERS.items() for alias in (name, kind.package, kind.module)}
-    found = ["fissile"]
-    for word in filter(None, map(str.strip, names.split(","))):
-        name = by_any_name.get(word)
-        if name is None:
-            raise ValueError(f"peer {word!r} is not known; expected 'all' or some of {', '.join(PEERS)}")
-        if not PEERS[name].installed():
-            raise ValueError(f"peer {word!r} is not installed: pip install {PEERS[name].package}")
-        if name not in found:
-            found.append(name)
-    return found
