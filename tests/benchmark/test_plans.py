@@ -128,4 +128,12 @@ def test_a_peer_that_saw_less_is_compared_with_ours_on_as_much() -> None:
 def test_where_all_others_saw_less_the_summary_has_those() -> None:
     (made,) = measure_rows([Toy()], Settings(["fissile", "2", "1"], 3, budget=12.0))
     assert {tables.seen(made["peers"][peer]) for peer in ("2", "1")} == {10_000_000, 3_000_000}
-    assert "| toy | first MB/s | 20.0 | 0.40 (2) | 50.00 |" in tables.summary([made])
+    assert "| toy | first MB/s | 20.0 | 0.40 (2, both first 10 MB) | 50.00 |" in tables.summary([made])
+
+
+def test_the_summary_has_the_peer_that_comes_closest_on_whatever_part() -> None:
+    (made,) = measure_rows([Toy()], Settings(["fissile", "50", "2"], 3, budget=12.0))
+    for run in made["peers"]["2"]:
+        run["first MB/s"] = 40.0  # of the first 10 MB, where ours is 20
+    best = tables.closest(made, "first MB/s")
+    assert best == ("2", 20.0, 40.0, 0.5, 10_000_000)

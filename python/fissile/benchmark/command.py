@@ -20,7 +20,17 @@ from fissile.benchmark.training import TrainingRow
 from fissile.benchmark.works import WORKS
 from fissile.tokenizer import Tokenizer
 
-__all__ = ["ALL_WORKS", "BUDGET", "DEFAULT_WORK", "SERIES", "TRAINING", "run", "write"]
+__all__ = [
+    "ALL_WORKS",
+    "BUDGET",
+    "DEFAULT_WORK",
+    "SERIES",
+    "TRAINING",
+    "encoding_rows",
+    "run",
+    "training_rows",
+    "write",
+]
 
 DEFAULT_WORK = "encode,lists,decode,count,latency,load"
 BUDGET = 15.0
@@ -136,14 +146,15 @@ def run(
                 raise ValueError(f"work 'vocabularies' cuts ranks, and {tokenizer!r} has none")
             works.remove("vocabularies")
         most = threads or machine.n_cpus()
-        rows = _rows([word for word in works if word not in TRAINING], tokenizer_files, corpus, texts, most)
+        rows: list[Row] = [
+            *encoding_rows([word for word in works if word not in TRAINING], tokenizer_files, corpus, texts, most)
+        ]
         if training := [word for word in works if word in TRAINING]:
             text = Path(folder) / "corpus.txt"
             text.write_bytes("\n".join(texts).encode(errors="replace"))
             size = vocab_size or max(257, min(tokenizer.n_vocab, _TRAINED))
             whole = TrainingRow(corpus, text, size, _trainable(tokenizer_files), most)
-            rows += _training_rows(training, whole, Path(folder))
-        rows = [row for row in rows if row.peers(names)]
+            rows += training_rows(training, whole, Path(folder))
         measure_rows(rows, settings, on_row=on_row, show=show, progress=progress)
     if output is not None:
         try:
@@ -163,9 +174,11 @@ def _standard_library(max_bytes: int, document_chars: int) -> list[str]:
     return text_files.first_bytes([d for text in files for d in text_files.documents(text, document_chars)], max_bytes)
 
 
-def _rows(works: Sequence[str], files: TokenizerFiles, corpus: str, texts: Sequence[str], most: int) -> list[Row]:
+def encoding_rows(
+    works: Sequence[str], files: TokenizerFiles, corpus: str, texts: Sequence[str], most: int
+) -> list[EncodingRow]:
     """What to encode: throughput on one thread and on many, the rest on one; and the series."""
-    rows: list[Row] = []
+    rows: list[EncodingRow] = []
     for work in works:
         if work == "lengths":
             some = text_files.first_bytes(texts, _LENGTHS_BYTES)
@@ -203,9 +216,9 @@ def _trainable(files: TokenizerFiles) -> str:
     return files.pattern
 
 
-def _training_rows(works: Sequence[str], whole: TrainingRow, folder: Path) -> list[Row]:
+def training_rows(works: Sequence[str], whole: TrainingRow, folder: Path) -> list[TrainingRow]:
     """What to train: on all of the text on every thread; and the series."""
-    rows: list[Row] = []
+    rows: list[TrainingRow] = []
     for work in works:
         if work == "train-sizes":
             sizes = [*(size for size in _SIZES if 100_000 < size < whole.n_bytes), whole.n_bytes]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fissile.benchmark.harness import Cells, Run
 
 __all__ = [
     "MOST_WRONG",
+    "Closest",
     "best_of",
+    "closest",
     "comparable",
     "comparisons",
     "figures_of",
@@ -86,6 +88,26 @@ def best_of(cells: Cells, figure: str) -> tuple[str, float] | None:
         return None
     peer = (max if more_is_better(figure) else min)(known, key=known.__getitem__)
     return peer, known[peer]
+
+
+class Closest(NamedTuple):
+    """Ours and that of the peer that comes closest to it, or is furthest ahead, on as much of the text."""
+
+    peer: str
+    ours: float
+    theirs: float
+    better: float
+    n_bytes: int | None
+
+
+def closest(row: Mapping[str, Any], figure: str) -> Closest | None:
+    """Who of a row our ratio is the least to, whether it saw all of the text or less; None: nobody is right."""
+    found = []
+    for part in comparisons(row):
+        ours, best = median(part.get("fissile", []), figure), best_of(part, figure)
+        if ours and best and best[1]:
+            found.append(Closest(best[0], ours, best[1], times_better(ours, best[1], figure), seen(part["fissile"])))
+    return min(found, key=lambda one: one.better, default=None)
 
 
 def times_better(ours: float, best: float, figure: str) -> float:
@@ -196,21 +218,24 @@ def value_in_series(row: Mapping[str, Any], peer: str, figure: str) -> float | N
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line a figure: ours, the best peer's, and how many times better ours is."""
+    """One line a figure: ours, that of the peer that comes closest, and how many times better ours is."""
     lines = ["| work | figure | ours | best peer | times better |", "|---|---|---:|---:|---:|"]
     for row in rows:
-        parts = comparisons(row)
         for figure in figures_of({"fissile": row["peers"].get("fissile", [])}):
             if figure in _NO_RACE:
                 continue
-            # Of those that saw all of the text; where there are none, of those that saw most of it.
-            cells = next((part for part in (parts[0], *parts[:0:-1]) if best_of(part, figure)), parts[0])
-            ours, best = median(cells["fissile"], figure), best_of(cells, figure)
+            best = closest(row, figure)
+            ours = best.ours if best else median(row["peers"]["fissile"], figure)
             assert ours is not None
-            theirs = f"{number(best[1])} ({best[0]})" if best else ""
-            ratio = f"{times_better(ours, best[1], figure):.2f}" if best and best[1] and ours else ""
+            theirs = f"{number(best.theirs)} ({best.peer}{_less(row, best.n_bytes)})" if best else ""
+            ratio = f"{best.better:.2f}" if best else ""
             lines.append(f"| {row['title']} | {figure} | {number(ours)} | {theirs} | {ratio} |")
     return "\n".join(lines) + "\n"
+
+
+def _less(row: Mapping[str, Any], n_bytes: int | None) -> str:
+    """What is said of a comparison on less than all of the text."""
+    return f", both {part_of_text(n_bytes)}" if n_bytes is not None and n_bytes < row["bytes"] else ""
 
 
 def markdown(record: Mapping[str, Any]) -> str:
