@@ -76,23 +76,28 @@ def _bench(parsed: argparse.Namespace) -> None:
     given |= {"--runs": parsed.runs, "--threads": parsed.threads, "--clock": parsed.clock, "--budget": parsed.budget}
     given |= {"--vocab-size": parsed.vocab_size, "--max-bytes": parsed.max_bytes}
     words += [str(word) for pair in given.items() if pair[1] is not None for word in pair]
-    with progress.shown("processes") as shown:
-        command.run(
-            parsed.inputs,
-            tokenizer_of(parsed),
-            peers=parsed.peers,
-            work=parsed.work or command.DEFAULT_WORK,
-            output=parsed.output,
-            threads=parsed.threads,
-            runs=parsed.runs,
-            max_bytes=parsed.max_bytes,
-            document_chars=parsed.document_chars,
-            field=parsed.field,
-            column=parsed.column,
-            clock=parsed.clock,
-            limit=parsed.limit,
-            budget=parsed.budget,
-            vocab_size=parsed.vocab_size,
-            command=" ".join(words),
-            progress=shown,
-        )
+    try:
+        with progress.shown("processes") as shown:
+            command.run(
+                parsed.inputs,
+                tokenizer_of(parsed),
+                peers=parsed.peers,
+                work=parsed.work or command.DEFAULT_WORK,
+                output=parsed.output,
+                threads=parsed.threads,
+                runs=parsed.runs,
+                max_bytes=parsed.max_bytes,
+                document_chars=parsed.document_chars,
+                field=parsed.field,
+                column=parsed.column,
+                clock=parsed.clock,
+                limit=parsed.limit,
+                budget=parsed.budget,
+                vocab_size=parsed.vocab_size,
+                command=" ".join(words),
+                progress=shown,
+            )
+    except KeyboardInterrupt:
+        if parsed.output is not None:
+            print(f"interrupted: rows that were done are in {parsed.output}", file=sys.stderr)
+        raise

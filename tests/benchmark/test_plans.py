@@ -17,6 +17,7 @@ class Toy:
     n_bytes = 50_000_000
     owner = "1"
     whole = True
+    least_bytes = 100_000
 
     def __init__(self) -> None:
         self.measured: list[tuple[str, int | None]] = []

@@ -14,8 +14,10 @@ from fissile.benchmark import machine, plots, tables
 from fissile.benchmark import texts as text_files
 from fissile.benchmark.encoding import EncodingRow
 from fissile.benchmark.harness import Row, Settings, measure_rows
+from fissile.benchmark.peers import PEERS
 from fissile.benchmark.tokenizer_files import TokenizerFiles
 from fissile.benchmark.trades import PACKAGES, chosen
+from fissile.benchmark.trainers import TRAINERS
 from fissile.benchmark.training import TrainingRow
 from fissile.benchmark.works import WORKS
 from fissile.tokenizer import Tokenizer
@@ -116,8 +118,12 @@ def run(
     if vocab_size is not None and vocab_size < 257:
         raise ValueError(f"vocab_size must be at least 257, all bytes and a merge, not {vocab_size}")
     names = chosen(peers)
-    if output is not None:
-        Path(output).mkdir(parents=True, exist_ok=True)  # found out before minutes of work, not after them
+    if output is not None:  # found out before minutes of work, not after them
+        if Path(output).is_file():
+            raise ValueError(f"{output}: expected a folder for results, found a file")
+        Path(output).mkdir(parents=True, exist_ok=True)
+    if idle := [] if peers == "all" else _idle(names, works):
+        raise ValueError(f"peer {idle[0]!r} does nothing of --work {','.join(works)}")
     if files:
         texts = text_files.from_files(files, max_bytes, size=document_chars, field=field, column=column)
         corpus = ", ".join(Path(file).name for file in files[:3]) + (", ..." if len(files) > 3 else "")
@@ -207,6 +213,12 @@ def encoding_rows(
             many = {1, most} if work in ("encode", "lists", "count", "split") else {most} if work == "sharing" else {1}
             rows += [EncodingRow(work, files, corpus, texts, n) for n in sorted(many)]
     return rows
+
+
+def _idle(names: Sequence[str], works: Sequence[str]) -> list[str]:
+    """Those who do nothing of this."""
+    trades = [TRAINERS if work in TRAINING else PEERS for work in works]
+    return [name for name in names if not any(name in trade for trade in trades)]
 
 
 def _trainable(files: TokenizerFiles) -> str:

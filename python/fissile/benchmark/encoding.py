@@ -111,6 +111,11 @@ class EncodingRow:
         """Whether figures depend on how much of the text is seen."""
         return self.work not in SAMPLED | UNSIZED
 
+    @property
+    def least_bytes(self) -> int:
+        """Less of the texts is given to nobody."""
+        return 100_000
+
     def peers(self, names: Sequence[str]) -> list[str]:
         """Those among these that encode."""
         return [name for name in names if name in PEERS]

@@ -87,6 +87,10 @@ class Row(Protocol):
     def whole(self) -> bool:
         """Whether figures depend on how much of the text is seen."""
 
+    @property
+    def least_bytes(self) -> int:
+        """Less of the text is given to nobody."""
+
     def peers(self, names: Sequence[str]) -> list[str]:
         """Those among these that are of this trade."""
 
@@ -134,7 +138,7 @@ def planned(row: Row, trial: Run, settings: Settings) -> Share:
     for runs in range(settings.runs, 0, -1):
         if runs * seconds(row.n_bytes) <= settings.budget:
             return share(None, runs)
-    sizes = [size for size in _SIZES if size < row.n_bytes]
+    sizes = [size for size in _SIZES if row.least_bytes <= size < row.n_bytes]
     fitting = [size for size in sizes if seconds(size) <= settings.budget]
     n_bytes = max(fitting, default=min(sizes, default=None))
     return share(n_bytes if seconds(row.n_bytes) > seconds(n_bytes or 0) else None, 1)
