@@ -23,11 +23,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 from corpora import text_of  # noqa: E402
 from encode import tokenizer_of  # noqa: E402
 from fissile.benchmark import texts as text_files  # noqa: E402
-from fissile.benchmark.harness import Job  # noqa: E402
+from fissile.benchmark.encoding import Job  # noqa: E402
 from fissile.benchmark.machine import CLOCKS, describe, pin  # noqa: E402
-from fissile.benchmark.peers import PACKAGES, PEERS, chosen  # noqa: E402
+from fissile.benchmark.peers import PEERS  # noqa: E402
 from fissile.benchmark.processes import result_of  # noqa: E402
 from fissile.benchmark.tokenizer_files import TokenizerFiles  # noqa: E402
+from fissile.benchmark.trades import PACKAGES, chosen  # noqa: E402
 from reference.texts import adversarial  # noqa: E402
 
 SIZE = 1_000_000
@@ -117,7 +118,7 @@ def main() -> None:
             for _ in range(options.runs):
                 for peer, runs in by_peer.items():
                     if not any("error" in run for run in runs):
-                        job = Job(peer, files, str(folder / "text"), "encode", 1, options.clock, None)
+                        job = Job(peer, files, str(folder / "text"), "encode", 1, options.clock)
                         job.save(folder / "job.json")
                         runs.append(result_of([__file__, "--child", str(folder / "job.json")], options.limit))
     shown = [peer for peer in peers if any("ms" in run for by_peer in results.values() for run in by_peer[peer])]

@@ -1,10 +1,12 @@
 """Encoders side by side, every cell in a fresh process: the table of what is to be reached, and all figures behind it.
 
     python bench/encode.py --vocab-dir DIR --corpus-dir DIR -o bench/results/encode
+    python bench/encode.py --vocab-dir DIR --corpus-dir DIR --series -o bench/results/encode
     python bench/encode.py --vocab-dir DIR --corpus-dir DIR --quick
 
 Peers come from PyPI: pip install '.[bench]'. It measures as `fissile bench` does; here is what is measured, and what is to
-be reached. bench/README.md says what DIR holds and how to read the numbers.
+be reached. Slow peers get fewer runs and less text, so that all of it takes about half an hour on two cores. bench/README.md
+says what DIR holds and how to read the numbers.
 """
 
 from __future__ import annotations
@@ -21,12 +23,16 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import fissile
 from corpora import corpus
-from fissile.benchmark import tables
-from fissile.benchmark.harness import Row, Settings, measure_row
-from fissile.benchmark.machine import CLOCKS, describe
-from fissile.benchmark.peers import PACKAGES, PEERS, chosen
-from fissile.benchmark.tables import best_of, median, number, times_better
+from fissile.benchmark import plots, tables
+from fissile.benchmark.command import SERIES, encoding_rows
+from fissile.benchmark.encoding import EncodingRow
+from fissile.benchmark.harness import Settings, measure_rows
+from fissile.benchmark.machine import CLOCKS, describe, n_cpus
+from fissile.benchmark.tables import median, number
 from fissile.benchmark.tokenizer_files import TokenizerFiles
+from fissile.benchmark.trades import PACKAGES, chosen
+from fissile.benchmark.works import SINGLE_SIZES
+from fissile.progress import shown
 
 
 class Wanted(NamedTuple):
@@ -84,12 +90,11 @@ GOALS = [
     Goal("Python lists of ints, again", 7, "again MB/s", 2),
     Goal("two threads over one, again", 9, "again MB/s", absolute=1.85, base=8),
     Goal("two Python threads over one, single texts", 11, "2 Python threads, x", absolute=1.9),
-    Goal("one text of 20 characters, seen before", 10, "20 characters seen us", 1),
-    Goal("one text of 200 characters, seen before", 10, "200 characters seen us", 1),
-    Goal("one text of 2,000 characters, seen before", 10, "2000 characters seen us", 1),
-    Goal("one text of 20 characters, new", 10, "20 characters new us", 2),
-    Goal("one text of 200 characters, new", 10, "200 characters new us", 2),
-    Goal("one text of 2,000 characters, new", 10, "2000 characters new us", 2),
+    *(
+        Goal(f"one text of {size:,} characters, {label}", 10, f"{size} characters {figure} us", least)
+        for label, figure, least in (("seen before", "seen", 1), ("new", "new", 2))
+        for size in SINGLE_SIZES
+    ),
     Goal("decode a list of ids", 12, "decode list MB/s", 2),
     Goal("decode an array of ids", 12, "decode array MB/s", absolute=1000),
     Goal("peak memory over the ids, English and code", 0, "peak MB over the ids", 1),
@@ -102,24 +107,30 @@ def goals(results: dict[Wanted, dict[str, Any]]) -> str:
     """What was to be reached and what was."""
     lines = ["| work | ours | best peer | times better | to reach | |", "|---|---:|---:|---:|---:|---|"]
     for goal in GOALS:
-        cells = results.get(ROWS[goal.row], {"peers": {}})["peers"]
-        ours, best = median(cells.get("fissile", []), goal.figure), best_of(cells, goal.figure)
+        row = results.get(ROWS[goal.row])
+        if row is None:
+            continue
+        best = tables.closest(row, goal.figure) if goal.base is None else None
+        ours = best.ours if best else median(row["peers"].get("fissile", []), goal.figure)
         if goal.base is not None:
             base = results.get(ROWS[goal.base], {"peers": {}})["peers"]
-            shares = {p: (median(r, goal.figure), median(base.get(p, []), goal.figure)) for p, r in cells.items()}
+            shares = {
+                p: (median(r, goal.figure), median(base.get(p, []), goal.figure)) for p, r in row["peers"].items()
+            }
             ratios = {peer: a / b for peer, (a, b) in shares.items() if a and b}
             ours = ratios.pop("fissile", None)
-            best = max(ratios.items(), key=lambda item: item[1]) if ratios else None
+            peer = max(ratios, key=ratios.__getitem__, default=None)
+            if ours and peer:
+                best = tables.Closest(peer, ours, ratios[peer], ours / ratios[peer], None)
         if ours is None or (best is None and goal.absolute is None):
             continue
-        better = times_better(ours, best[1], goal.figure) if best else None
         if goal.absolute is not None:
             wanted, reached = number(goal.absolute), ours >= goal.absolute
         else:
-            assert goal.least is not None and better is not None
-            wanted, reached = f"{goal.least:g} times", better >= goal.least
-        others = f"{number(best[1])} ({best[0]})" if best else ""
-        ratio = f"{better:.2f}" if better else ""
+            assert goal.least is not None and best is not None
+            wanted, reached = f"{goal.least:g} times", best.better >= goal.least
+        others = f"{number(best.theirs)} ({best.peer})" if best else ""
+        ratio = f"{best.better:.2f}" if best else ""
         figure = goal.figure.split()[-1] if goal.base is None and not goal.figure.endswith(", x") else "x"
         unit = {"ids": "MB"}.get(figure, figure)
         mark = "reached" if reached else "**missed**"
@@ -145,34 +156,63 @@ def main() -> None:
     parser.add_argument("--vocab-dir", type=Path, required=True)
     parser.add_argument("--corpus-dir", type=Path, required=True)
     parser.add_argument("--peers", default="all", help="names with commas between them")
-    parser.add_argument("--rows", default="all", help="numbers of rows with commas between them, from 0")
+    parser.add_argument("--rows", default="all", help="numbers of rows with commas between them, from 0; or none")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=10, help="seconds that all runs of a peer in a row take, about")
+    parser.add_argument("--limit", type=float, default=120, help="seconds until a process is ended")
     parser.add_argument(
         "--clock", choices=CLOCKS, default="wall", help="cpu: time of this process alone, on a busy machine"
     )
-    parser.add_argument("--quick", action="store_true", help="one run of some 6 MB, without the slow peers: minutes")
-    parser.add_argument("-o", "--output", type=Path, help="writes OUTPUT.json and OUTPUT.md")
+    parser.add_argument(
+        "--quick", action="store_true", help="one short run of some 6 MB, what is to be reached: minutes"
+    )
+    parser.add_argument(
+        "--series", action="store_true", help="also by document length, threads, bytes of text and size of vocabulary"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="writes OUTPUT.json, OUTPUT.md, and drawings to OUTPUT/")
     options = parser.parse_args()
-    slow = frozenset(name for name, kind in PEERS.items() if kind.slow)
-    peers = [name for name in chosen(options.peers) if not (options.quick and name in slow)]
-    settings = Settings(peers, 1 if options.quick else options.runs, options.clock, slow)
-    wanted = range(len(ROWS)) if options.rows == "all" else map(int, options.rows.split(","))
+    runs, budget = (1, 3.0) if options.quick else (options.runs, options.budget)
+    settings = Settings(chosen(options.peers), runs, options.clock, options.limit, budget)
+    known = {"all": range(len(ROWS)), "none": range(0)}
+    numbers = known[options.rows] if options.rows in known else [int(n) for n in options.rows.split(",")]
     asked_for = {index for goal in GOALS for index in (goal.row, goal.base)}
-    results: dict[Wanted, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for row in (ROWS[i] for i in wanted if i in asked_for or not options.quick):
-            files = TokenizerFiles.of(tokenizer_of(options.vocab_dir, row.vocabulary), Path(folder) / row.vocabulary)
-            texts = thinned(corpus(options.corpus_dir, row.corpus), options.quick)
-            results[row] = measure_row(Row(row.work, files, row.corpus, texts, row.threads), settings)
-            print(tables.row_table(results[row]), flush=True)
-    print(goals(results))
+    wanted = [ROWS[i] for i in numbers if i in asked_for or not options.quick]
+    command = "python " + " ".join(a if not os.path.isabs(a) else "DIR" for a in ("bench/encode.py", *sys.argv[1:]))
+    record: dict[str, Any] = {"machine": describe(PACKAGES), "command": command, "rows": []}
+    with tempfile.TemporaryDirectory() as folder, shown("processes") as progress:
+        forms: dict[str, TokenizerFiles] = {}
+        for name in dict.fromkeys([*(row.vocabulary for row in wanted), *(["cl100k_base"] if options.series else [])]):
+            forms[name] = TokenizerFiles.of(tokenizer_of(options.vocab_dir, name), Path(folder) / name)
+        texts = {
+            name: thinned(corpus(options.corpus_dir, name), options.quick)
+            for name in {*(row.corpus for row in wanted), *(["English"] if options.series else [])}
+        }
+        rows = [
+            EncodingRow(row.work, forms[row.vocabulary], row.corpus, texts[row.corpus], row.threads) for row in wanted
+        ]
+        if options.series:
+            rows += encoding_rows(SERIES, forms["cl100k_base"], "English", texts["English"], n_cpus())
+
+        def on_row(row: dict[str, Any]) -> None:
+            record["rows"].append(row)
+            print(tables.row_table(row), flush=True)
+            if options.output:  # an interrupt later leaves what there is
+                write(record, wanted, options.output)
+
+        measure_rows(rows, settings, on_row=on_row, show=print, progress=progress)
+    print(goals(dict(zip(wanted, record["rows"], strict=False))))
     if options.output:
-        command = "python " + " ".join(a if not os.path.isabs(a) else "DIR" for a in ("bench/encode.py", *sys.argv[1:]))
-        record = {"machine": describe(PACKAGES), "command": command, "rows": list(results.values())}
-        options.output.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-        head = f"# Encoders side by side\n\nMade by `{command}`\n\n{tables.machine_lines(record['machine'])}\n"
-        parts = [head, goals(results), *map(tables.row_table, results.values())]
-        options.output.with_suffix(".md").write_text("".join(parts))
+        options.output.mkdir(parents=True, exist_ok=True)
+        plots.draw(record, options.output)
+
+
+def write(record: dict[str, Any], wanted: Sequence[Wanted], output: Path) -> None:
+    """The results so far: what was to be reached first."""
+    output.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    page = tables.markdown(record)
+    cut = page.index("\n| work |") if "\n| work |" in page else len(page)
+    reached = goals(dict(zip(wanted, record["rows"], strict=False)))
+    output.with_suffix(".md").write_text(f"{page[:cut]}\n{reached}{page[cut:]}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ _LINE_SECONDS = 5.0
 
 @contextlib.contextmanager
 def shown(unit: str) -> Iterator[Callable[..., None]]:
-    """A function to be called with (phase, done, total) or (phase, done, total, tokens), which shows them.
+    """A function to be called with (phase, done, total), and tokens or a note if there are any, which shows them.
 
     Args:
         unit: of done and total, such as "B".
@@ -47,13 +47,15 @@ class _Bars:
         self._phase = ""
         self._bar: Any = None
 
-    def __call__(self, phase: str, done: int, total: int | None, tokens: int | None = None) -> None:
+    def __call__(self, phase: str, done: int, total: int | None, tokens: int | None = None, note: str = "") -> None:
         if phase != self._phase:
             self.close()
             self._phase = phase
             self._bar = self._tqdm(desc=phase, total=total, unit=self._unit, unit_scale=True, leave=False)
         if tokens is not None:
             self._bar.set_postfix_str(f"{_scaled(tokens)}tokens", refresh=False)
+        elif note:
+            self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
@@ -67,7 +69,7 @@ class _Lines:
         self._phase = ""
         self._began = self._next = 0.0
 
-    def __call__(self, phase: str, done: int, total: int | None, tokens: int | None = None) -> None:
+    def __call__(self, phase: str, done: int, total: int | None, tokens: int | None = None, note: str = "") -> None:
         now = time.monotonic()
         if phase != self._phase:
             self._phase, self._began, self._next = phase, now, now + _LINE_SECONDS
@@ -80,6 +82,8 @@ class _Lines:
             line += f", {_scaled(tokens)}tokens"
         if total and rate > 0:
             line += f", {100 * done / total:.0f} %, {(total - done) / rate:.0f} s left"
+        if note:
+            line += f", {note}"
         print(line, file=sys.stderr)
 
 

@@ -1,6 +1,10 @@
 """`fissile bench` on a text of some kilobytes, with the owners of the formats as peers."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -133,6 +137,11 @@ def test_sentencepiece_models_are_checked_against_sentencepiece(text: Path, tmp_
         (["--peers", "nonesuch"], "peer 'nonesuch' is not known"),
         (["--runs", "0"], "runs must be at least 1, not 0"),
         (["--threads", "0"], "threads must be at least 1, not 0"),
+        (["--budget", "0"], "budget must be more than 0 seconds, not 0.0"),
+        (["--limit", "-1"], "limit must be more than 0 seconds, not -1.0"),
+        (["--work", "train", "--vocab-size", "256"], "vocab_size must be at least 257, all bytes and a merge, not 256"),
+        (["--work", "train", "--peers", "tiktoken"], "peer 'tiktoken' does nothing of --work train"),
+        (["-o", __file__], "expected a folder for results, found a file"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_measured(
@@ -140,3 +149,50 @@ def test_mistakes_are_found_before_anything_is_measured(
 ) -> None:
     assert bench(text, "--tokenizer", ranks, "--pattern", "cl100k", *arguments) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_an_interrupt_ends_it_and_leaves_the_rows_that_were_done(
+    number: int, status: int, text: Path, ranks: Path, tmp_path: Path
+) -> None:
+    # Rows of many runs, so that there are some left when the first is done.
+    arguments = ["bench", text, "--tokenizer", ranks, "--pattern", "cl100k", "--runs", 2, "--threads", 1]
+    arguments += ["--peers", "fissile", "--work", "encode,lengths,sizes,latency,load,decode,lists", "-o", tmp_path]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fissile", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "results.md").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "Traceback" not in errors
+    assert json.loads((tmp_path / "results.json").read_text())["rows"]
+    if number == signal.SIGINT:
+        assert f"interrupted: rows that were done are in {tmp_path}" in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_peers_that_crash_or_hang_are_told_and_hurt_nobody_else(
+    text: Path, ranks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys, time\n"
+        "if 'fissile.benchmark.child' in sys.orig_argv:\n"
+        "    import fissile.benchmark.peers as p\n"
+        "    p.Tiktoken.lists = lambda self, texts: os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "    p.Tokenizers.batch = lambda self, texts: time.sleep(99)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    common = (text, "--tokenizer", ranks, "--pattern", "cl100k", "--runs", 1, "--threads", 1, "-o", tmp_path / "out")
+    assert bench(*common, "--peers", "tiktoken,tokenizers", "--work", "encode", "--limit", 5) == 0
+    (row,) = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
+    assert row["peers"]["tiktoken"] == [{"error": "crashed: SIGSEGV"}]
+    assert row["peers"]["tokenizers"] == [{"error": "more than 5 s"}]
+    assert row["reference"]["peer"] == "fissile"
+    assert row["peers"]["fissile"][0]["results"] > 0

@@ -1,7 +1,6 @@
 """What the harness does between processes: texts, forms of a tokenizer, and which results are right."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,10 @@ import pytest
 
 from fissile import Tokenizer, train
 from fissile.benchmark import texts as text_files
-from fissile.benchmark.harness import Job, Row, compare
-from fissile.benchmark.peers import PEERS, chosen
-from fissile.benchmark.processes import result_of, timed
+from fissile.benchmark.encoding import EncodingRow, Job, compare
+from fissile.benchmark.peers import PEERS
 from fissile.benchmark.tokenizer_files import TokenizerFiles
+from fissile.benchmark.trades import chosen
 from fissile.benchmark.works import singles
 
 TEXT = "The cat sat on the mat. Das Reh rennt; 東京, 2024!\n\n" * 40
@@ -108,11 +107,6 @@ def test_the_usual_spelling_has_the_same_ids_but_for_rare_white_space(
     )
 
 
-def test_errors_are_told_by_the_line_that_names_them() -> None:
-    program = "import sys; sys.stderr.write('Traceback\\nValueError: bad (\\n  ^\\n'); sys.exit(1)"
-    assert result_of(["-c", program], 60) == {"error": "ValueError: bad ("}
-
-
 def test_the_first_ranks_are_a_tokenizer_too(ranks: Path, tmp_path: Path) -> None:
     files = TokenizerFiles.of(Tokenizer.from_tiktoken(ranks, "cl100k", {}), tmp_path)
     part = files.cut(280)
@@ -151,8 +145,10 @@ def test_a_job_comes_back_from_its_file(ranks: Path, tmp_path: Path) -> None:
 
 def test_rows_say_what_they_are(ranks: Path, tmp_path: Path) -> None:
     files = TokenizerFiles.of(Tokenizer.from_tiktoken(ranks, "cl100k"), tmp_path)
-    assert Row("encode", files, "text", [TEXT]).title == "encode, toy, text, 1 thread"
-    assert Row("encode", files, "text", [TEXT], 4, "threads", 4).title == "encode, toy, text, 4 threads, threads 4"
+    assert EncodingRow("encode", files, "text", [TEXT]).title == "encode, toy, text, 1 thread"
+    assert (
+        EncodingRow("encode", files, "text", [TEXT], 4, "threads", 4).title == "encode, toy, text, 4 threads, threads 4"
+    )
 
 
 def test_peers_are_chosen_by_any_of_their_names() -> None:
@@ -168,19 +164,3 @@ def test_a_peer_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert "quicktok" not in chosen("all")
     with pytest.raises(ValueError, match="peer 'quicktok-v1' is not installed: pip install quicktok-v1"):
         chosen("quicktok-v1")
-
-
-def test_a_process_gives_its_last_line_or_why_not() -> None:
-    assert result_of(["-c", "print('x'); print('{\"a\": 1}')"], 60) == {"a": 1}
-    assert result_of(["-c", "import sys; sys.exit('no | more')"], 60) == {"error": "no | more"}
-    assert result_of(["-c", "import time; time.sleep(60)"], 0.1) == {"error": "more than 0.1 s"}
-    assert result_of(["-c", "print('x')"], 60) == {"error": "ended without a result: 'x\\n'"}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="processes are measured by wait4, which Windows lacks")
-def test_a_whole_process_is_timed() -> None:
-    figures = timed(["-c", "x = bytes(50_000_000)"], 1, 60)
-    assert figures["s"] > 0 and figures["CPU s"] > 0
-    assert 50 < figures["peak MB"] < 2000
-    assert timed(["-c", "raise ValueError('bad')"], 1, 60) == {"error": "ValueError: bad"}
-    assert timed(["-c", "import time; time.sleep(60)"], 1, 0.1) == {"error": "more than 0.1 s"}

@@ -28,6 +28,7 @@ def row(cells: Cells, **others: object) -> dict[str, object]:
         "work": "encode",
         "tokenizer": {"name": "toy"},
         "corpus": "text",
+        "bytes": 1000,
         "series": None,
         "x": None,
         "reference": {"peer": "tiktoken", "results": 1000},
@@ -79,7 +80,7 @@ def test_table_shows_spread_wrong_results_errors_and_who_is_not_there(cells: Cel
         "| *ours, times better than the best* | **1.54** (nearly) | **1.54** (nearly) | |"
     )
     assert "other" not in by_peer
-    assert lines[-1] == "Not offered by other (reads cuneiform)."
+    assert lines[-1] == "Not offered: other (reads cuneiform)."
 
 
 def test_summary_has_a_line_a_figure(cells: Cells) -> None:

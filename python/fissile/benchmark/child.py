@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from fissile.benchmark import texts as text_files
-from fissile.benchmark.harness import Job
+from fissile.benchmark.encoding import Job
 from fissile.benchmark.machine import CLOCKS, pin, resident_memory
 from fissile.benchmark.peer import NotOffered
 from fissile.benchmark.peers import PEERS
-from fissile.benchmark.works import WORKS, Figures, Task
+from fissile.benchmark.works import WORKS, Figures, Task, trial
 
 __all__ = ["main", "measure"]
 
@@ -48,7 +48,10 @@ def measure(job: Job, checks: Path) -> Figures:
         loading["loaded MB"] = after - before
     peer.flat(peer.batch(["Hello, world"]))  # imports and pools that a peer makes at its first call
     gc.disable()
-    figures, sums = WORKS[job.work](Task(peer, texts, clock, loading, before))
+    task = Task(peer, texts, clock, loading, before, job.seconds)
+    if job.trial:
+        return trial(task, job.work)
+    figures, sums = WORKS[job.work](task)
     np.save(checks, sums)
     return figures
 

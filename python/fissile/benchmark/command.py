@@ -5,28 +5,48 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fissile.benchmark import machine, plots, tables
 from fissile.benchmark import texts as text_files
-from fissile.benchmark.harness import Row, Settings, measure_row
-from fissile.benchmark.peers import PACKAGES, PEERS, chosen
+from fissile.benchmark.encoding import EncodingRow
+from fissile.benchmark.harness import Row, Settings, measure_rows
+from fissile.benchmark.peers import PEERS
 from fissile.benchmark.tokenizer_files import TokenizerFiles
+from fissile.benchmark.trades import PACKAGES, chosen
+from fissile.benchmark.trainers import TRAINERS
+from fissile.benchmark.training import TrainingRow
 from fissile.benchmark.works import WORKS
 from fissile.tokenizer import Tokenizer
 
-__all__ = ["ALL_WORKS", "DEFAULT_WORK", "run", "write"]
+__all__ = [
+    "ALL_WORKS",
+    "BUDGET",
+    "DEFAULT_WORK",
+    "SERIES",
+    "TRAINING",
+    "encoding_rows",
+    "run",
+    "training_rows",
+    "write",
+]
 
 DEFAULT_WORK = "encode,lists,decode,count,latency,load"
+BUDGET = 15.0
+"""Seconds that all runs of a peer in a row take, about, where nobody says otherwise."""
 SERIES = ("lengths", "threads", "sizes", "vocabularies")
 """Encoding again and again: documents of other lengths, other numbers of threads, more or less text, the first tokens."""
-ALL_WORKS = (*WORKS, *SERIES)
+TRAINING = ("train", "train-sizes", "train-vocabularies", "train-threads")
+"""Training, and training again and again: on more or less text, to more or fewer ids, on more threads."""
+ALL_WORKS = (*WORKS, *SERIES, *TRAINING)
 _LENGTHS = (100, 1_000, 10_000, 100_000, 1_000_000)
 _SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 _VOCABULARIES = (1_000, 4_000, 16_000, 64_000, 256_000)
 _LENGTHS_BYTES = 4_000_000
+_TRAINED = 32_000
 
 
 def run(
@@ -43,10 +63,12 @@ def run(
     field: str = "text",
     column: str = "text",
     clock: str = "wall",
-    limit: float = 300,
+    limit: float = 120,
+    budget: float | None = BUDGET,
+    vocab_size: int | None = None,
     command: str = "fissile bench",
     show: Callable[[str], None] = print,
-    progress: Callable[[str, int, int | None], None] = lambda name, done, total: None,
+    progress: Callable[..., None] = lambda phase, done, total, note="": None,
 ) -> dict[str, Any]:
     """Measure, print tables as they come, and write them.
 
@@ -63,10 +85,13 @@ def run(
         field: of .jsonl: key of the text.
         column: of .parquet: column of text.
         clock: "wall" or "cpu".
-        limit: seconds a process may take.
+        limit: seconds a process may take; one that takes longer is ended.
+        budget: seconds that all runs of a peer in a row should take, about: slow peers get fewer runs, and then less of
+            the text. None: they take what they take.
+        vocab_size: ids that are trained; None: as many as the tokenizer has, and 32,000 at the most.
         command: what to say the results were made by.
         show: prints.
-        progress: called with "measuring", how many processes have ended, and how many there will be at most.
+        progress: called with a phase, how many processes have ended, how many there will be, and what is running.
 
     Returns:
         What results.json holds.
@@ -87,41 +112,56 @@ def run(
     ):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")
+    for name, seconds in (("limit", limit), ("budget", budget)):
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"{name} must be more than 0 seconds, not {seconds}")
+    if vocab_size is not None and vocab_size < 257:
+        raise ValueError(f"vocab_size must be at least 257, all bytes and a merge, not {vocab_size}")
     names = chosen(peers)
-    if output is not None:
-        Path(output).mkdir(parents=True, exist_ok=True)  # found out before minutes of work, not after them
+    if output is not None:  # found out before minutes of work, not after them
+        if Path(output).is_file():
+            raise ValueError(f"{output}: expected a folder for results, found a file")
+        Path(output).mkdir(parents=True, exist_ok=True)
+    if idle := [] if peers == "all" else _idle(names, works):
+        raise ValueError(f"peer {idle[0]!r} does nothing of --work {','.join(works)}")
     if files:
         texts = text_files.from_files(files, max_bytes, size=document_chars, field=field, column=column)
         corpus = ", ".join(Path(file).name for file in files[:3]) + (", ..." if len(files) > 3 else "")
     else:
         texts = _standard_library(max_bytes, document_chars)
         corpus = "Python's standard library"
-    slow = frozenset(name for name in names if PEERS[name].slow)
-    settings = Settings(names, runs=runs, clock=clock, slow=slow, limit=limit)
+    settings = Settings(names, runs, clock, limit, budget)
     record: dict[str, Any] = {
         "machine": machine.describe(PACKAGES),
         "command": command,
-        "settings": {"runs": runs, "clock": clock, "slow": sorted(slow), "slow bytes": settings.slow_bytes},
+        "settings": {"runs": runs, "clock": clock, "limit s": limit, "budget s": budget},
         "rows": [],
     }
+    show(f"{corpus}, {sum(len(text.encode()) for text in texts) / 1e6:,.1f} MB")
+
+    def on_row(row: dict[str, Any]) -> None:
+        record["rows"].append(row)
+        show(tables.row_table(row))
+        if output is not None:
+            write(record, Path(output))  # an interrupt later leaves what there is
+
     with tempfile.TemporaryDirectory() as folder:
         tokenizer_files = TokenizerFiles.of(tokenizer, Path(folder))
         if "vocabularies" in works and tokenizer_files.ranks is None:
             if work != "all":
                 raise ValueError(f"work 'vocabularies' cuts ranks, and {tokenizer!r} has none")
             works.remove("vocabularies")
-        rows = _rows(works, tokenizer_files, corpus, texts, threads or machine.n_cpus())
-        each = runs * len(names)
-        for i, row in enumerate(rows):
-            places = iter(range(i * each, (i + 1) * each))
-
-            def on_run(peer: str, places: Iterator[int] = places) -> None:
-                progress("measuring", next(places, 0), len(rows) * each)
-
-            record["rows"].append(measure_row(row, settings, on_run))
-            show(tables.row_table(record["rows"][-1]))
-            if output is not None:
-                write(record, Path(output))  # an interrupt later leaves what there is
+        most = threads or machine.n_cpus()
+        rows: list[Row] = [
+            *encoding_rows([word for word in works if word not in TRAINING], tokenizer_files, corpus, texts, most)
+        ]
+        if training := [word for word in works if word in TRAINING]:
+            text = Path(folder) / "corpus.txt"
+            text.write_bytes("\n".join(texts).encode(errors="replace"))
+            size = vocab_size or max(257, min(tokenizer.n_vocab, _TRAINED))
+            whole = TrainingRow(corpus, text, size, _trainable(tokenizer_files), most)
+            rows += training_rows(training, whole, Path(folder))
+        measure_rows(rows, settings, on_row=on_row, show=show, progress=progress)
     if output is not None:
         try:
             drawn = plots.draw(record, Path(output))
@@ -140,35 +180,73 @@ def _standard_library(max_bytes: int, document_chars: int) -> list[str]:
     return text_files.first_bytes([d for text in files for d in text_files.documents(text, document_chars)], max_bytes)
 
 
-def _rows(works: Sequence[str], files: TokenizerFiles, corpus: str, texts: Sequence[str], most: int) -> list[Row]:
-    """What to measure: throughput on one thread and on many, the rest on one; and the series."""
-    rows = []
+def encoding_rows(
+    works: Sequence[str], files: TokenizerFiles, corpus: str, texts: Sequence[str], most: int
+) -> list[EncodingRow]:
+    """What to encode: throughput on one thread and on many, the rest on one; and the series."""
+    rows: list[EncodingRow] = []
     for work in works:
         if work == "lengths":
             some = text_files.first_bytes(texts, _LENGTHS_BYTES)
             longest = sum(map(len, some))
             sizes = [size for size in _LENGTHS if size <= longest] or [longest]
             rows += [
-                Row("encode", files, corpus, text_files.cut(some, size), 1, "document length", size) for size in sizes
+                EncodingRow("encode", files, corpus, text_files.cut(some, size), 1, "document length", size)
+                for size in sizes
             ]
         elif work == "threads":
-            numbers = sorted({1 << i for i in range(most.bit_length())} | {most})
-            rows += [Row("encode", files, corpus, texts, n, "threads", n) for n in numbers]
+            rows += [EncodingRow("encode", files, corpus, texts, n, "threads", n) for n in _threads(most)]
         elif work == "sizes":
             n_bytes = sum(len(text.encode()) for text in texts)
             sizes = [*(size for size in _SIZES if size < n_bytes), n_bytes]
             rows += [
-                Row("encode", files, corpus, text_files.first_bytes(texts, size), 1, "input bytes", size)
+                EncodingRow("encode", files, corpus, text_files.first_bytes(texts, size), 1, "input bytes", size)
                 for size in sizes
             ]
         elif work == "vocabularies":
             n_ranks = Path(files.ranks or "").read_bytes().count(b"\n")
             sizes = [*(size for size in _VOCABULARIES if size < n_ranks), n_ranks]
-            rows += [Row("encode", files.cut(size), corpus, texts, 1, "vocabulary size", size) for size in sizes]
+            rows += [
+                EncodingRow("encode", files.cut(size), corpus, texts, 1, "vocabulary size", size) for size in sizes
+            ]
         else:
             many = {1, most} if work in ("encode", "lists", "count", "split") else {most} if work == "sharing" else {1}
-            rows += [Row(work, files, corpus, texts, n) for n in sorted(many)]
+            rows += [EncodingRow(work, files, corpus, texts, n) for n in sorted(many)]
     return rows
+
+
+def _idle(names: Sequence[str], works: Sequence[str]) -> list[str]:
+    """Those who do nothing of this."""
+    trades = [TRAINERS if work in TRAINING else PEERS for work in works]
+    return [name for name in names if not any(name in trade for trade in trades)]
+
+
+def _trainable(files: TokenizerFiles) -> str:
+    """The tokenizer's way to split text, if one can train by it; or else GPT-4's."""
+    if files.kind == "sentencepiece" or files.pattern in ("", "none", "superbpe"):
+        return "cl100k"
+    return files.pattern
+
+
+def training_rows(works: Sequence[str], whole: TrainingRow, folder: Path) -> list[TrainingRow]:
+    """What to train: on all of the text on every thread; and the series."""
+    rows: list[TrainingRow] = []
+    for work in works:
+        if work == "train-sizes":
+            sizes = [*(size for size in _SIZES if 100_000 < size < whole.n_bytes), whole.n_bytes]
+            rows += [replace(whole.first(size, folder), series="input bytes", x=size) for size in sizes]
+        elif work == "train-vocabularies":
+            sizes = [*(size for size in _VOCABULARIES if size < whole.vocab_size), whole.vocab_size]
+            rows += [replace(whole, vocab_size=size, series="vocabulary size", x=size) for size in sizes]
+        elif work == "train-threads":
+            rows += [replace(whole, threads=n, series="threads", x=n) for n in _threads(whole.threads)]
+        else:
+            rows += [replace(whole, threads=n) for n in sorted({1, whole.threads})]
+    return rows
+
+
+def _threads(most: int) -> list[int]:
+    return sorted({1 << i for i in range(most.bit_length())} | {most})
 
 
 def write(record: dict[str, Any], folder: Path) -> None:

@@ -29,14 +29,12 @@ class Peer:
     Attributes:
         package: name on PyPI.
         module: what is imported.
-        slow: a tenth of the speed of the fast ones: measured on the first megabytes of the texts.
         one: ids of a single text, in the most compact form.
         decode: text of a sequence of ids.
     """
 
     package: str
     module: str
-    slow = False
     one: Callable[[str], Any]
     decode: Callable[[Any], str]
 

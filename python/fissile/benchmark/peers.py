@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ import numpy as np
 from fissile.benchmark.peer import Flat, NotOffered, Peer, Texts, ends
 from fissile.formats.tiktoken import ENCODINGS
 
-__all__ = ["PACKAGES", "PEERS", "chosen"]
+__all__ = ["PEERS"]
+
+
+def _by_length(as_list: Callable[[str], Any], as_bytes: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A single text by the faster of two calls: for a few ids a list costs less than an array around a buffer."""
+    return lambda text: as_list(text) if len(text) < 100 else np.frombuffer(as_bytes(text), np.uint32)
 
 
 class Fissile(Peer):
@@ -144,6 +150,8 @@ class Quicktok(Peer):
         return [self.e.encode_ordinary(text) for text in texts]
 
     def count(self, texts: Texts) -> Any:
+        if self.threads > 1:
+            return np.diff(self.batch(texts)[1])  # what its count_batch does
         return [self.e.count(text) for text in texts]
 
     def flat(self, result: Any) -> Flat:
@@ -180,6 +188,8 @@ class Splintr(Fastokens):
         self.e = make(self.files.published if built_in else self.json())
         self.one, self.decode = self.e.encode_ordinary, self.e.decode
         self.added = len(self.e.encode(""))  # from a file, its batch calls always add what the template adds
+        if not self.added:
+            self.one = _by_length(self.e.encode_ordinary, self.e.encode_flat)
 
     def batch(self, texts: Texts) -> Any:
         return self.e.encode_batch_flat(texts)
@@ -225,7 +235,10 @@ class Tuetoken(Peer):
 
     def load(self, module: Any) -> None:
         self.e = module.Tokenizer(self.json())
-        self.one, self.decode = self.e.encode_ordinary, self.e.decode
+        self.one = _by_length(self.e.encode_ordinary, self.e.encode_to_bytes)
+
+    def decode(self, ids: Any) -> str:
+        return str(self.e.decode_array(ids) if isinstance(ids, np.ndarray) else self.e.decode(ids))
 
     def batch(self, texts: Texts) -> Any:
         return self.e.encode_ordinary_to_buffer(texts, self.threads)
@@ -277,7 +290,6 @@ class Iree(Peer):
     """iree-tokenizer: tokenizer.json, and rank files by name; one thread."""
 
     package, module = "iree-tokenizer", "iree.tokenizer"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.kind == "tiktoken" and self.files.published in ENCODINGS:
@@ -305,7 +317,6 @@ class Kitoken(Peer):
     """kitoken: tokenizer.json, SentencePiece models, and rank files whose pattern it knows by name."""
 
     package = module = "kitoken"
-    slow = True
 
     def load(self, module: Any) -> None:
         files = self.files
@@ -351,7 +362,6 @@ class Tiktoken(Peer):
     """tiktoken: ranks and an expression."""
 
     package = module = "tiktoken"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.regex is None:
@@ -363,14 +373,15 @@ class Tiktoken(Peer):
         self.one, self.decode = self.e.encode_ordinary, self.e.decode
 
     def lists(self, texts: Texts) -> Any:
-        return self.e.encode_ordinary_batch(texts, num_threads=self.threads)
+        if self.threads > 1:
+            return self.e.encode_ordinary_batch(texts, num_threads=self.threads)
+        return [self.e.encode_ordinary(text) for text in texts]
 
 
 class Tokenizers(Peer):
     """tokenizers: tokenizer.json."""
 
     package = module = "tokenizers"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.json is None:
@@ -401,7 +412,6 @@ class Sentencepiece(Peer):
     """sentencepiece: its own models."""
 
     package = module = "sentencepiece"
-    slow = True
 
     def load(self, module: Any) -> None:
         if self.files.model is None:
@@ -438,25 +448,3 @@ PEERS: dict[str, type[Peer]] = {
         Sentencepiece,
     )
 }
-PACKAGES = [kind.package for kind in PEERS.values()]
-
-
-def chosen(names: str) -> list[str]:
-    """Peers by names with commas between them, or all that are installed; ours is always the first.
-
-    Raises:
-        ValueError: there is no such peer, or it is not installed.
-    """
-    if names == "all":
-        return [name for name, kind in PEERS.items() if kind.installed()]
-    by_any_name = {alias: name for name, kind in PEERS.items() for alias in (name, kind.package, kind.module)}
-    found = ["fissile"]
-    for word in filter(None, map(str.strip, names.split(","))):
-        name = by_any_name.get(word)
-        if name is None:
-            raise ValueError(f"peer {word!r} is not known; expected 'all' or some of {', '.join(PEERS)}")
-        if not PEERS[name].installed():
-            raise ValueError(f"peer {word!r} is not installed: pip install {PEERS[name].package}")
-        if name not in found:
-            found.append(name)
-    return found

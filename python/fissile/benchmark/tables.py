@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fissile.benchmark.harness import Cells, Run
 
 __all__ = [
     "MOST_WRONG",
+    "Closest",
     "best_of",
+    "closest",
     "comparable",
+    "comparisons",
     "figures_of",
     "markdown",
     "median",
     "more_is_better",
     "number",
+    "part_of_text",
     "row_table",
+    "seen",
     "series_tables",
     "summary",
     "times_better",
+    "value_in_series",
     "wrong",
 ]
 
 MOST_WRONG = 0.001
 """A peer that gives wrong results for more than this share of the texts is no peer to be compared with."""
-_NO_FIGURES = ("error", "not offered", "results", "wrong")
+_NO_FIGURES = ("apart", "bytes", "error", "not offered", "note", "results", "wrong")
+_NO_RACE = ("ids", "bytes per id")
+"""Figures that nobody is first in."""
 
 
 def more_is_better(figure: str) -> bool:
     """Whether the greater of two values is the better one."""
     return "MB/s" in figure or figure.endswith(", x")
+
+
+def seen(runs: Iterable[Run]) -> int | None:
+    """Bytes of the text that a peer saw; None where it makes no difference, or there are no figures."""
+    return next((run["bytes"] for run in runs if "bytes" in run), None)
 
 
 def median(runs: Iterable[Run], figure: str) -> float | None:
@@ -48,17 +61,53 @@ def wrong(runs: Iterable[Run]) -> tuple[int, int]:
 def comparable(runs: Sequence[Run]) -> bool:
     """Whether a peer's results are right, but for white space that hardly any text has."""
     n_wrong, n_results = wrong(runs)
-    return n_wrong <= MOST_WRONG * n_results
+    return n_wrong <= MOST_WRONG * n_results and not any("apart" in run for run in runs)
+
+
+def comparisons(row: Mapping[str, Any]) -> list[Cells]:
+    """Peers of a row with ours on as much of the text as they saw: first those that saw all of it."""
+    cells: Cells = row["peers"]
+    parts = [cells]
+    for n_bytes, runs in row.get("fissile on less", {}).items():
+        parts.append({"fissile": runs} | {p: r for p, r in cells.items() if p != "fissile" and seen(r) == int(n_bytes)})
+    return parts
 
 
 def best_of(cells: Cells, figure: str) -> tuple[str, float] | None:
-    """The best peer whose results are right, and its median; never ourselves."""
-    found = {peer: median(runs, figure) for peer, runs in cells.items() if peer != "fissile" and comparable(runs)}
+    """The best peer whose results are right and that saw as much of the text as ours, and its median; never ourselves."""
+    if figure in _NO_RACE:
+        return None
+    as_much = seen(cells.get("fissile", []))
+    found = {
+        peer: median(runs, figure)
+        for peer, runs in cells.items()
+        if peer != "fissile" and comparable(runs) and (as_much is None or seen(runs) == as_much)
+    }
     known = {peer: value for peer, value in found.items() if value is not None}
     if not known:
         return None
     peer = (max if more_is_better(figure) else min)(known, key=known.__getitem__)
     return peer, known[peer]
+
+
+class Closest(NamedTuple):
+    """Ours and that of the peer that comes closest to it, or is furthest ahead, on as much of the text."""
+
+    peer: str
+    ours: float
+    theirs: float
+    better: float
+    n_bytes: int | None
+
+
+def closest(row: Mapping[str, Any], figure: str) -> Closest | None:
+    """Who of a row our ratio is the least to, whether it saw all of the text or less; None: nobody is right."""
+    found = []
+    for part in comparisons(row):
+        ours, best = median(part.get("fissile", []), figure), best_of(part, figure)
+        if ours and best and best[1]:
+            found.append(Closest(best[0], ours, best[1], times_better(ours, best[1], figure), seen(part["fissile"])))
+    return min(found, key=lambda one: one.better, default=None)
 
 
 def times_better(ours: float, best: float, figure: str) -> float:
@@ -82,9 +131,15 @@ def _error(runs: Sequence[Run]) -> str | None:
 
 def _verdict(runs: Sequence[Run]) -> str:
     n_wrong, n_results = wrong(runs)
-    if not n_results:
-        return ""
-    return f"**WRONG**: {n_wrong} of {n_results}" if n_wrong else f"right ({n_results})"
+    note = next((run["note"] for run in runs if "note" in run), "")
+    verdict = f"**WRONG**: {n_wrong} of {n_results}" if n_wrong else f"right ({n_results})" if n_results else ""
+    return "; ".join(filter(None, (verdict, note))).replace("|", "/")
+
+
+def part_of_text(n_bytes: int) -> str:
+    """What a table calls so many bytes from the start of a text."""
+    size, unit = (n_bytes / 1e6, "MB") if n_bytes >= 1e6 else (n_bytes / 1e3, "kB")
+    return f"first {size:.3g} {unit}"
 
 
 def _ratio(cells: Cells, figure: str) -> str:
@@ -98,26 +153,40 @@ def row_table(row: Mapping[str, Any]) -> str:
     figures = figures_of(cells)
     lines = [f"\n## {row['title']}\n", "| peer | " + " | ".join(figures) + " | results |"]
     lines.append("|---|" + "---:|" * len(figures) + "---|")
-    absent = []
+    absent: dict[str, list[str]] = {}
     for peer, runs in cells.items():
         if reasons := [run["not offered"] for run in runs if "not offered" in run]:
-            absent.append(f"{peer} ({reasons[0]})")
-            continue
-        if error := _error(runs):
+            absent.setdefault(reasons[0], []).append(peer)
+        elif error := _error(runs):
             lines.append(f"| {peer} |" + " |" * len(figures) + f" {error} |")
-            continue
-        shown = []
-        for figure in figures:
-            values = sorted(run[figure] for run in runs if figure in run)
-            spread = f" ({number(values[0])} to {number(values[-1])})" if len(values) > 1 else ""
-            shown.append(f"{number(statistics.median(values))}{spread}" if values else "")
-        lines.append(f"| {peer} | " + " | ".join(shown) + f" | {_verdict(runs)} |")
-    ratios = [_ratio(cells, figure) for figure in figures]
-    if any(ratios):
-        lines.append("| *ours, times better than the best* | " + " | ".join(ratios) + " | |")
+        else:
+            n_bytes = seen(runs)
+            less = n_bytes is not None and n_bytes < row["bytes"]
+            lines.append(_line(f"{peer}, {part_of_text(n_bytes or 0)}" if less else peer, runs, figures))
+    for n_bytes, runs in row.get("fissile on less", {}).items():
+        lines.append(_line(f"fissile, {part_of_text(int(n_bytes))}", runs, figures))
+    for part in comparisons(row):
+        ratios = [_ratio(part, figure) for figure in figures]
+        n_bytes = seen(part.get("fissile", []))
+        name = "" if part is cells or n_bytes is None else f", {part_of_text(n_bytes)}"
+        if any(ratios):
+            lines.append(f"| *ours, times better than the best{name}* | " + " | ".join(ratios) + " | |")
     if absent:
-        lines.append(f"\nNot offered by {', '.join(absent)}.")
+        lines.append(
+            "\nNot offered: " + "; ".join(f"{', '.join(peers)} ({why})" for why, peers in absent.items()) + "."
+        )
     return "\n".join(lines) + "\n"
+
+
+def _line(name: str, runs: Sequence[Run], figures: Sequence[str]) -> str:
+    """Of one peer in a table."""
+    shown = []
+    for figure in figures:
+        values = sorted(run[figure] for run in runs if figure in run)
+        spread = f" ({number(values[0])} to {number(values[-1])})" if len(values) > 1 and figure not in _NO_RACE else ""
+        middle = statistics.median(values) if values else 0.0
+        shown.append((f"{middle:,.0f}" if figure == "ids" else f"{number(middle)}{spread}") if values else "")
+    return f"| {name} | " + " | ".join(shown) + f" | {_verdict(runs)} |"
 
 
 def series_tables(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -128,36 +197,54 @@ def series_tables(rows: Sequence[Mapping[str, Any]]) -> str:
         lines = [f"\n| {figure} | " + " | ".join(f"{row['x']:,g}" for row in rows) + " | |"]
         lines.append("|---|" + "---:|" * len(rows) + "---|")
         for peer in first["peers"]:
-            values = [median(row["peers"][peer], figure) for row in rows]
+            values = [value_in_series(row, peer, figure) for row in rows]
             runs = [run for row in rows for run in row["peers"][peer]]
             if any(value is not None for value in values):
                 shown = " | ".join("" if value is None else number(value) for value in values)
-                lines.append(f"| {peer} | {shown} | {'' if comparable(runs) else '**WRONG**'} |")
-        ratios = " | ".join(_ratio(row["peers"], figure) for row in rows)
-        lines.append(f"| *ours, times better than the best* | {ratios} | |")
+                lines.append(f"| {peer} | {shown} | {'**WRONG**' if wrong(runs)[0] and not comparable(runs) else ''} |")
+        ratios = [_ratio(row["peers"], figure) for row in rows]
+        if any(ratios):
+            lines.append(f"| *ours, times better than the best* | {' | '.join(ratios)} | |")
         text += "\n".join(lines) + "\n"
+    if any(row.get("fissile on less") for row in rows):
+        text += "\nEmpty: the peer is too slow for this much text in its time.\n"
     return text
 
 
+def value_in_series(row: Mapping[str, Any], peer: str, figure: str) -> float | None:
+    """The median of a peer that saw all of the text; None where it has none."""
+    runs = row["peers"].get(peer, [])
+    return median(runs, figure) if seen(runs) in (None, row["bytes"]) else None
+
+
 def summary(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line a figure: ours, the best peer's, and how many times better ours is."""
+    """One line a figure: ours, that of the peer that comes closest, and how many times better ours is."""
     lines = ["| work | figure | ours | best peer | times better |", "|---|---|---:|---:|---:|"]
     for row in rows:
-        cells: Cells = row["peers"]
-        for figure in figures_of({"fissile": cells.get("fissile", [])}):
-            ours, best = median(cells["fissile"], figure), best_of(cells, figure)
+        for figure in figures_of({"fissile": row["peers"].get("fissile", [])}):
+            if figure in _NO_RACE:
+                continue
+            best = closest(row, figure)
+            ours = best.ours if best else median(row["peers"]["fissile"], figure)
             assert ours is not None
-            theirs = f"{number(best[1])} ({best[0]})" if best else ""
-            ratio = f"{times_better(ours, best[1], figure):.2f}" if best and best[1] and ours else ""
+            theirs = f"{number(best.theirs)} ({best.peer}{_less(row, best.n_bytes)})" if best else ""
+            ratio = f"{best.better:.2f}" if best else ""
             lines.append(f"| {row['title']} | {figure} | {number(ours)} | {theirs} | {ratio} |")
     return "\n".join(lines) + "\n"
+
+
+def _less(row: Mapping[str, Any], n_bytes: int | None) -> str:
+    """What is said of a comparison on less than all of the text."""
+    return f", both {part_of_text(n_bytes)}" if n_bytes is not None and n_bytes < row["bytes"] else ""
 
 
 def markdown(record: Mapping[str, Any]) -> str:
     """The whole of a record of results as a page."""
     rows = record["rows"]
     alone = [row for row in rows if row["series"] is None]
-    text = f"# Encoders side by side\n\nMade by `{record['command']}`\n\n{machine_lines(record['machine'])}\n"
+    trades = {row["work"] == "train" for row in rows}
+    title = "Trainers" if trades == {True} else "Encoders and trainers" if len(trades) > 1 else "Encoders"
+    text = f"# {title} side by side\n\nMade by `{record['command']}`\n\n{machine_lines(record['machine'])}\n"
     text += _references(rows)
     if alone:
         text += "\n" + summary(alone) + "".join(map(row_table, alone))
@@ -177,8 +264,15 @@ def machine_lines(machine: Mapping[str, Any]) -> str:
     pinned = "pinned" if machine["pinned"] else "not pinned: this system cannot"
     return (
         f"{machine['cpu']}, {machine['cores used']} of {machine['cores']} cores used ({pinned}), "
-        f"{machine['memory GB'] or '?'} GB of memory, {machine['system']}, Python {machine['python']}. {packages}.\n"
+        f"{machine['memory GB'] or '?'} GB of memory, {machine['system']}, Python {machine['python']}"
+        f"{_state(machine)}. {packages}.\n"
     )
+
+
+def _state(machine: Mapping[str, Any]) -> str:
+    """When it was, and what else the machine did then."""
+    date, load = machine.get("date"), machine.get("load")
+    return (f", {date}" if date else "") + (f", load average {load} at the start" if load is not None else "")
 
 
 def _references(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -12,7 +12,10 @@ from fissile.formats import tiktoken
 from fissile.formats.patterns import PATTERNS, is_built_in
 from fissile.tokenizer import Tokenizer
 
-__all__ = ["OWNERS", "TokenizerFiles"]
+__all__ = ["GPT2_USUAL", "OWNERS", "TokenizerFiles"]
+
+GPT2_USUAL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+"""How a tokenizer.json usually says that text is split as by GPT-2."""
 
 OWNERS = {"tiktoken": "tiktoken", "tokenizers": "tokenizers", "sentencepiece": "sentencepiece"}
 """By kind of tokenizer, the peer whose ids are right by definition."""
@@ -119,12 +122,7 @@ def _usual(path: Path, pattern: str) -> str:
     """
     tree = json.loads(path.read_bytes())
     if pattern == "gpt2":
-        tree["pre_tokenizer"] = {
-            "type": "ByteLevel",
-            "add_prefix_space": False,
-            "trim_offsets": True,
-            "use_regex": True,
-        }
+        tree["pre_tokenizer"] = GPT2_USUAL
     elif pattern == "cl100k":
         tree["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = PATTERNS["llama3"]
     else:

@@ -7,7 +7,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -17,16 +17,30 @@ import numpy.typing as npt
 from fissile.benchmark.machine import n_cpus, peak_memory
 from fissile.benchmark.peer import NotOffered, Peer, Texts
 
-__all__ = ["SAMPLED", "SINGLE_SIZES", "WORKS", "Figures", "Measured", "Task"]
+__all__ = [
+    "DOCUMENTS",
+    "LATENCY_CHARS",
+    "SAMPLED",
+    "SINGLE_SIZES",
+    "UNSIZED",
+    "WORKS",
+    "Figures",
+    "Measured",
+    "Task",
+    "trial",
+]
 
 Figures = dict[str, float]
 Clock = Callable[[], float]
-SINGLE_SIZES = (20, 200, 2000)
-"""Characters of the texts that are encoded one by one."""
-_DOCUMENTS = 2000
+SINGLE_SIZES = {20: 2000, 200: 2000, 2000: 1000}
+"""Characters of the texts that are encoded one by one, and how many there are of each."""
+LATENCY_CHARS = sum(size * n for size, n in SINGLE_SIZES.items())
+DOCUMENTS = 2000
 """The most documents that works see which take them one by one."""
 _AGAIN, _AGAIN_SECONDS, _AGAIN_MOST, _AGAIN_LONG = 3, 0.1, 50, 20.0
 """Passes after the first one: some, more as long as they are short, and one where they take seconds."""
+_DECODED, _SHARED = 5, 5
+"""Passes of works that have no first one."""
 
 
 @dataclass
@@ -39,6 +53,7 @@ class Task:
         clock: seconds.
         loading: figures of loading it.
         memory_before: MB of the process before the peer was loaded; None: the system does not say.
+        seconds: what is done again and again ends by then, after it was done once; None: when it was done often enough.
     """
 
     peer: Peer
@@ -46,6 +61,12 @@ class Task:
     clock: Clock
     loading: Figures
     memory_before: float | None
+    seconds: float | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+    def again(self, took: float) -> bool:
+        """Whether there is time for something that takes so many seconds."""
+        return self.seconds is None or time.perf_counter() - self.began + took <= self.seconds
 
     def n_bytes(self) -> int:
         """Of the texts as UTF-8."""
@@ -78,10 +99,12 @@ def _passes(task: Task, call: Callable[[Texts], Any]) -> tuple[Any, Figures]:
     figures = {"first MB/s": n_bytes / first / 1e6}
     peak = task.peak()
     times: list[float] = []
-    while (
-        not times
-        or (len(times) < _AGAIN and sum(times) < _AGAIN_LONG)
-        or (sum(times) < _AGAIN_SECONDS and len(times) < _AGAIN_MOST)
+    while not times or (
+        task.again(times[-1])
+        and (
+            (len(times) < _AGAIN and sum(times) < _AGAIN_LONG)
+            or (sum(times) < _AGAIN_SECONDS and len(times) < _AGAIN_MOST)
+        )
     ):
         started = task.clock()
         made = call(task.texts)
@@ -138,35 +161,37 @@ def latency(task: Task) -> Measured:
     """Microseconds of one call, for texts that are new to the process and for the same ones again."""
     figures: Figures = {}
     sums = []
-    for size, n in zip(SINGLE_SIZES, (2000, 2000, 1000), strict=True):
+    for size, n in SINGLE_SIZES.items():
         texts = singles(task.texts, size, n)
         if not texts:
             continue
         for label, repeats in (("new", 1), ("seen", 7)):
-            times = []
-            for _ in range(repeats):
+            times: list[float] = []
+            while not times or (len(times) < repeats and task.again(times[-1])):
                 started = task.clock()
                 for text in texts:
                     task.peer.one(text)
-                times.append((task.clock() - started) / len(texts) * 1e6)
-            figures[f"{size} characters {label} us"] = statistics.median(times)
+                times.append(task.clock() - started)
+            figures[f"{size} characters {label} us"] = statistics.median(times) / len(texts) * 1e6
         sums.append(_sums_of_ids(task.peer.one(text) for text in texts))
     if not sums:
-        raise NotOffered(f"needs texts of {SINGLE_SIZES[0]} characters in all")
+        raise NotOffered(f"needs texts of {min(SINGLE_SIZES)} characters in all")
     return figures, np.concatenate(sums)
 
 
 def sharing(task: Task) -> Measured:
     """How much more Python threads, one a core, encode in a time than one does, text by text, on one tokenizer."""
-    texts, n = task.texts[:_DOCUMENTS], n_cpus()
+    texts, n = task.texts[:DOCUMENTS], n_cpus()
 
     def work() -> None:
         for text in texts:
             task.peer.one(text)
 
     work()
-    ratios = []
-    for _ in range(5):
+    ratios: list[float] = []
+    took = 0.0
+    while not ratios or (len(ratios) < _SHARED and task.again(took)):
+        began = time.perf_counter()
         started = time.perf_counter()
         work()
         alone = time.perf_counter() - started
@@ -177,19 +202,20 @@ def sharing(task: Task) -> Measured:
         for thread in pool:
             thread.join()
         ratios.append(n * alone / (time.perf_counter() - started))
+        took = time.perf_counter() - began
     return {f"{n} Python threads, x": statistics.median(ratios)}, _sums_of_ids(task.peer.one(text) for text in texts)
 
 
 def decode(task: Task) -> Measured:
     """MB/s of text out, document by document, from lists of ids and, where a peer takes them, from arrays."""
-    texts = task.texts[:_DOCUMENTS]
+    texts = task.texts[:DOCUMENTS]
     n_bytes = sum(len(text.encode()) for text in texts)
     ids = [list(map(int, task.peer.one(text))) for text in texts]
     figures: Figures = {}
     for label, form in (("list", ids), ("array", [np.array(one, np.uint32) for one in ids])):
-        times = []
+        times: list[float] = []
         try:
-            for _ in range(5):
+            while not times or (len(times) < _DECODED and task.again(times[-1])):
                 started = task.clock()
                 for one in form:
                     task.peer.decode(one)
@@ -202,7 +228,7 @@ def decode(task: Task) -> Measured:
 
 def load(task: Task) -> Measured:
     """Loading itself, which every work does first: its time, and the memory after it."""
-    return dict(task.loading), _sums_of_ids(task.peer.one(text) for text in task.texts[:_DOCUMENTS])
+    return dict(task.loading), _sums_of_ids(task.peer.one(text) for text in task.texts[:DOCUMENTS])
 
 
 WORKS: dict[str, Callable[[Task], Measured]] = {
@@ -217,3 +243,14 @@ WORKS: dict[str, Callable[[Task], Measured]] = {
 }
 SAMPLED = frozenset({"latency"})
 """Works that draw from all of the texts: every peer must be given as many."""
+UNSIZED = frozenset({"load", "sharing"})
+"""Works whose figures do not depend on how much of the texts is seen."""
+
+
+def trial(task: Task, work: str) -> Figures:
+    """How fast a peer is, about: two passes over little text, the first of which makes what it needs."""
+    call = task.peer.split if work == "split" else task.peer.batch
+    started = time.perf_counter()
+    for _ in range(2):
+        call(task.texts)
+    return {"trial s": time.perf_counter() - started, "trial bytes": 2 * task.n_bytes()}

@@ -25,7 +25,16 @@ from fissile.formats.spec import (
     TokenizerSpec,
 )
 
-__all__ = ["bpe_tree", "from_json", "from_rest", "looks_like", "rest_of", "to_json", "tree_from_ranks"]
+__all__ = [
+    "bpe_tree",
+    "from_json",
+    "from_rest",
+    "looks_like",
+    "pre_tokenizer_tree",
+    "rest_of",
+    "to_json",
+    "tree_from_ranks",
+]
 
 _FLAGS = {
     "special": FLAG_SPECIAL,
@@ -195,7 +204,12 @@ def _as_normalized(reader: Reader, token: AddedToken, normalizers: json_nodes.No
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _pre_tokenizer_tree(pattern: str) -> Json:
+def pre_tokenizer_tree(pattern: str) -> Json:
+    """The pre_tokenizer of a byte-level tokenizer.json that splits text by a pattern.
+
+    Raises:
+        ValueError: it is an expression that `tokenizers` cannot match in the same way.
+    """
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     if not is_built_in(pattern):
         from fissile.pipeline.regexes import translate
@@ -245,7 +259,7 @@ def bpe_tree(
             for t in added_tokens
         ],
         "normalizer": None,
-        "pre_tokenizer": _pre_tokenizer_tree(pattern),
+        "pre_tokenizer": pre_tokenizer_tree(pattern),
         "post_processor": None,
         "decoder": byte_level,
         "model": {
