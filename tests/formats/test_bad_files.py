@@ -55,6 +55,23 @@ def test_a_special_token_may_fill_a_hole(tmp_path: Path) -> None:
     assert tokenizer.encode("ab").tolist() == [257]
 
 
+@pytest.mark.parametrize("n", [1, 30])
+def test_a_special_token_may_have_the_id_of_another(n: int, tmp_path: Path) -> None:
+    """As in tiktoken: its text becomes the id, which decodes to the token of the ranks."""
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file([*GOOD_LINES, b"YWI= 256"]))
+    specials = {"<s>": 65} | {f"<{i}>": 300 + i for i in range(n - 1)}
+    tokenizer = fissile.Tokenizer.from_tiktoken(path, "gpt2", specials)
+    assert tokenizer == fissile.Tokenizer.from_ranks(tokenizer._ranks() | {b"A": 65}, "gpt2", specials)
+    ids = tokenizer.encode("A<s>ab", allowed_special="all").tolist()
+    assert ids == [65, 65, 256]
+    assert tokenizer.decode(ids) == "AAab"
+    tiktoken = pytest.importorskip("tiktoken")
+    ranks = {bytes([b]): b for b in range(256)} | {b"ab": 256}
+    theirs = tiktoken.Encoding("x", pat_str=r"\w+|\W+", mergeable_ranks=ranks, special_tokens=specials)
+    assert theirs.decode(theirs.encode("A<s>ab", allowed_special="all")) == "AAab"
+
+
 def test_a_rank_file_needs_a_pattern(tmp_path: Path) -> None:
     path = tmp_path / "x.tiktoken"
     path.write_bytes(rank_file(GOOD_LINES))
