@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -406,33 +406,53 @@ class Tokenizer(_core.Encoder):
             KeyError: an id is no token's; position and id are named.
         """
         if self._spec.decode_tokens is not None:
-            return self._decode_in_python(ids, skip_special_tokens)
-        return self._decoder.decode(ids, errors, skip_special_tokens=skip_special_tokens)
+            return self._decode_in_python(self._spec.decode_tokens, ids, skip_special_tokens)
+        kept, skip = self._kept(ids, skip_special_tokens)
+        text = self._decoder.decode(kept, errors, skip_special_tokens=skip)
+        if self._spec.decode_malformed is not None and errors == "replace" and "\ufffd" in text:
+            return self._decode_in_python(self._spec.decode_malformed, ids, skip_special_tokens)
+        return text
 
-    def _decode_in_python(self, ids: npt.ArrayLike, skip_special_tokens: bool) -> str:
+    def _kept(self, ids: npt.ArrayLike, skip_special_tokens: bool) -> tuple[npt.ArrayLike, bool]:
+        """Ids that are left to the core, and whether it is to skip special tokens."""
+        if not skip_special_tokens or self._spec.skipped is None:
+            return ids, skip_special_tokens
+        array = np.asarray(ids)
+        return array[~np.isin(array, self._spec.skipped)], False
+
+    def _decode_in_python(
+        self, decode: Callable[[list[str]], str], ids: npt.ArrayLike, skip_special_tokens: bool
+    ) -> str:
         """For decoders that need the tokens' strings; what is not UTF-8 becomes U+FFFD, whatever `errors` says."""
         self._decoder.decode_bytes(ids)  # raises for what is no id
         if self._strings is None:
             strings = {id: token for token, id in self._spec.payload()["model"]["vocab"].items()}
-            self._strings = strings | {token.id: token.content for token in self._spec.added_tokens}
+            self._strings = strings | self._spec.added_strings
         strings = self._strings
-        skipped = set(self._special.values()) if skip_special_tokens else set()
-        tokens = [strings[id] for id in np.asarray(ids).tolist() if id not in skipped]
-        assert self._spec.decode_tokens is not None
-        return self._spec.decode_tokens(tokens)
+        skipped = self._spec.skipped if self._spec.skipped is not None else self._special.values()
+        dropped = set(skipped) if skip_special_tokens else set()
+        return decode([strings[id] for id in np.asarray(ids).tolist() if id not in dropped])
 
     def decode_bytes(self, ids: npt.ArrayLike, *, skip_special_tokens: bool = False) -> bytes:
         """Bytes of some ids; arguments and errors as of decode."""
         if self._spec.decode_tokens is not None:
-            return self._decode_in_python(ids, skip_special_tokens).encode()
-        return self._decoder.decode_bytes(ids, skip_special_tokens=skip_special_tokens)
+            return self._decode_in_python(self._spec.decode_tokens, ids, skip_special_tokens).encode()
+        kept, skip = self._kept(ids, skip_special_tokens)
+        return self._decoder.decode_bytes(kept, skip_special_tokens=skip)
 
     def decode_batch(
         self, batch: Ragged | Iterable[npt.ArrayLike], errors: str = "replace", *, skip_special_tokens: bool = False
     ) -> list[str]:
         """Text of each document of a Ragged, or of each of some sequences of ids."""
-        if isinstance(batch, Ragged) and self._spec.decode_tokens is None:
-            return self._decoder.decode_batch(batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens)
+        spec = self._spec
+        if isinstance(batch, Ragged) and not spec.decode_tokens and (not skip_special_tokens or spec.skipped is None):
+            texts = self._decoder.decode_batch(
+                batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens
+            )
+            if spec.decode_malformed is not None and errors == "replace":
+                for i in (i for i, text in enumerate(texts) if "\ufffd" in text):
+                    texts[i] = self.decode(batch[i], errors, skip_special_tokens=skip_special_tokens)
+            return texts
         documents = (batch[i] for i in range(len(batch))) if isinstance(batch, Ragged) else batch
         return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in documents]
 
@@ -461,7 +481,7 @@ class Tokenizer(_core.Encoder):
     @property
     def merges(self) -> list[tuple[bytes, bytes]]:
         """Pairs of tokens that merge, in order; of a rank file, those that its ranks amount to."""
-        table = [self._vocabulary.token_bytes(i) if self._vocabulary.has_token(i) else b"" for i in range(self.n_vocab)]
+        table = [self.token_bytes(i) if self._vocabulary.has_token(i) else b"" for i in range(self.n_vocab)]
         return [(table[left], table[right]) for left, right, _ in self._vocabulary.merges().tolist()]
 
     @property
@@ -480,11 +500,21 @@ class Tokenizer(_core.Encoder):
 
     def token_bytes(self, id: int) -> bytes:
         """What a token decodes to; KeyError if no token has this id."""
-        return self._vocabulary.token_bytes(id)
+        data = self._vocabulary.token_bytes(id)
+        affixes = self._spec.affixes
+        if affixes is None or id in self._spec.added_strings:
+            return data
+        return affixes.token(data)
 
     def token_id(self, token: str | bytes) -> int:
         """Id of the token with these bytes; KeyError if there is none."""
-        return self._vocabulary.token_id(token.encode() if isinstance(token, str) else token)
+        wanted = token.encode() if isinstance(token, str) else token
+        if self._spec.affixes is None:
+            return self._vocabulary.token_id(wanted)
+        for id in range(self.n_vocab):
+            if self._vocabulary.has_token(id) and self.token_bytes(id) == wanted:
+                return id
+        raise KeyError(f"no token is {wanted!r}")
 
     # --- saving -------------------------------------------------------------------------------------------------------
 
@@ -605,6 +635,7 @@ class StreamDecoder:
         import codecs
 
         self._skip = skip_special_tokens
+        self._kept = tokenizer._kept
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors)
         self._first = tokenizer._decoder  # drops what decoding drops in front of a text
         self._later = _core.Decoder(tokenizer._vocabulary, texts=tokenizer._spec.token_texts)
@@ -615,9 +646,10 @@ class StreamDecoder:
         """The text that one more id, or some, completes; KeyError for an id that is no token's."""
         some: npt.ArrayLike = [int(ids)] if isinstance(ids, (int, np.integer)) else ids
         decoder = self._later if self._begun else self._first
-        data = decoder.decode_bytes(some, skip_special_tokens=self._skip)
+        kept, skip = self._kept(some, self._skip)
+        data = decoder.decode_bytes(kept, skip_special_tokens=skip)
         if not self._begun:
-            seen = data if self._drops_many else self._later.decode_bytes(some, skip_special_tokens=self._skip)
+            seen = data if self._drops_many else self._later.decode_bytes(kept, skip_special_tokens=skip)
             self._begun = bool(seen)
         return self._utf8.decode(data)
 

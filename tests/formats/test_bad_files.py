@@ -55,6 +55,23 @@ def test_a_special_token_may_fill_a_hole(tmp_path: Path) -> None:
     assert tokenizer.encode("ab").tolist() == [257]
 
 
+@pytest.mark.parametrize("n", [1, 30])
+def test_a_special_token_may_have_the_id_of_another(n: int, tmp_path: Path) -> None:
+    """As in tiktoken: its text becomes the id, which decodes to the token of the ranks."""
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file([*GOOD_LINES, b"YWI= 256"]))
+    specials = {"<s>": 65} | {f"<{i}>": 300 + i for i in range(n - 1)}
+    tokenizer = fissile.Tokenizer.from_tiktoken(path, "gpt2", specials)
+    assert tokenizer == fissile.Tokenizer.from_ranks(tokenizer._ranks() | {b"A": 65}, "gpt2", specials)
+    ids = tokenizer.encode("A<s>ab", allowed_special="all").tolist()
+    assert ids == [65, 65, 256]
+    assert tokenizer.decode(ids) == "AAab"
+    tiktoken = pytest.importorskip("tiktoken")
+    ranks = {bytes([b]): b for b in range(256)} | {b"ab": 256}
+    theirs = tiktoken.Encoding("x", pat_str=r"\w+|\W+", mergeable_ranks=ranks, special_tokens=specials)
+    assert theirs.decode(theirs.encode("A<s>ab", allowed_special="all")) == "AAab"
+
+
 def test_a_rank_file_needs_a_pattern(tmp_path: Path) -> None:
     path = tmp_path / "x.tiktoken"
     path.write_bytes(rank_file(GOOD_LINES))
@@ -84,6 +101,28 @@ def set_at(path: str, value: object) -> Any:
     return change
 
 
+def affixed(**changes: Any) -> Any:
+    """A model with a prefix of later symbols."""
+    tokens = ["#", "a", "###", "##a", "##", "<0x00>"]
+    model = {
+        "type": "BPE",
+        "continuing_subword_prefix": "##",
+        "vocab": {t: i for i, t in enumerate(tokens)},
+        "merges": [],
+    }
+    return set_at("model", model | changes)
+
+
+def pre_tokenized(node: dict[str, Any]) -> Any:
+    """Characters for bytes, and no look at whole pieces, which that would go ill with."""
+
+    def change(root: dict[str, Any]) -> None:
+        root["pre_tokenizer"] = node
+        root["model"]["ignore_merges"] = False
+
+    return change
+
+
 def replace_node(pattern: dict[str, str]) -> dict[str, Any]:
     return {"type": "Replace", "pattern": pattern, "content": ""}
 
@@ -108,13 +147,28 @@ def replace_node(pattern: dict[str, str]) -> dict[str, Any]:
         (set_at("model/merges/0", 5), r"merges\[0\] must be a string or a pair of strings, found int"),
         (set_at("model/merges/0", ["a", 5]), "must be a string, found int"),
         (set_at("model/dropout", 0.1), "model.dropout: gives random ids; .* split=BPEDropout"),
-        (set_at("model/end_of_word_suffix", "</w>"), "model.end_of_word_suffix: is not supported"),
+        (set_at("model/end_of_word_suffix", "</w>"), "model.ignore_merges: is not supported with continuing_subword"),
+        (set_at("model/end_of_word_suffix", 5), "model.end_of_word_suffix: expected str or null, found int"),
+        (affixed(merges=[["a", "b", "c"]]), r"merges\[0\]: expected two tokens, found \['a', 'b', 'c'\]"),
+        (affixed(merges=["a q"]), r"merges\[0\] \('a', 'q'\) needs the token 'q'"),
+        (affixed(merges=["# ###", "## ##a"]), r"merges\[1\] makes '##a' of other characters"),
+        (affixed(byte_fallback=True), "model.byte_fallback: is not supported with continuing_subword_prefix"),
+        (affixed(unk_token="<nope>"), "model.unk_token: '<nope>' is not in model.vocab"),
         (set_at("model/unk_token", "<nope>"), "'<nope>' is not in model.vocab"),
-        (set_at("normalizer", {"type": "ByteLevel"}), "normalizer: ByteLevel is not supported"),
         (
-            set_at("normalizer", {"type": "Sequence", "normalizers": [{"type": "BertNormalizer"}]}),
-            r"normalizer.normalizers\[0\]: BertNormalizer",
+            set_at("normalizer", {"type": "Sequence", "normalizers": [{"type": "ByteLevel"}, {"type": "NFC"}]}),
+            r"normalizer.normalizers\[0\]: ByteLevel in front of other normalizers is not supported",
         ),
+        (
+            set_at("normalizer", {"type": "BertNormalizer", "lowercase": 1}),
+            "normalizer.lowercase: expected bool, found int",
+        ),
+        (
+            set_at("normalizer", {"type": "Precompiled", "precompiled_charsmap": "!"}),
+            "precompiled_charsmap: is not base64",
+        ),
+        (set_at("normalizer", {"type": "Precompiled", "precompiled_charsmap": "AAA="}), "precompiled_charsmap"),
+        (set_at("normalizer", {"type": "Other"}), "normalizer: Other is not supported"),
         (set_at("normalizer", {"type": "Strip", "strip_left": True}), "normalizer.strip_right: is missing"),
         (set_at("normalizer", {"type": "Prepend", "prepend": "\ud800"}), "normalizer.prepend: holds a lone surrogate"),
         (set_at("normalizer", replace_node({"Regex": "a("})), "normalizer.pattern.Regex: .* a group without an end"),
@@ -122,12 +176,12 @@ def replace_node(pattern: dict[str, str]) -> dict[str, Any]:
         (set_at("normalizer", replace_node({"Regex": "(" * 5000})), "nested too deeply"),
         (set_at("normalizer", replace_node({})), "normalizer.pattern: expected one of Regex and String"),
         (set_at("normalizer", 5), "normalizer: expected an object or null, found int"),
-        (set_at("pre_tokenizer", {"type": "UnicodeScripts"}), "pre_tokenizer: UnicodeScripts is not supported"),
+        (pre_tokenized({"type": "UnicodeScripts"}), "pre_tokenizer: UnicodeScripts is not supported"),
         (set_at("pre_tokenizer/pretokenizers/0/pattern", {"Regex": "[z-a]"}), "whose ends are in the wrong order"),
         (set_at("pre_tokenizer/pretokenizers/0/pattern", {"Regex": r"\p{Nope}"}), "is no regular expression"),
         (set_at("pre_tokenizer/pretokenizers/0/behavior", "removed"), "expected one of Isolated, Removed"),
-        (set_at("pre_tokenizer", {"type": "Metaspace", "replacement": "ab"}), "expected one character, found 'ab'"),
-        (set_at("pre_tokenizer", {"type": "FixedLength", "length": 0}), "length: expected at least 1, found 0"),
+        (pre_tokenized({"type": "Metaspace", "replacement": "ab"}), "expected one character, found 'ab'"),
+        (pre_tokenized({"type": "FixedLength", "length": 0}), "length: expected at least 1, found 0"),
         (set_at("post_processor", {"type": "BertProcessing"}), "post_processor.cls: is missing"),
         (set_at("post_processor", {"type": "BertProcessing", "cls": ["a", -1], "sep": ["b", 1]}), "cls: expected ids"),
         (set_at("post_processor", {"type": "Other"}), "post_processor: Other is not supported"),

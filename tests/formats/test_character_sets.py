@@ -68,3 +68,19 @@ def test_other_normalizers_of_every_character(name: str) -> None:
     theirs = getattr(their_normalizers, name)()
     for character in EVERY:
         assert step.apply(character) == theirs.normalize_str(character), hex(ord(character))
+
+
+def test_bert_normalizer_of_every_character() -> None:
+    import itertools
+
+    for options in itertools.product([True, False], repeat=4):
+        steps = normalizers.bert(*options)
+        clean, chinese, accents, lower = options
+        theirs = their_normalizers.BertNormalizer(
+            clean_text=clean, handle_chinese_chars=chinese, strip_accents=accents, lowercase=lower
+        )
+        text = "a".join(EVERY)
+        wanted = theirs.normalize_str(text)
+        for step in steps:
+            text = step.apply(text)
+        assert text == wanted, options

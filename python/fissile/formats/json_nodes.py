@@ -6,16 +6,19 @@ neither is named in a TokenizerFileError; nothing is guessed.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+from fissile._core import CharsMap
 from fissile.formats.json_reader import Json, Reader
 from fissile.formats.patterns import DEEPSEEK, REGEXES, SUPERBPE
 from fissile.pipeline import decoders, normalizers, pre_tokenizers
+from fissile.pipeline.affixes import Affixes
 from fissile.pipeline.character_sets import NUMERIC, PUNCTUATION, WHITE_SPACE, WORD, members
 from fissile.pipeline.regexes import Matcher
 
-__all__ = ["Normalizers", "decoder", "normalizer", "pre_tokenizer", "template"]
+__all__ = ["Decoding", "Normalizers", "decoder", "normalizer", "pre_tokenizer", "template"]
 
 _METASPACE = "\u2581"
 _BEHAVIORS = ("Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous")
@@ -41,13 +44,17 @@ class Normalizers:
     Attributes:
         options: switches of the core.
         spaces_replaced: no space is left in a normalised text, only U+2581.
-        steps: all of them, for what is to be normalised in Python.
+        steps: all of them but ByteLevel, for what is to be normalised in Python.
+        to_bytes: the last is ByteLevel, which is left to the pre-tokenizers.
     """
 
-    def __init__(self, options: Json, spaces_replaced: bool, steps: list[normalizers.Normalizer]) -> None:
+    def __init__(
+        self, options: Json, spaces_replaced: bool, steps: list[normalizers.Normalizer], to_bytes: bool = False
+    ) -> None:
         self.options = options
         self.spaces_replaced = spaces_replaced
         self.steps = steps
+        self.to_bytes = to_bytes
 
     def apply(self, text: str) -> str:
         """A text, normalised."""
@@ -55,11 +62,35 @@ class Normalizers:
             text = step.apply(text)
         return text
 
+    def spelling(self, text: str) -> str:
+        """The same, as the file's normalizers leave it: with ByteLevel in characters that stand for bytes."""
+        text = self.apply(text)
+        return "".join(pre_tokenizers.byte_alphabet()[byte] for byte in text.encode()) if self.to_bytes else text
+
+
+def _normalizer_steps(reader: Reader, node: Json, where: str) -> list[normalizers.Normalizer]:
+    if node["type"] != "BertNormalizer":
+        return [_normalizer_step(reader, node, where)]
+    lower = reader.get(node, "lowercase", where, bool, True)
+    strips = reader.get(node, "strip_accents", where, (bool, type(None)), None)
+    return normalizers.bert(
+        reader.get(node, "clean_text", where, bool, True),
+        reader.get(node, "handle_chinese_chars", where, bool, True),
+        lower if strips is None else strips,
+        lower,
+    )
+
 
 def _normalizer_step(reader: Reader, node: Json, where: str) -> normalizers.Normalizer:
     kind = node["type"]
     if kind in _FORMS:
         return normalizers.normal_form(kind)
+    if kind == "Precompiled":
+        try:
+            table = base64.b64decode(reader.get(node, "precompiled_charsmap", where, str), validate=True)
+        except ValueError as error:
+            reader.fail(f"{where}.precompiled_charsmap", f"is not base64: {error}")
+        return normalizers.precompiled(CharsMap(table, reader.source).shortest)
     if kind == "Lowercase":
         return normalizers.lowercase()
     if kind == "StripAccents":
@@ -100,8 +131,13 @@ def normalizer(reader: Reader, node: Any, in_python: bool) -> Normalizers:
         in_python: leave nothing to the core's switches, which do not reach added tokens found in normalised text.
     """
     nodes = reader.steps(node, "normalizer", "normalizers")
-    steps = [_normalizer_step(reader, step, where) for step, where in nodes]
     kinds = [step["type"] for step, _ in nodes]
+    if "ByteLevel" in kinds[:-1]:
+        reader.unsupported(*nodes[kinds.index("ByteLevel")], "in front of other normalizers is not supported")
+    if "ByteLevel" in kinds:
+        normal = normalizer(reader, {"type": "Sequence", "normalizers": [step for step, _ in nodes[:-1]]}, in_python)
+        return Normalizers(normal.options, normal.spaces_replaced, normal.steps, to_bytes=True)
+    steps = [made for step, where in nodes for made in _normalizer_steps(reader, step, where)]
     spaces_replaced = False
     for step, where in nodes:
         spaces_replaced = _replaces_spaces(reader, step, where) or (spaces_replaced and not _makes_spaces(step))
@@ -130,8 +166,11 @@ def _metaspace_fields(reader: Reader, node: Json, where: str) -> tuple[str, str,
 
 
 def _step(reader: Reader, node: Json, where: str) -> pre_tokenizers.Step:
-    """A pre-tokenizer in Python; ByteLevel is none of these."""
+    """A pre-tokenizer in Python."""
     kind = node["type"]
+    if kind == "ByteLevel":
+        gpt2 = Matcher(_GPT2, "oniguruma") if reader.get(node, "use_regex", where, bool, True) else None
+        return pre_tokenizers.byte_level(reader.get(node, "add_prefix_space", where, bool, True), gpt2)
     if kind == "Split":
         behavior: Any = reader.choice(node, "behavior", where, _BEHAVIORS)
         invert = reader.get(node, "invert", where, bool, False)
@@ -181,7 +220,9 @@ def _built_in(reader: Reader, nodes: list[tuple[Json, str]]) -> str | None:
     return "superbpe" if regexes[0] == SUPERBPE else REGEXES.get(regexes[0])
 
 
-def pre_tokenizer(reader: Reader, node: Any, normal: Normalizers, whole_runs: bool) -> tuple[Json, str]:
+def pre_tokenizer(
+    reader: Reader, node: Any, normal: Normalizers, whole_runs: bool, affixes: Affixes | None = None
+) -> tuple[Json, str]:
     """Switches of the core for a file's pre-tokenizers, and the alphabet of its model.
 
     Args:
@@ -189,11 +230,14 @@ def pre_tokenizer(reader: Reader, node: Any, normal: Normalizers, whole_runs: bo
         node: root["pre_tokenizer"].
         normal: the file's normalizers.
         whole_runs: unknown characters of a piece fuse, so that pieces must be those of the file.
+        affixes: those of its model, if there are some.
 
     Returns:
         Options of _core.Encoder, and "bytes", "metaspace" or "chars".
     """
     nodes = reader.steps(node, "pre_tokenizer", "pretokenizers")
+    if normal.to_bytes:
+        nodes.insert(0, ({"type": "ByteLevel", "use_regex": False, "add_prefix_space": False}, "normalizer"))
     kinds = [step["type"] for step, _ in nodes]
     spaces_replaced = normal.spaces_replaced
     for i, (step, where) in enumerate(nodes):
@@ -202,6 +246,9 @@ def pre_tokenizer(reader: Reader, node: Any, normal: Normalizers, whole_runs: bo
         if i > 0 and (normal.steps or {"Metaspace", "ByteLevel"} & set(kinds[:i])):
             # Several pieces may come from the text's first character, and each would get the replacement.
             reader.unsupported(step, where, "of the first piece only, after what puts characters in, is not supported")
+    if affixes is not None:
+        steps = [*(_step(reader, step, where) for step, where in nodes), affixes.step]
+        return {"pattern": "none", "split": pre_tokenizers.join(steps, in_byte_alphabet=False)}, "chars"
     if "ByteLevel" in kinds:
         return _with_bytes(reader, nodes, kinds.index("ByteLevel")), "bytes"
     if spaces_replaced and (not nodes or (kinds == ["Split"] and reader.pattern(*nodes[0]) == ("String", " "))):
@@ -230,9 +277,7 @@ def _with_bytes(reader: Reader, nodes: list[tuple[Json, str]], at: int) -> Json:
             reader.unsupported(node, place, "after ByteLevel is not supported: it would leave the alphabet of bytes")
     steps: list[pre_tokenizers.Step]
     if after:
-        gpt2 = Matcher(_GPT2, "oniguruma") if use_regex else None
-        steps = [_step(reader, *item) for item in before]
-        steps += [pre_tokenizers.byte_level(prefix, gpt2), *(_step(reader, *item) for item in after)]
+        steps = [_step(reader, *item) for item in nodes]
         return {"pattern": "none", "split": pre_tokenizers.join(steps, in_byte_alphabet=True)}
     if not before:
         options = {"prefix_space": "unless_space"} if prefix else {}
@@ -334,19 +379,58 @@ def _decoder_step(reader: Reader, node: Json, where: str) -> decoders.Decoder:
     reader.unsupported(node, where)
 
 
-def decoder(reader: Reader, node: Any, alphabet: str) -> tuple[str, Callable[[list[str]], str] | None]:
-    """What decoding does with a space in front, where the core decodes; else the decoders in Python.
+class Decoding(NamedTuple):
+    """How ids become text.
+
+    Attributes:
+        leading_space: what the core does with a space in front.
+        decode: the decoders in Python, where the core does not decode as they do.
+        decode_malformed: the same, where the core does, but for bytes that are not UTF-8.
+        text: what the core is to have for a token found beside the model, if that is not its content.
+    """
+
+    leading_space: str
+    decode: Callable[[list[str]], str] | None
+    decode_malformed: Callable[[list[str]], str] | None
+    text: Callable[[str], bytes | None]
+
+
+def decoder(reader: Reader, node: Any, alphabet: str, byte_fallback: bool, added: list[str]) -> Decoding:
+    """The decoders of a file.
 
     Without decoders the text is what the tokens stand for (`tokenizers` puts a space between any two).
+
+    Args:
+        reader: for errors.
+        node: root["decoder"].
+        alphabet: of the model: "bytes", "metaspace", "chars", or "affixes".
+        byte_fallback: the model has tokens of bytes.
+        added: tokens found beside the model, as they come to the decoders.
     """
     nodes = reader.steps(node, "decoder", "decoders")
-    steps = [_decoder_step(reader, step, where) for step, where in nodes]
+    decode = decoders.join([_decoder_step(reader, step, where) for step, where in nodes])
     kinds = [step["type"] for step, _ in nodes]
     leading = _native_leading_space(reader, nodes, kinds, alphabet)
-    return ("keep", decoders.join(steps)) if leading is None else (leading, None)
+    other_bytes = nodes and alphabet in ("metaspace", "chars") and byte_fallback != ("ByteFallback" in kinds)
+    # Decoding leaves spaces in front that were spaces before it; the core knows only such.
+    own_spaces = leading == "drop_in_first_token" and any(" " in text for text in added)
+    if leading is None or other_bytes or own_spaces:
+        return Decoding("keep", decode, None, lambda text: None)
+
+    def text_of(text: str) -> bytes | None:
+        byte = decoders.fallback_byte(text) if "ByteFallback" in kinds else None
+        if byte is not None:
+            return bytes([byte])
+        if not nodes or alphabet == "chars":
+            return None
+        return decoders.alphabet_bytes(text) if alphabet == "bytes" else text.replace(_METASPACE, " ").encode()
+
+    return Decoding(leading, None, decode if "ByteFallback" in kinds else None, text_of)
 
 
 def _native_leading_space(reader: Reader, nodes: list[tuple[Json, str]], kinds: list[str], alphabet: str) -> str | None:
+    if alphabet == "affixes":
+        return None
     if alphabet == "bytes":
         return "keep" if kinds in ([], ["ByteLevel"]) else None
     if alphabet == "chars":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from fissile._core import Vocabulary
+from fissile.pipeline.affixes import Affixes
 
 __all__ = [
     "FLAG_LSTRIP",
@@ -49,8 +50,12 @@ class TokenizerSpec:
         pattern: how text is split: name of a built-in pattern, "metaspace", or a regular expression.
         encoder: keyword arguments of _core.Encoder (pattern, nfc, prefix_space, ...).
         added_tokens: in order of id.
+        added_strings: of a tokenizer.json, what decoders are given for each added token.
+        skipped: what skip_special_tokens leaves out, if that is not the special tokens.
         decode_tokens: the text of some tokens' strings, where the core does not decode as the file asks; see decoders.py.
+        decode_malformed: the same, for ids whose bytes are not UTF-8, where only these are not the core's.
         leading_space: what decoding does with a space in front; see LeadingSpace in cpp/encode/decoder.hpp.
+        affixes: how a model with affixes is spelt in `vocabulary`.
         token_texts: what some ids decode to, in place of their tokens' bytes.
         payload: gives what was read, to write the file again: the tree of a tokenizer.json, the bytes of a model.
         rest: of a tokenizer.json or model, what is left without its tokens and merges, for Fissile's own form.
@@ -64,6 +69,10 @@ class TokenizerSpec:
     added_tokens: list[AddedToken]
     leading_space: str = "keep"
     token_texts: dict[int, bytes] = field(default_factory=dict)
+    added_strings: dict[int, str] = field(default_factory=dict)
+    skipped: list[int] | None = None
     decode_tokens: Callable[[list[str]], str] | None = None
+    decode_malformed: Callable[[list[str]], str] | None = None
+    affixes: Affixes | None = None
     payload: Callable[[], Any] = field(default=lambda: None, repr=False)
     rest: Any = field(default=None, repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,10 +116,14 @@ def from_rank_file(
                 f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken, or --pattern on the command line"
             )
         pattern = encoding.pattern
+    given = special_tokens is not None
     if special_tokens is None:
         special_tokens = encoding.special_tokens if encoding else {}
     pattern = canonical_pattern(pattern)
-    vocabulary = Vocabulary.from_rank_file(data, _first_of_each_id(special_tokens), source)
+    decoded = _first_of_each_id(special_tokens)
+    if given:  # those of a published encoding are none of its ranks
+        decoded = _without(decoded, _ranks_among(data, set(decoded.values())))
+    vocabulary = Vocabulary.from_rank_file(data, decoded, source)
     return spec_of(vocabulary, pattern, special_tokens, source)
 
 
@@ -128,10 +133,21 @@ def from_ranks(
     """A dict of ranks as a tokenizer."""
     specials = dict(special_tokens or {})
     decoded = _first_of_each_id(specials)
-    # Text becomes the id of a special token also where a token of the ranks has it; the id then decodes to the latter.
-    of_ranks = set(decoded.values()).intersection(ranks.values())
-    own = {token: id for token, id in decoded.items() if id not in of_ranks}
+    own = _without(decoded, set(decoded.values()).intersection(ranks.values()))
     return spec_of(Vocabulary.from_ranks(dict(ranks), own, source), canonical_pattern(pattern), specials, source)
+
+
+def _without(special_tokens: dict[str, int], of_ranks: set[int]) -> dict[str, int]:
+    """Special tokens without those that have the id of another token: text becomes the id of a special token also where a
+    token of the ranks has it; the id then decodes to the latter, as in tiktoken."""
+    return {token: id for token, id in special_tokens.items() if id not in of_ranks}
+
+
+def _ranks_among(data: bytes, ids: set[int]) -> set[int]:
+    """Which ids some line of a rank file has."""
+    if len(ids) <= 16:  # mostly none or few
+        return {id for id in ids if re.search(rb" %d\r?(?:\n|\Z)" % id, data)}
+    return ids & {int(rank) for rank in re.findall(rb" (\d{1,10})\r?(?:\n|\Z)", data)}
 
 
 def _first_of_each_id(special_tokens: Mapping[str, int]) -> dict[str, int]:

@@ -24,6 +24,8 @@ from fissile.formats.spec import (
     AddedToken,
     TokenizerSpec,
 )
+from fissile.pipeline.affixes import Affixes
+from fissile.pipeline.pre_tokenizers import byte_alphabet
 
 __all__ = [
     "bpe_tree",
@@ -43,6 +45,9 @@ _FLAGS = {
     "single_word": FLAG_SINGLE_WORD,
     "normalized": FLAG_NORMALIZED,
 }
+
+
+_SYMBOLS = "symbols"  # in Fissile's own form: those of a model with affixes, which otherwise come from its vocabulary
 
 
 def looks_like(data: bytes) -> bool:
@@ -72,14 +77,59 @@ def _model(reader: Reader, root: Json) -> Json:
     kind = reader.get(model, "type", "model", str, "BPE")
     if kind != "BPE":
         reader.fail("model.type", f"expected BPE, found {kind!r}")
-    for key in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if reader.get(model, key, "model", (str, type(None)), None):
-            reader.fail(f"model.{key}", "is not supported")
     if reader.get(model, "dropout", "model", (int, float, type(None)), None):
         reader.fail(
             "model.dropout", "gives random ids; load the file with null there, and encode with split=BPEDropout(p)"
         )
     return model
+
+
+def _affixes(reader: Reader, root: Json, model: Json, known: bool) -> Affixes | None:
+    """How a model is spelt of which the core does not know the symbols; see fissile.pipeline.affixes."""
+    keys = ("continuing_subword_prefix", "end_of_word_suffix")
+    prefix, suffix = (reader.get(model, key, "model", (str, type(None)), None) or "" for key in keys)
+    drops_unknown = model.get("unk_token") is None
+    nodes = reader.steps(root.get("pre_tokenizer"), "pre_tokenizer", "pretokenizers")
+    nodes += reader.steps(root.get("normalizer"), "normalizer", "normalizers")
+    over_bytes = any(node["type"] == "ByteLevel" for node, _ in nodes)
+    if known:
+        if _SYMBOLS not in model:
+            return None
+        tokens = reader.get(model, _SYMBOLS, "model", list)
+        return Affixes(prefix, suffix, [str(token) for token in tokens], over_bytes, drops_unknown)
+    tokens = reader.get(model, "vocab", "model", dict)
+    fallback = 0
+    if reader.get(model, "byte_fallback", "model", bool, False):
+        fallback = sum(f"<0x{byte:02X}>" in tokens for byte in range(256))
+    if not prefix and not suffix:
+        complete = fallback == 256 or (over_bytes and all(map(tokens.__contains__, byte_alphabet())))
+        if complete or not drops_unknown:
+            return None
+        why = "without unk_token and without a token for every byte"
+    else:
+        why = f"with {' or '.join(keys)}"
+    if fallback:
+        reader.fail("model.byte_fallback", f"is not supported {why}")
+    if reader.get(model, "ignore_merges", "model", bool, False):
+        reader.fail("model.ignore_merges", f"is not supported {why}")
+    return Affixes(prefix, suffix, tokens, over_bytes, drops_unknown)
+
+
+def _spelt(reader: Reader, affixes: Affixes, vocab: Json, merges: list[Any]) -> tuple[Json, list[tuple[str, str]]]:
+    """Tokens and merges of a model with affixes, for the core."""
+    pairs: list[tuple[str, str]] = []
+    for i, merge in enumerate(merges):
+        pair = tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) if isinstance(merge, list) else ()
+        if len(pair) != 2 or not all(isinstance(part, str) and part for part in pair):
+            reader.fail(f"merges[{i}]", f"expected two tokens, found {merge!r}")
+        pairs.append(pair)
+    try:
+        "".join(vocab).encode()
+        return affixes.spell(vocab, pairs)
+    except UnicodeEncodeError:
+        reader.fail("model.vocab", "a token holds a lone surrogate")
+    except ValueError as error:
+        reader.fail("model", str(error))
 
 
 def _parse(data: bytes, source: str) -> Json:
@@ -147,12 +197,14 @@ def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerS
     in_normalized = [t.content for t in added if t.flags & FLAG_NORMALIZED]
     kinds = [node["type"] for node, _ in reader.steps(root.get("normalizer"), "normalizer", "normalizers")]
     in_python = any("Prepend" in kinds or " " in text or "\u2581" in text for text in in_normalized)
-    normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python)
+    affixes = _affixes(reader, root, model, known is not None)
+    normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python or affixes is not None)
     options, alphabet = json_nodes.pre_tokenizer(
         reader,
         root.get("pre_tokenizer"),
         normalizers,
         whole_runs=unk is not None and fuse_unk and not has_bytes,
+        affixes=affixes,
     )
     if "prefix_space" in normalizers.options and (alphabet != "metaspace" or "prefix_space" in options):
         normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python=True)
@@ -160,13 +212,18 @@ def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerS
         normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python=True)
     options = normalizers.options | options
     added = [_as_normalized(reader, token, normalizers) for token in added]
+    if affixes is not None and known is None:
+        if unk is not None and unk not in vocab:
+            reader.fail("model.unk_token", f"{unk!r} is not in model.vocab")
+        vocab, merges = _spelt(reader, affixes, vocab, merges)
+        unk = affixes.spelling(unk) if unk is not None else None
     vocabulary = (
         known.vocabulary
         if known
         else Vocabulary.from_merges(
             vocab,
             merges,
-            [(t.content, t.id, bool(t.flags & FLAG_SPECIAL)) for t in added],
+            [(_model_content(t, alphabet), t.id, bool(t.flags & FLAG_SPECIAL)) for t in added],
             alphabet=alphabet,
             ignore_merges=reader.get(model, "ignore_merges", "model", bool, False),
             byte_fallback=byte_fallback,
@@ -176,7 +233,16 @@ def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerS
         )
     )
     options["template_before"], options["template_after"] = json_nodes.template(reader, root.get("post_processor"))
-    leading_space, decode_tokens = json_nodes.decoder(reader, root.get("decoder"), alphabet)
+    strings = {token.id: _string_of(token, normalizers) for token in added}
+    names = {token.content for token in added if token.flags & FLAG_SPECIAL}
+    skipped = [id for id, string in strings.items() if string in names]
+    special = [token.id for token in added if token.flags & FLAG_SPECIAL]
+    decoding = json_nodes.decoder(
+        reader, root.get("decoder"), "affixes" if affixes else alphabet, byte_fallback, list(strings.values())
+    )
+    rest = rest_of(root)
+    if affixes is not None:
+        rest["model"][_SYMBOLS] = affixes.symbols
     return TokenizerSpec(
         kind="tokenizers",
         source=reader.source,
@@ -184,16 +250,43 @@ def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerS
         pattern=options["pattern"] if "split" not in options else "of the file",
         encoder=options,
         added_tokens=sorted(added, key=lambda token: token.id),
-        leading_space=leading_space,
-        decode_tokens=decode_tokens,
+        added_strings=strings,
+        skipped=None if sorted(skipped) == sorted(special) else skipped,
+        leading_space=decoding.leading_space,
+        token_texts={id: text for id, string in strings.items() if (text := decoding.text(string)) is not None},
+        decode_tokens=decoding.decode,
+        decode_malformed=decoding.decode_malformed,
+        affixes=affixes,
         payload=known.payload if known else lambda: root,
-        rest=rest_of(root),
+        rest=rest,
     )
+
+
+def _model_content(token: AddedToken, alphabet: str) -> str:
+    """The content of an added token for the core, which spells the model's tokens with spaces for U+2581: Gemma's runs of
+    U+2581 are both."""
+    return (
+        token.content if alphabet != "metaspace" or token.flags & FLAG_SPECIAL else token.content.replace("\u2581", " ")
+    )
+
+
+def _string_of(token: AddedToken, normalizers: json_nodes.Normalizers) -> str:
+    """What `tokenizers` hands to its decoders for an added token: one of normalised text is that itself."""
+    if not token.flags & FLAG_NORMALIZED:
+        return token.content
+    return normalizers.spelling(token.content)
 
 
 def _as_normalized(reader: Reader, token: AddedToken, normalizers: json_nodes.Normalizers) -> AddedToken:
     """The token with what it is looked for as in normalised text."""
-    if not token.flags & FLAG_NORMALIZED or "normalize" not in normalizers.options:
+    if not token.flags & FLAG_NORMALIZED:
+        return token
+    if normalizers.to_bytes and token.flags & (FLAG_LSTRIP | FLAG_RSTRIP | FLAG_SINGLE_WORD):
+        reader.fail(
+            "added_tokens",
+            f"{token.content!r} with lstrip, rstrip or single_word is not supported after a ByteLevel normalizer",
+        )
+    if "normalize" not in normalizers.options:
         return token
     normalized = normalizers.apply(token.content)
     if not normalized:
@@ -227,8 +320,6 @@ def pre_tokenizer_tree(pattern: str) -> Json:
 
 def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedToken]) -> Json:
     """The tokenizer.json of a rank file: merges in rank order, and whole pretokens looked up first, as tiktoken does."""
-    from fissile.pipeline.pre_tokenizers import byte_alphabet
-
     chars = byte_alphabet()
     added_ids = {token.id for token in added_tokens}
     text = {

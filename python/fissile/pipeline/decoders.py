@@ -10,9 +10,11 @@ from fissile.pipeline.regexes import Matcher
 
 __all__ = [
     "Decoder",
+    "alphabet_bytes",
     "bpe",
     "byte_fallback",
     "byte_level",
+    "fallback_byte",
     "fuse",
     "join",
     "metaspace",
@@ -24,14 +26,17 @@ __all__ = [
 Decoder = Callable[[list[str]], list[str]]
 
 
+_BYTE_OF = {character: byte for byte, character in enumerate(byte_alphabet())}
+
+
+def alphabet_bytes(token: str) -> bytes:
+    """The bytes that the characters of a token stand for; its own, if one is not of the byte-level alphabet."""
+    return bytes(map(_BYTE_OF.__getitem__, token)) if all(c in _BYTE_OF for c in token) else token.encode()
+
+
 def byte_level() -> Decoder:
     """ByteLevel: the bytes that characters of the alphabet stand for."""
-    byte_of = {character: byte for byte, character in enumerate(byte_alphabet())}
-
-    def bytes_of(token: str) -> bytes:
-        return bytes(map(byte_of.__getitem__, token)) if all(c in byte_of for c in token) else token.encode()
-
-    return lambda tokens: [b"".join(map(bytes_of, tokens)).decode("utf-8", "replace")]
+    return lambda tokens: [b"".join(map(alphabet_bytes, tokens)).decode("utf-8", "replace")]
 
 
 def metaspace(replacement: str, drops_first: bool) -> Decoder:
@@ -54,6 +59,12 @@ def replace(matcher: Matcher, content: str) -> Decoder:
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
+def fallback_byte(token: str) -> int | None:
+    """NN of <0xNN>."""
+    byte = _BYTE.fullmatch(token)
+    return int(byte[1], 16) if byte else None
+
+
 def byte_fallback() -> Decoder:
     """ByteFallback: what runs of <0xNN> spell, or a U+FFFD for each byte of a run that is not UTF-8."""
 
@@ -70,9 +81,9 @@ def byte_fallback() -> Decoder:
                 run.clear()
 
         for token in tokens:
-            byte = _BYTE.fullmatch(token)
-            if byte:
-                run.append(int(byte[1], 16))
+            byte = fallback_byte(token)
+            if byte is not None:
+                run.append(byte)
             else:
                 flush()
                 decoded.append(token)

@@ -6,19 +6,42 @@ by the rules of `tokenizers`; that is a second function, slower, and called for 
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from fissile.pipeline.character_sets import ACCENT, LOWER, NEWER_THAN_FORMS, WHITE_SPACE, members
+from fissile.pipeline.character_sets import (
+    ACCENT,
+    CHINESE,
+    LOWER,
+    NEWER_THAN_FORMS,
+    NOT_SPACING,
+    NOT_TEXT,
+    WHITE_SPACE,
+    members,
+)
 from fissile.pipeline.regexes import Matcher, code_points
 
-__all__ = ["Normalizer", "join", "lowercase", "nmt", "normal_form", "prepend", "replace", "strip", "strip_accents"]
+__all__ = [
+    "Normalizer",
+    "bert",
+    "join",
+    "lowercase",
+    "nmt",
+    "normal_form",
+    "precompiled",
+    "prepend",
+    "replace",
+    "strip",
+    "strip_accents",
+]
 
 Positions = npt.NDArray[np.int64]
 
@@ -85,7 +108,11 @@ def _form_sources(form: Form, text: str) -> list[int]:
             else:
                 marks.append((order, part, min(i, 1)))
     flush()
-    changes = [change for _, change in (_composed(decomposed) if "C" in form else decomposed)]
+    return _sources_of([change for _, change in (_composed(decomposed) if "C" in form else decomposed)])
+
+
+def _sources_of(changes: Sequence[int]) -> list[int]:
+    """Sources from the number of each new character."""
     sources = []
     place = 0
     for change in changes:
@@ -131,19 +158,48 @@ def lowercase() -> Normalizer:
 
 def strip_accents() -> Normalizer:
     """StripAccents: without marks."""
-    accents = members(ACCENT)
+    return _without(members(ACCENT))
+
+
+def _without(removed: npt.NDArray[np.bool_]) -> Normalizer:
+    """A text without some characters."""
 
     def apply(text: str) -> str:
-        if text.isascii():
-            return text
         points = code_points(text)
-        return points[~accents[points]].tobytes().decode("utf-32-le", "surrogatepass")
+        gone = removed[points]
+        return points[~gone].tobytes().decode("utf-32-le", "surrogatepass") if gone.any() else text
 
     return Normalizer(
         apply,
-        lambda text: [i for i, character in enumerate(text) if not accents[ord(character)]],
-        lambda text: bool(text) and bool(accents[ord(text[0])]),
+        lambda text: [i for i, character in enumerate(text) if not removed[ord(character)]],
+        lambda text: bool(text) and bool(removed[ord(text[0])]),
     )
+
+
+def bert(clean_text: bool, chinese_chars: bool, strip_accents: bool, lower: bool) -> list[Normalizer]:
+    """BertNormalizer: no control characters and plain spaces only; Chinese characters between spaces; without accents;
+    in small letters."""
+    steps = []
+    if clean_text:
+        spaces = dict.fromkeys(np.flatnonzero(members(WHITE_SPACE)).tolist(), " ")
+        steps += [
+            _without(members(NOT_TEXT)),
+            Normalizer(lambda text: text.translate(spaces), lambda text: list(range(len(text)))),
+        ]
+    if chinese_chars:
+        chinese = members(CHINESE)
+
+        def apart(text: str) -> str:
+            return "".join(f" {c} " if chinese[ord(c)] else c for c in text) if not text.isascii() else text
+
+        steps.append(
+            Normalizer(apart, lambda text: [i for i, c in enumerate(text) for _ in range(3 if chinese[ord(c)] else 1)])
+        )
+    if strip_accents:
+        steps += [normal_form("NFD"), _without(members(NOT_SPACING))]
+    if lower:
+        steps.append(lowercase())
+    return steps
 
 
 _SPACES = "".join(map(chr, np.flatnonzero(members(WHITE_SPACE)).tolist()))
@@ -180,6 +236,57 @@ def nmt() -> Normalizer:
         lambda text: [i for i, character in enumerate(text) if apply(character)],
         lambda text: text != "" and not apply(text[0]),
     )
+
+
+def precompiled(shortest: Callable[[bytes], bytes | None]) -> Normalizer:
+    """Precompiled: what a table of characters makes of each grapheme cluster of less than six bytes, or else of each
+    character.
+
+    Args:
+        shortest: replaces the shortest entry of the table that some bytes begin with; all of them are replaced.
+
+    Raises:
+        ImportError: the `regex` package, which finds the clusters, is not installed.
+    """
+    try:
+        import regex
+    except ImportError:
+        raise ImportError("a Precompiled normalizer needs the regex package: pip install 'fissile[regex]'") from None
+    clusters = regex.compile(r"\X")
+
+    @functools.lru_cache(1 << 14)
+    def parts(cluster: str) -> list[tuple[str, str]]:
+        """What is replaced in a cluster, in order, and by what."""
+        data = cluster.encode("utf-8", "surrogateescape")
+        whole = shortest(data) if len(data) < 6 else None
+        if whole is not None:
+            return [(cluster, whole.decode("utf-8", "replace"))]
+        found = [(c, shortest(c.encode("utf-8", "surrogateescape"))) for c in cluster]
+        return [(c, c if new is None else new.decode("utf-8", "replace")) for c, new in found]
+
+    @functools.lru_cache(1 << 14)
+    def written(cluster: str) -> str:
+        return "".join(new for _, new in parts(cluster))
+
+    def cut(text: str) -> list[str]:
+        return list(text) if text.isascii() and "\r\n" not in text else clusters.findall(text)
+
+    def sources(text: str) -> list[int]:
+        changes: list[int] = []
+        for old, new in chain.from_iterable(map(parts, cut(text))):
+            added = len(new) - len(old)
+            changes += [0] * len(new)
+            if added > 0:
+                changes[-added:] = [1] * added
+            elif added < 0 and changes:
+                changes[-1] += added
+        return _sources_of(changes)
+
+    def moves_start(text: str) -> bool:
+        first = next(iter(cut(text)), "")
+        return first != "" and not written(first)
+
+    return Normalizer(lambda text: "".join(map(written, cut(text))), sources, moves_start)
 
 
 def prepend(content: str) -> Normalizer:
