@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,25 @@ def test_public_names_exist() -> None:
 
     assert all(hasattr(fissile, name) for name in fissile.__all__)
     assert importlib.metadata.version("fissile") == fissile.__version__
+
+
+def test_a_rank_file_loads_without_the_readers_of_other_files(tmp_path: Path) -> None:
+    import fissile
+    from reference.texts import small_ranks
+
+    tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), "gpt2")
+    tokenizer.save(tmp_path / "own.fissile")
+    for call in (
+        f"from_file({str(tmp_path / 'own.fissile')!r})",
+        "from_ranks({bytes([b]): b for b in range(256)}, 'gpt2')",
+    ):
+        program = f"import sys, fissile; fissile.Tokenizer.{call}; print(*sys.modules)"
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        loaded = set(result.stdout.split())
+        assert "fissile.formats.tiktoken" in loaded
+        assert not loaded & {
+            "fissile.formats.tokenizer_json",
+            "fissile.formats.sentencepiece",
+            "fissile.pipeline",
+            "unicodedata",
+        }

@@ -71,16 +71,23 @@ class Tokenizer(_core.Encoder):
             TokenizerFileError: the file is none of these, or broken; the message says where.
             OSError: the file cannot be read.
         """
-        from fissile.formats import own, sentencepiece, tiktoken, tokenizer_json
+        from fissile.formats.signature import kind_of
 
         data = Path(path).read_bytes()
-        if own.looks_like(data):
+        kind = kind_of(data)
+        if kind == "own":
+            from fissile.formats import own
+
             return Tokenizer(own.from_bytes(data, str(path)))
-        if tokenizer_json.looks_like(data):
+        if kind == "tokenizers":
+            from fissile.formats import tokenizer_json
+
             return Tokenizer(tokenizer_json.from_json(data, str(path)))
-        if tiktoken.looks_like(data):
+        if kind == "tiktoken":
             return Tokenizer.from_tiktoken(path)
-        if sentencepiece.looks_like(data):
+        if kind == "sentencepiece":
+            from fissile.formats import sentencepiece
+
             return Tokenizer(sentencepiece.from_model(data, str(path)))
         raise TokenizerFileError(
             f"{path}: expected a tokenizer.json, a SentencePiece .model or a .tiktoken rank file, found a file that begins with {data[:16]!r}"

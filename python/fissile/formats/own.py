@@ -22,23 +22,16 @@ import numpy as np
 
 from fissile._core import Vocabulary
 from fissile.errors import TokenizerFileError
-from fissile.formats import sentencepiece, tiktoken, tokenizer_json
-from fissile.formats.patterns import canonical_pattern
+from fissile.formats.signature import OWN_MAGIC
 from fissile.formats.spec import TokenizerSpec
 
-__all__ = ["from_bytes", "looks_like", "to_bytes"]
+__all__ = ["from_bytes", "to_bytes"]
 
-_MAGIC = b"\x89FISSILE"
 _VERSION = 1
 _PREFIX = struct.Struct("<8sIIQ")
 _CHECKED_FROM = 16  # what the checksum is of
 _RULES = {"tiktoken": "ranks", "tokenizers": "merges", "sentencepiece": "scores"}
 _FALLBACK = 4  # VocabularyParts::kFallback
-
-
-def looks_like(data: bytes) -> bool:
-    """Whether a file begins as such a file does."""
-    return data.startswith(_MAGIC)
 
 
 def to_bytes(spec: TokenizerSpec) -> bytes:
@@ -48,6 +41,8 @@ def to_bytes(spec: TokenizerSpec) -> bytes:
     if spec.kind == "tiktoken":
         header["rest"] = {"pattern": spec.pattern, "special_tokens": {t.content: t.id for t in spec.added_tokens}}
     elif spec.kind == "tokenizers":
+        from fissile.formats import tokenizer_json
+
         header["rest"] = spec.rest
         arrays["foreign"] = _compressed(tokenizer_json.to_json(spec.payload()))
     else:
@@ -65,7 +60,7 @@ def to_bytes(spec: TokenizerSpec) -> bytes:
         data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
         blocks += [data, b"\0" * (-len(data) % 8)]
     body = b"".join(blocks)
-    return struct.pack("<8sII", _MAGIC, _VERSION, zlib.crc32(body)) + body
+    return struct.pack("<8sII", OWN_MAGIC, _VERSION, zlib.crc32(body)) + body
 
 
 def _compressed(data: bytes) -> Any:
@@ -108,12 +103,19 @@ def _spec(header: dict[str, Any], arrays: dict[str, Any], source: str) -> Tokeni
     kind, rest = header["kind"], header["rest"]
     vocabulary = Vocabulary.from_parts(arrays, _RULES[kind], source)
     if kind == "tiktoken":
+        from fissile.formats import tiktoken
+        from fissile.formats.patterns import canonical_pattern
+
         specials = {str(text): int(id) for text, id in rest["special_tokens"].items()}
         return tiktoken.spec_of(vocabulary, canonical_pattern(rest["pattern"]), specials, source)
     foreign = _decompressed(arrays["foreign"], source)
     if kind == "tokenizers":
+        from fissile.formats import tokenizer_json
+
         has_bytes = int((arrays["roles"] & _FALLBACK != 0).sum()) == 256
         return tokenizer_json.from_rest(rest, source, vocabulary, has_bytes, lambda: json.loads(foreign()))
+    from fissile.formats import sentencepiece
+
     kinds = sentencepiece.Kinds(
         unknown=int(rest["unknown"]),
         control=[int(id) for id in rest["control"]],

@@ -17,16 +17,11 @@ from fissile._core import SentencePieceNormalizer, Vocabulary
 from fissile.errors import TokenizerFileError
 from fissile.formats.spec import FLAG_NORMALIZED, AddedToken, TokenizerSpec
 
-__all__ = ["Kinds", "from_model", "from_rest", "looks_like"]
+__all__ = ["Kinds", "from_model", "from_rest"]
 
 _METASPACE = "\u2581"
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = range(1, 7)
 _MODEL_TYPES = {1: "UNIGRAM", 2: "BPE", 3: "WORD", 4: "CHAR"}
-
-
-def looks_like(data: bytes) -> bool:
-    """Whether a file begins as such a model does: its first piece, a message of at most 127 bytes with a string."""
-    return len(data) > 4 and data[0] == 0x0A and data[1] >= 2 and data[2] == 0x0A
 
 
 class Kinds(NamedTuple):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fissile._core import Vocabulary
-from fissile.pipeline.affixes import Affixes
+
+if TYPE_CHECKING:
+    from fissile.pipeline.affixes import Affixes
 
 __all__ = [
     "FLAG_LSTRIP",

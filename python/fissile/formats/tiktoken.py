@@ -15,7 +15,7 @@ from fissile.errors import TokenizerFileError
 from fissile.formats.patterns import NAMES, PATTERNS, canonical_pattern, is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
 
-__all__ = ["ENCODINGS", "PATTERNS", "from_rank_file", "from_ranks", "looks_like", "write_ranks"]
+__all__ = ["ENCODINGS", "PATTERNS", "from_rank_file", "from_ranks", "write_ranks"]
 
 _FIM = {"<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260}
 _HARMONY = {
@@ -63,12 +63,6 @@ ENCODINGS = {
     ),
     "o200k_harmony": _Encoding("o200k", {"<|endoftext|>": 199999, "<|endofprompt|>": 200018, **_HARMONY}, None),
 }
-
-
-def looks_like(data: bytes) -> bool:
-    """Whether a file begins as a rank file does: base64, a space, digits."""
-    first = data.split(b"\n", 1)[0].rstrip(b"\r").split(b" ")
-    return len(first) == 2 and first[1].isdigit() and len(first[0]) % 4 == 0 and bool(first[0])
 
 
 def encoder_options(pattern: str) -> dict[str, Any]:

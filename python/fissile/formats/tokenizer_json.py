@@ -31,7 +31,6 @@ __all__ = [
     "bpe_tree",
     "from_json",
     "from_rest",
-    "looks_like",
     "pre_tokenizer_tree",
     "rest_of",
     "to_json",
@@ -48,11 +47,6 @@ _FLAGS = {
 
 
 _SYMBOLS = "symbols"  # in Fissile's own form: those of a model with affixes, which otherwise come from its vocabulary
-
-
-def looks_like(data: bytes) -> bool:
-    """Whether a file begins as a JSON object does."""
-    return data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{"
 
 
 def _added_tokens(reader: Reader, root: Json) -> list[AddedToken]:
