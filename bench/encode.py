@@ -5,7 +5,7 @@
     python bench/encode.py --vocab-dir DIR --corpus-dir DIR --quick
 
 Peers come from PyPI: pip install '.[bench]'. It measures as `fissile bench` does; here is what is measured, and what is to
-be reached. Slow peers get fewer runs and less text, so that all of it takes about half an hour on two cores. bench/README.md
+be reached. Slow peers get fewer runs and less text, and it says beforehand how long all of it will take. bench/README.md
 says what DIR holds and how to read the numbers.
 """
 
