@@ -14,6 +14,23 @@ namespace fissile::bindings {
 
 namespace {
 
+// Keeps other threads from changing a list where Python has no GIL to do so.
+class LockedList {
+   public:
+#if defined(Py_GIL_DISABLED)
+    explicit LockedList(PyObject* list) { PyCriticalSection_Begin(&section_, list); }
+    ~LockedList() { PyCriticalSection_End(&section_); }
+
+   private:
+    PyCriticalSection section_;
+#else
+    explicit LockedList(PyObject*) {}
+#endif
+   public:
+    LockedList(const LockedList&) = delete;
+    LockedList& operator=(const LockedList&) = delete;
+};
+
 // Ids given as an array of any integer type, or as a sequence of ints.
 class Ids {
    public:
@@ -55,8 +72,24 @@ class Ids {
         data_ = own_.data();
     }
 
+    // A list may change while it is read: by what an item's __index__ does, and by other threads where Python has no
+    // GIL. So it is locked, and copied before any Python code runs.
     void from_sequence(py::handle sequence) {
-        PyObject* const fast = sequence.ptr();
+        if (PyList_Check(sequence.ptr()) == 0) {
+            take_items(sequence.ptr());
+            return;
+        }
+        {
+            const LockedList lock(sequence.ptr());
+            if (take_items(sequence.ptr())) return;
+        }
+        const auto items = py::reinterpret_steal<py::object>(PyList_AsTuple(sequence.ptr()));
+        if (!items) throw py::error_already_set();
+        take_items(items.ptr());
+    }
+
+    // False if there is a list with an item that only Python code could turn into an int.
+    bool take_items(PyObject* fast) {
         size_ = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(fast));
         own_.resize(size_);
         // The ints lie wherever they were made: without a hint, each would be waited for.
@@ -79,6 +112,8 @@ class Ids {
                         : Py_SIZE(item) == 0 ? 0
                                              : wide_value(item, i);
 #endif
+            } else if (PyList_Check(fast) != 0) {
+                return false;
             } else {
                 const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(item));
                 if (!index) {
@@ -91,6 +126,7 @@ class Ids {
             own_[i] = checked(value, i);
         }
         data_ = own_.data();
+        return true;
     }
 
     static std::int64_t wide_value(PyObject* item, std::size_t i) {

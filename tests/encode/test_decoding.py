@@ -82,3 +82,18 @@ def test_a_stream_ends_as_errors_say() -> None:
     assert stream.push([ord("a"), 0xE4]) == "a"
     assert stream.finish() == codecs.decode(b"\xe4", "utf-8", "replace")
     assert stream.push(ord("b")) == "b"
+
+
+def test_a_list_that_an_item_changes_while_it_is_read() -> None:
+    class Clearing:
+        def __init__(self, ids: list[object]) -> None:
+            self.ids = ids
+
+        def __index__(self) -> int:
+            self.ids.clear()
+            return IDS[0]
+
+    ids: list[object] = [IDS[0]] * 1000
+    ids[500] = Clearing(ids)
+    assert TOKENIZER.decode_bytes(ids) == TOKENIZER.decode_bytes([IDS[0]] * 1000)  # type: ignore[arg-type]
+    assert ids == []
