@@ -159,8 +159,11 @@ def test_an_interrupt_ends_it_and_leaves_the_rows_that_were_done(
     # Rows of many runs, so that there are some left when the first is done.
     arguments = ["bench", text, "--tokenizer", ranks, "--pattern", "cl100k", "--runs", 2, "--threads", 1]
     arguments += ["--peers", "fissile", "--work", "encode,lengths,sizes,latency,load,decode,lists", "-o", tmp_path]
+    # A process started in the background ignores SIGINT, and Python then leaves it so.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from fissile.cli import main; raise SystemExit(main())"
     process = subprocess.Popen(
-        [sys.executable, "-m", "fissile", *map(str, arguments)],
+        [sys.executable, "-c", program, *map(str, arguments)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

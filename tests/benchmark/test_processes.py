@@ -86,7 +86,9 @@ def test_what_a_process_has_started_ends_with_it(tmp_path: Path) -> None:
 def test_an_interrupt_ends_what_is_measured(tmp_path: Path) -> None:
     said = tmp_path / "pid"
     child = f"import os, time; open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(99)"
-    parent = f"from fissile.benchmark.processes import result_of; result_of(['-c', {child!r}], 99)"
+    # A process started in the background ignores SIGINT, and Python then leaves it so.
+    parent = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    parent += f"from fissile.benchmark.processes import result_of; result_of(['-c', {child!r}], 99)"
     process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)
     while not said.exists() or not said.read_text():
         assert process.poll() is None
