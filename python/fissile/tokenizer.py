@@ -416,8 +416,14 @@ class Tokenizer(_core.Encoder):
             return self._decode_in_python(self._spec.decode_tokens, ids, skip_special_tokens)
         kept, skip = self._kept(ids, skip_special_tokens)
         text = self._decoder.decode(kept, errors, skip_special_tokens=skip)
-        if self._spec.decode_malformed is not None and errors == "replace" and "\ufffd" in text:
+        if "\ufffd" not in text or errors != "replace":
+            return text
+        if self._spec.decode_malformed is not None:
             return self._decode_in_python(self._spec.decode_malformed, ids, skip_special_tokens)
+        if self._spec.kind == "sentencepiece":
+            # Each byte becomes one U+FFFD there, not each beginning of a character.
+            escaped = self._decoder.decode_bytes(kept, skip_special_tokens=skip).decode(errors="surrogateescape")
+            return re.sub("[\udc80-\udcff]", "\ufffd", escaped)
         return text
 
     def _kept(self, ids: npt.ArrayLike, skip_special_tokens: bool) -> tuple[npt.ArrayLike, bool]:
@@ -456,7 +462,7 @@ class Tokenizer(_core.Encoder):
             texts = self._decoder.decode_batch(
                 batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens
             )
-            if spec.decode_malformed is not None and errors == "replace":
+            if errors == "replace" and (spec.decode_malformed is not None or spec.kind == "sentencepiece"):
                 for i in (i for i, text in enumerate(texts) if "\ufffd" in text):
                     texts[i] = self.decode(batch[i], errors, skip_special_tokens=skip_special_tokens)
             return texts

@@ -8,6 +8,7 @@ import random
 import struct
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -179,6 +180,20 @@ def assert_decodes_equal(kind: str, texts: list[str]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_decoding(kind: str) -> None:
     assert_decodes_equal(kind, [*WORLD.splitlines(), *TEXTS, " two"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_ids_decode(kind: str) -> None:
+    ours, theirs = pair(kind)
+    rng = random.Random(7)
+    special = [*range(3), *(id for id in range(theirs.get_piece_size()) if theirs.is_byte(id))]
+    for n in [*range(1, 12)] * 40:
+        ids = [rng.choice(special) if rng.random() < 0.6 else rng.randrange(theirs.get_piece_size()) for _ in range(n)]
+        assert ours.decode(ids) == theirs.decode(ids), [theirs.id_to_piece(id) for id in ids]
+        assert ours.decode_batch([ids]) == [theirs.decode(ids)]
+    batch = [[rng.choice(special) for _ in range(6)] for _ in range(50)]
+    ragged = fissile.Ragged(np.array(batch, np.uint32).ravel(), np.arange(0, 301, 6))
+    assert ours.decode_batch(ragged) == [theirs.decode(ids) for ids in batch]
 
 
 def test_text_comes_back() -> None:
