@@ -406,7 +406,8 @@ class Tokenizer(_core.Encoder):
 
         Args:
             ids: one-dimensional: array of integers, or a sequence of ints.
-            errors: what becomes of bytes that are not UTF-8, as of bytes.decode.
+            errors: what becomes of bytes that are not UTF-8, as of bytes.decode; "replace" gives as many U+FFFD as the
+                owning library.
             skip_special_tokens: leave special tokens out.
 
         Raises:
@@ -639,6 +640,9 @@ def _from_own(data: bytes, source: str) -> Tokenizer:
 
 class StreamDecoder:
     """Text from ids that arrive one by one: a character comes out once all its bytes are there.
+
+    Bytes that are not UTF-8 become what bytes.decode makes of them: with byte tokens that may be fewer U+FFFD than `decode`
+    gives, which sees the whole run.
 
     >>> stream = tokenizer.stream_decoder()  # doctest: +SKIP
     >>> "".join(stream.push(id) for id in ids) + stream.finish()  # doctest: +SKIP
