@@ -19,7 +19,7 @@ std::vector<Isa> detect() {
     if (bits && __builtin_cpu_supports("avx2")) {
         isas.push_back(Isa::kAvx2);
         if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-            __builtin_cpu_supports("avx512vbmi2")) {
+            __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2")) {
             isas.push_back(Isa::kAvx512);
         }
     }

@@ -9,22 +9,16 @@ namespace {
 // Texts are handed to scanners in parts below 4 GiB.
 constexpr std::size_t kMaxStretch = std::size_t{1} << 31;
 
-// A span too long for the table that begins with a character of three bytes or more: a script that is mostly written
-// without spaces. Long words of other scripts are better kept whole.
-bool is_long_wide(Bytes text, std::size_t begin, std::size_t end) {
-    return end - begin > kMaxInlinePiece && (text[begin] >= 0xe0 || text[begin + 1] >= 0xe0);
-}
+// Whether a span begins with a character of three bytes or more, or with one byte in front of such: a script that is
+// mostly written without spaces. The span has two bytes or more.
+bool begins_wide(Bytes text, std::size_t begin) { return text[begin] >= 0xe0 || text[begin + 1] >= 0xe0; }
 
-bool has_long_wide_span(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) {
-    // Mostly no span is long, which a loop without branches finds out several at a time.
+// Whether a span is too long for the piece table.
+bool has_long_span(std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) {
+    // Mostly none is, which a loop without branches finds out several at a time.
     std::uint32_t any_long = kMaxInlinePiece - (ends[0] - static_cast<std::uint32_t>(begin));
     for (std::size_t i = 1; i < n_spans; ++i) any_long |= kMaxInlinePiece - (ends[i] - ends[i - 1]);
-    if (any_long >> 31 == 0) return false;
-    for (std::size_t i = 0; i < n_spans; ++i) {
-        if (is_long_wide(text, begin, ends[i])) return true;
-        begin = ends[i];
-    }
-    return false;
+    return any_long >> 31 != 0;
 }
 
 // Unknown characters that fuse have to be seen side by side, so such a vocabulary gets its text whole and cuts it
@@ -69,10 +63,14 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
       specials_(std::move(added_tokens)),
       steps_(std::move(steps)),
       scan_(scanner(options, *vocabulary_)),
-      cuts_long_spans_(!options.cut_by_vocabulary && may_cut_first(*vocabulary_)),
+      cuts_first_(may_cut_first(*vocabulary_) && !options.cut_by_vocabulary ? CutFirst::kLongWide : CutFirst::kNone),
       spans_(vocabulary_, options.split_before_spaces, options.max_cache_bytes) {
     // Other patterns end their spans where words do.
     const bool long_spans = options.pattern == Pattern::kSuperbpe || options.pattern == Pattern::kNone;
+    if (scan_ == nullptr && may_cut_first(*vocabulary_) && !spans_.cuts().cuts_nowhere()) {
+        coarse_cuts_.emplace(*vocabulary_, options.split_before_spaces);
+        cuts_first_ = CutFirst::kLong;
+    }
     if (long_spans && !options.cut_by_vocabulary)
         superwords_ = SuperwordEncoder::of(*vocabulary_, options.max_cache_bytes);
 }
@@ -184,17 +182,39 @@ void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
     }
     for (std::size_t position = 0; position < text.size();) {
         if (ws.spans.interrupt != nullptr) ws.spans.interrupt->check();
-        const ScanResult scanned = scan_ == nullptr
-                                       ? spans_.cuts().cut(text, position, ws.span_ends, SpanEncoder::kSpans)
-                                       : scan_(text, position, ws.span_ends, SpanEncoder::kSpans);
-        if (!Sink::kWholeSpans && superwords_ == nullptr && cuts_long_spans_ &&
-            has_long_wide_span(text, position, ws.span_ends, scanned.n_spans)) {
+        const ScanResult scanned = find_spans<Sink>(text, position, ws.span_ends);
+        if (!Sink::kWholeSpans && superwords_ == nullptr && cuts_first_ != CutFirst::kNone &&
+            any_is_cut_first(text, position, ws.span_ends, scanned.n_spans)) {
             look_up_cut(text, position, scanned.n_spans, ws, sink);
         } else {
             look_up(text, position, scanned.n_spans, ws, sink);
         }
         position = scanned.position;
     }
+}
+
+// Spans from `position` on. Where the vocabulary cuts, what is drawn at random goes by the exact pieces, and all else
+// by coarse ones.
+template <class Sink>
+ScanResult Encoder::find_spans(Bytes text, std::size_t position, std::uint32_t* ends) const {
+    if (scan_ != nullptr) return scan_(text, position, ends, SpanEncoder::kSpans);
+    if (Sink::kWholeSpans || !coarse_cuts_) return spans_.cuts().cut(text, position, ends, SpanEncoder::kSpans);
+    return coarse_cuts_->cut(text, position, ends, SpanEncoder::kSpans);
+}
+
+// Whether a span is cut exactly before it is looked up.
+bool Encoder::is_cut_first(Bytes text, std::size_t begin, std::size_t end) const {
+    return end - begin > kMaxInlinePiece && (cuts_first_ == CutFirst::kLong || begins_wide(text, begin));
+}
+
+bool Encoder::any_is_cut_first(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) const {
+    if (!has_long_span(begin, ends, n_spans)) return false;
+    if (cuts_first_ == CutFirst::kLong) return true;
+    for (std::size_t i = 0; i < n_spans; ++i) {
+        if (is_cut_first(text, begin, ends[i])) return true;
+        begin = ends[i];
+    }
+    return false;
 }
 
 // The spans that begin at `begin` and end at ws.span_ends.
@@ -211,8 +231,8 @@ void Encoder::look_up(Bytes text, std::size_t begin, std::size_t n_spans, Worksp
     spans_.encode_spans(text, begin, ws.span_ends, n_spans, ws.spans, sink);
 }
 
-// Spans of which some are too long for the table: those of other scripts are cut first, and their pieces looked up
-// with the rest. Chinese spans are clauses that never come again, their pieces are characters and words that do.
+// Spans of which some are too long for the table: where that is better they are cut first, and their pieces looked up
+// with the rest.
 template <class Sink>
 void Encoder::look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const {
     std::size_t start = begin;  // of what has not been looked up
@@ -220,7 +240,7 @@ void Encoder::look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Wo
     std::size_t n = 0;
     for (std::size_t i = 0; i < n_spans;) {
         const std::size_t end = ws.span_ends[i];
-        if (is_long_wide(text, at, end)) {
+        if (is_cut_first(text, at, end)) {
             const ScanResult cut = spans_.cuts().cut(text.first(end), at, ws.piece_ends + n, SpanEncoder::kSpans - n);
             n += cut.n_spans;
             at = cut.position;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "encode/special_tokens.hpp"
 #include "encode/superwords.hpp"
 #include "pretokenize/pretokenizer.hpp"
+#include "vocab/coarse_cuts.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -126,6 +128,11 @@ class Encoder {
     }
 
    private:
+    // Spans that are cut exactly before they are looked up. Chinese ones are clauses that never come again, their
+    // pieces are characters and words that do; long words of other scripts are better kept whole, and coarse pieces are
+    // not.
+    enum class CutFirst { kNone, kLongWide, kLong };
+
     template <class Sink>
     void encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const;
     template <class Sink>
@@ -137,15 +144,21 @@ class Encoder {
     template <class Sink>
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>
+    ScanResult find_spans(Bytes text, std::size_t position, std::uint32_t* ends) const;
+    bool is_cut_first(Bytes text, std::size_t begin, std::size_t end) const;
+    bool any_is_cut_first(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) const;
+    template <class Sink>
     void look_up(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;
     SpecialTokens specials_;
     TextSteps steps_;
     ScanFunction scan_;
-    bool cuts_long_spans_;
+    std::optional<CoarseCuts> coarse_cuts_;  // where the vocabulary cuts
+    CutFirst cuts_first_;
     SpanEncoder spans_;
     std::unique_ptr<const SuperwordEncoder> superwords_;  // nullptr: no tokens of several words
 };

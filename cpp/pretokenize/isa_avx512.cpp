@@ -12,10 +12,11 @@
 #include <bit>
 #include <cstdint>
 
+#include "pretokenize/cut_classes.hpp"
 #include "pretokenize/scan_scalar.hpp"
 #include "pretokenize/scanners.hpp"
 
-#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt"
+#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt"
 #include "cpu/target_region.hpp"
 
 namespace fissile {
@@ -36,6 +37,22 @@ struct Block {
     }
     std::uint64_t letters() const { return Block{_mm512_or_si512(v, _mm512_set1_epi8(0x20))}.in_range('a', 'z'); }
     bool any_high() const { return _mm512_movepi8_mask(v) != 0; }
+
+    // table[byte & 127] of each byte.
+    __m512i look_up(const std::uint8_t table[128]) const {
+        return _mm512_permutex2var_epi8(_mm512_load_si512(table), v, _mm512_load_si512(table + 64));
+    }
+    // Where a byte of this block and the one at the same place of `right` are not joined.
+    std::uint64_t unjoined(const Block& right, const CutClasses& classes) const {
+        __m512i l = look_up(classes.left), r = right.look_up(classes.right);
+        const std::uint64_t wide_left = _mm512_movepi8_mask(v), wide_right = _mm512_movepi8_mask(right.v);
+        if ((wide_left | wide_right) != 0) {
+            l = _mm512_mask_mov_epi8(l, wide_left, _mm512_set1_epi8(static_cast<char>(CutClasses::kWideLeft)));
+            r = _mm512_mask_mov_epi8(r, wide_right, _mm512_set1_epi8(static_cast<char>(classes.right_lead)));
+            r = _mm512_mask_mov_epi8(r, right.in_range(0x80, 0xbf), _mm512_set1_epi8(-1));
+        }
+        return _mm512_testn_epi8_mask(l, r);
+    }
 };
 
 // base + the position of each set bit, ascending; may write up to 64 entries.
@@ -54,13 +71,15 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
     }
 }
 
+#include "pretokenize/mask_bits.hpp"
+#include "pretokenize/scan_cuts.hpp"
 #include "pretokenize/scan_masks.hpp"
 
 }  // namespace
 
-const Scanners kScannersAvx512 = {scan_masks<patterns::Gpt2>, scan_masks<patterns::Cl100k>,
+const Scanners kScannersAvx512 = {scan_masks<patterns::Gpt2>,   scan_masks<patterns::Cl100k>,
                                   scan_masks<patterns::Llama3>, scan_masks<patterns::Qwen2>,
-                                  scan_masks<patterns::O200k>};
+                                  scan_masks<patterns::O200k>,  scan_cuts};
 
 }  // namespace fissile
 

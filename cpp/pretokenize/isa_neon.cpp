@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "pretokenize/cut_classes.hpp"
 #include "pretokenize/scan_scalar.hpp"
 #include "pretokenize/scanners.hpp"
 
@@ -54,16 +55,36 @@ struct Block {
         for (int i = 0; i < 4; ++i) small.v[i] = vorrq_u8(v[i], vdupq_n_u8(0x20));
         return small.in_range('a', 'z');
     }
+    // Where a byte of this block and the one at the same place of `right` are not joined.
+    std::uint64_t unjoined(const Block& right, const CutClasses& classes) const {
+        const uint8x16_t wide_left = vdupq_n_u8(CutClasses::kWideLeft), lead = vdupq_n_u8(classes.right_lead);
+        uint8x16_t x[4];
+        for (int i = 0; i < 4; ++i) {
+            const uint8x16_t l = look_up(classes.left, v[i], wide_left), r = look_up(classes.right, right.v[i], lead);
+            // 0x80 to 0xbf, which as signed numbers are below -64: all classes.
+            const uint8x16_t inside = vcltq_s8(vreinterpretq_s8_u8(right.v[i]), vdupq_n_s8(-64));
+            x[i] = vceqzq_u8(vandq_u8(l, vorrq_u8(r, inside)));
+        }
+        return bits(x);
+    }
+    // table[byte] of each byte below 128, `wide` of the others.
+    static uint8x16_t look_up(const std::uint8_t table[128], uint8x16_t bytes, uint8x16_t wide) {
+        const uint8x16_t low = vqtbl4q_u8(vld1q_u8_x4(table), bytes);
+        const uint8x16_t both = vqtbx4q_u8(low, vld1q_u8_x4(table + 64), vsubq_u8(bytes, vdupq_n_u8(64)));
+        return vbslq_u8(vcgeq_u8(bytes, vdupq_n_u8(0x80)), wide, both);
+    }
     bool any_high() const { return vmaxvq_u8(vorrq_u8(vorrq_u8(v[0], v[1]), vorrq_u8(v[2], v[3]))) >= 0x80; }
 };
 
 #include "pretokenize/flatten_bits.hpp"
+#include "pretokenize/mask_bits.hpp"
+#include "pretokenize/scan_cuts.hpp"
 #include "pretokenize/scan_masks.hpp"
 
 }  // namespace
 
-const Scanners kScannersNeon = {scan_masks<patterns::Gpt2>, scan_masks<patterns::Cl100k>, scan_masks<patterns::Llama3>,
-                                scan_masks<patterns::Qwen2>, scan_masks<patterns::O200k>};
+const Scanners kScannersNeon = {scan_masks<patterns::Gpt2>,  scan_masks<patterns::Cl100k>, scan_masks<patterns::Llama3>,
+                                scan_masks<patterns::Qwen2>, scan_masks<patterns::O200k>,  scan_cuts};
 
 }  // namespace fissile
 

@@ -57,12 +57,13 @@ struct Block {
 };
 
 #include "pretokenize/flatten_bits.hpp"
+#include "pretokenize/mask_bits.hpp"
 #include "pretokenize/scan_masks.hpp"
 
 }  // namespace
 
-const Scanners kScannersSse2 = {scan_masks<patterns::Gpt2>, scan_masks<patterns::Cl100k>, scan_masks<patterns::Llama3>,
-                                scan_masks<patterns::Qwen2>, scan_masks<patterns::O200k>};
+const Scanners kScannersSse2 = {scan_masks<patterns::Gpt2>,  scan_masks<patterns::Cl100k>, scan_masks<patterns::Llama3>,
+                                scan_masks<patterns::Qwen2>, scan_masks<patterns::O200k>,  scan_cuts_scalar};
 
 }  // namespace fissile
 

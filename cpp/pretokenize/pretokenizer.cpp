@@ -63,6 +63,17 @@ ScanResult scan_scalar(Bytes bytes, std::size_t position, std::uint32_t* ends, s
 
 }  // namespace
 
+ScanResult scan_cuts_scalar(const CutClasses& classes, Bytes text, std::size_t position, std::uint32_t* ends,
+                            std::size_t capacity) {
+    std::size_t n = 0;
+    for (std::size_t at = position + 1; at < text.size() && n < capacity; ++at) {
+        if (cut_in_front(classes, text, at)) ends[n++] = static_cast<std::uint32_t>(at);
+    }
+    if (n == capacity) return {n, ends[n - 1]};
+    if (position < text.size()) ends[n++] = static_cast<std::uint32_t>(text.size());
+    return {n, text.size()};
+}
+
 std::optional<Pattern> pattern_from_name(std::string_view name) {
     for (const Name& known : kNames) {
         if (known.name == name) return known.pattern;
@@ -78,9 +89,9 @@ std::string_view pattern_name(Pattern pattern) {
 }
 
 const Scanners& scanners_for(Isa isa) {
-    static constexpr Scanners kScannersScalar = {scan_scalar<patterns::Gpt2>, scan_scalar<patterns::Cl100k>,
+    static constexpr Scanners kScannersScalar = {scan_scalar<patterns::Gpt2>,   scan_scalar<patterns::Cl100k>,
                                                  scan_scalar<patterns::Llama3>, scan_scalar<patterns::Qwen2>,
-                                                 scan_scalar<patterns::O200k>};
+                                                 scan_scalar<patterns::O200k>,  scan_cuts_scalar};
     switch (isa) {
 #if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
         case Isa::kSse2:
@@ -120,6 +131,8 @@ ScanFunction scanner_for(Pattern pattern, Isa isa) {
     }
     return scan_none;
 }
+
+ScanCutsFunction cut_scanner_for(Isa isa) { return scanners_for(isa).cuts; }
 
 ScanFunction scanner_for(Pattern pattern) { return scanner_for(pattern, chosen_isa()); }
 

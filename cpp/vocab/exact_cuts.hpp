@@ -31,6 +31,9 @@ class ExactCuts {
     // The same but between two ASCII letters, where mostly no cut is possible and none is looked for.
     ScanResult cut_words(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const;
 
+    // Whether no text is cut anywhere.
+    bool cuts_nowhere() const { return never_; }
+
    private:
     template <bool kInsideWords>
     ScanResult cut_all(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const;
