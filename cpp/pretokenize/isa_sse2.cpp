@@ -58,6 +58,8 @@ struct Block {
 
 #include "pretokenize/flatten_bits.hpp"
 #include "pretokenize/mask_bits.hpp"
+#include "pretokenize/wide_groups.hpp"
+
 #include "pretokenize/scan_masks.hpp"
 
 }  // namespace

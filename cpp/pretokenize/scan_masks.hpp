@@ -19,29 +19,25 @@ struct Classes {
     std::size_t n;         // bytes classified: up to the end of the last whole character
 };
 
-// Classes of the characters that are not ASCII, one by one but for the commonest.
+// Classes of the characters that are not ASCII: by groups, and what is in none of them one by one.
 template <class P>
 inline void classify_wide(const Block& block, const std::uint8_t* text, std::size_t n_left, Classes& c) {
-    const std::uint64_t high = block.in_range(0x80, 0xff);
-    const std::uint64_t continuation = block.in_range(0x80, 0xbf);
-    std::uint64_t pending = high & below(c.n);
-    // U+5000 to U+9FFF and U+B000 to U+CFFF: three bytes, letters all.
-    const std::uint64_t cjk =
-        (block.in_range(0xe5, 0xe9) | block.in_range(0xeb, 0xec)) & (continuation >> 1) & (continuation >> 2);
-    if (cjk != 0) {
-        const std::uint64_t rest = cjk << 1 | cjk << 2;
-        c.letter |= cjk | rest;
-        c.either |= cjk | rest;
-        c.inside |= rest;
-        pending &= ~(cjk | rest);
+    std::uint64_t letters, others = 0;
+    if constexpr (P::kCasedLetters) {
+        letters = cased_cyrillic(block);
+        c.upper |= upper_cyrillic(block);
+    } else {
+        letters = cyrillic(block);
     }
-    if constexpr (!P::kCasedLetters) {
-        // U+0400 to U+047F: two bytes, letters all.
-        const std::uint64_t cyrillic = block.in_range(0xd0, 0xd1) & (continuation >> 1);
-        c.letter |= cyrillic | cyrillic << 1;
-        c.inside |= cyrillic << 1;
-        pending &= ~(cyrillic | cyrillic << 1);
+    if (block.in_range(0xe3, 0xed) != 0) {
+        const WideGroups groups = wide_groups(block);
+        c.either |= groups.letters;
+        letters |= groups.letters;
+        others = groups.others;
     }
+    c.letter |= letters;
+    c.inside |= (letters | others) & block.in_range(0x80, 0xbf);
+    std::uint64_t pending = block.in_range(0x80, 0xff) & below(c.n) & ~(letters | others);
     while (pending != 0) {
         const unsigned at = lowest(pending);
         const Char ch = decode_char(text + at, n_left - at);
