@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "bindings/bindings.hpp"
+#include "bindings/gil_pause.hpp"
 #include "cpu/prefetch.hpp"
 #include "encode/decoder.hpp"
 #include "text/units_from_utf8.hpp"
@@ -242,7 +243,7 @@ class PyDecoder {
 
     std::vector<std::uint8_t> decode_ids(const Ids& ids, bool skip_special) const {
         std::vector<std::uint8_t> out;
-        const py::gil_scoped_release release;
+        const GilPause pause;
         try {
             core_.decode(ids.data(), ids.size(), skip_special, out);
         } catch (const UnknownId& error) {
