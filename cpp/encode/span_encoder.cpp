@@ -38,6 +38,7 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
       max_lane_bytes_(MergeLane<64>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
       long_pieces_(n_long_tokens(*vocabulary_), max_cache_bytes / 4) {
+    if (vocabulary_->options().alphabet == Alphabet::kChars) ascii_.emplace(*vocabulary_);
     // Lanes know nothing of equal ranks, and pieces that come apart again are seen to where merge_piece ends.
     if (vocabulary_->tied_orders() != nullptr || vocabulary_->has_unused()) max_lane_bytes_ = 0;
     seed_tables();
@@ -442,6 +443,12 @@ void SpanEncoder::fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws)
         lane.begin(piece.size());
         for (std::size_t i = 0; i < piece.size(); ++i) lane.set_symbol(i, v.byte_symbol(piece[i]));
         for (std::size_t i = 0; i + 1 < piece.size(); ++i) lane.set_rank(i, v.byte_pair_rank(piece[i], piece[i + 1]));
+        return;
+    }
+    if (ascii_ && ascii_->spell(piece)) {
+        lane.begin(piece.size());
+        for (std::size_t i = 0; i < piece.size(); ++i) lane.set_symbol(i, ascii_->symbol(piece[i]));
+        for (std::size_t i = 0; i + 1 < piece.size(); ++i) lane.set_rank(i, ascii_->pair_rank(piece[i], piece[i + 1]));
         return;
     }
     find_symbols(piece, ws.symbols);

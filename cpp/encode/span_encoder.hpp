@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base.hpp"
 #include "cpu/interrupt.hpp"
+#include "encode/ascii_symbols.hpp"
 #include "encode/id_sink.hpp"
 #include "merge/front_table.hpp"
 #include "merge/long_pieces.hpp"
@@ -166,6 +168,7 @@ class SpanEncoder {
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
     ExactCuts cuts_;
+    std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
     bool backtracks_;
     // Longer pieces may have more symbols than a lane, or a wide lane.
     std::size_t max_narrow_bytes_, max_lane_bytes_;
