@@ -76,6 +76,7 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
 }
 
 #include "pretokenize/mask_bits.hpp"
+#include "pretokenize/mask_runs.hpp"
 #include "pretokenize/scan_cuts.hpp"
 #include "pretokenize/wide_groups.hpp"
 

@@ -78,6 +78,7 @@ struct Block {
 
 #include "pretokenize/flatten_bits.hpp"
 #include "pretokenize/mask_bits.hpp"
+#include "pretokenize/mask_runs.hpp"
 #include "pretokenize/scan_cuts.hpp"
 #include "pretokenize/wide_groups.hpp"
 

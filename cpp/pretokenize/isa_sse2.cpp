@@ -58,6 +58,7 @@ struct Block {
 
 #include "pretokenize/flatten_bits.hpp"
 #include "pretokenize/mask_bits.hpp"
+#include "pretokenize/mask_runs.hpp"
 #include "pretokenize/wide_groups.hpp"
 
 #include "pretokenize/scan_masks.hpp"

@@ -85,19 +85,6 @@ inline Classes classify(const Block& block, const std::uint8_t* text, std::size_
     return c;
 }
 
-// Starts of the numbers' groups.
-template <class P>
-inline std::uint64_t number_starts(const Classes& c, std::uint64_t runs) {
-    if constexpr (P::kMaxDigits == 1) return c.number & ~c.inside;
-    std::uint64_t starts = runs;
-    if constexpr (P::kMaxDigits == 3) {
-        // A fourth digit in a row: every third one starts a group.
-        const std::uint64_t fourth = c.number & (c.number << 1) & (c.number << 2) & (c.number << 3);
-        for (std::uint64_t next = (starts << 3) & fourth; next != 0; next = (next << 3) & fourth) starts |= next;
-    }
-    return starts;
-}
-
 // What one block yields: the starts in it that are certain (bit 0 always among them), and whether it is for the
 // algebra.
 struct Starts {
@@ -110,7 +97,6 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     using namespace patterns;
     constexpr bool kAnyPrefix = P::kLetterPrefix == LetterPrefix::kAny;
     const std::uint64_t valid = below(c.n);
-    std::uint64_t certain = kAll;  // starts that what follows the block cannot change
 
     if constexpr (P::kCasedLetters) {
         if (c.mark != 0) {
@@ -125,61 +111,13 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     std::uint64_t O = valid & ~(L | N | W);
     if (P::kMaxDigits == 3 && (N & c.inside) != 0) return {1, false};  // groups are counted in bytes below
 
-    // Newlines right after others belong to them; for o200k slashes too, from the first newline on.
-    // Here and below, a block mostly has some or none of a thing as it happens: steps that do nothing then are quicker
-    // than a jump over them.
-    std::uint64_t absorbed = 0;
-    if constexpr (P::kOtherTail != OtherTail::kNone) {
-        const std::uint64_t first = R & (O << 1);
-        std::uint64_t tail = R;
-        if constexpr (P::kOtherTail == OtherTail::kNewlinesSlashes) {
-            tail |= c.slash & valid;
-            // Two runs of newlines in one tail would be two floods in one run.
-            if ((first & (c.slash << 1)) != 0 && (c.slash & (R << 1)) != 0) return {1, false};
-        }
-        const std::uint64_t after_absorbed = (tail + first) & ~tail;
-        absorbed = after_absorbed - first;  // from each first up to what comes after it; up to bit 63 for the last
-        O &= ~absorbed;
-    }
+    const Tails tail = tails<P>(R & (O << 1), R, c.slash & valid);
+    if (!tail.handled) return {1, false};
+    O &= ~tail.bytes;
 
-    // White space: a run, after its last newline, and its last character unless that is a newline or the text's end.
-    const std::uint64_t space_left = W & ~absorbed;
-    std::uint64_t starts = run_starts(space_left);
-    std::uint64_t last = W & ~(W >> 1);  // last bytes of runs
-    if ((W & c.inside) != 0) {
-        // Wide white space: its first byte is the start.
-        std::uint64_t moved = 0;
-        for (std::uint64_t ends = last & c.inside; ends != 0; ends &= ends - 1) {
-            moved |= bit(highest(~c.inside & below(lowest(ends))));
-        }
-        last = (last & ~c.inside) | moved;
-    }
-    // A run that ends with the block: what follows decides where it is cut, and after it where text ends.
-    const auto trailing_from = static_cast<unsigned>(highest(~W & valid) + 1);
-    const std::uint64_t trailing = valid & ~below(trailing_from);
-    std::uint64_t splittable = space_left;
-    if (!at_end) certain = below(trailing_from + 1);
-    if (at_end) {
-        last &= ~trailing;
-        if (P::kFinalSpaceWhole) splittable &= ~trailing;
-    }
-    if constexpr (P::kNewlinesEndSpace) {
-        starts |= last & ~R & ~absorbed;
-        std::uint64_t after_newline = (R << 1) & splittable & ~R & ~absorbed;
-        // Only after the last newline of a run: none may follow in the same run.
-        const std::uint64_t plain = space_left & ~R;
-        const std::uint64_t beyond = (plain + (after_newline & plain)) & ~plain;
-        if ((beyond & R & splittable) == 0) [[likely]] {
-            starts |= after_newline;
-        } else {
-            for (; after_newline != 0; after_newline &= after_newline - 1) {
-                const std::uint64_t from = after_newline & (~after_newline + 1);
-                if (((plain + from) & ~plain & R) == 0) starts |= from;
-            }
-        }
-    } else {
-        starts |= last;
-    }
+    const SpaceStarts spaces = space_starts<P>(W, R, tail.bytes, c.inside, 0, c.n, at_end);
+    std::uint64_t starts = spaces.starts;
+    std::uint64_t certain = spaces.certain;  // starts that what follows the block cannot change
 
     // Others: ' ' in front joins them.
     const std::uint64_t other_runs = run_starts(O);
@@ -199,7 +137,7 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
         letter_starts = letter_runs & ~(c.blank << 1);
     }
     const std::uint64_t number_runs = P::kMaxDigits == 0 ? run_starts(N) & ~(c.blank << 1) : run_starts(N);
-    starts |= other_starts | letter_starts | number_starts<P>(c, number_runs);
+    starts |= other_starts | letter_starts | number_starts<P>(N, c.inside, number_runs);
 
     if constexpr (P::kCasedLetters) {
         const std::uint64_t lower = L & ~c.upper & ~c.either;
