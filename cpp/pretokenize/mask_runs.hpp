@@ -5,6 +5,12 @@
 // A block mostly has some or none of a thing as it happens: steps that do nothing then are quicker than a jump over
 // them.
 
+// First bytes of the characters whose last bytes these are.
+inline std::uint64_t first_bytes(std::uint64_t last, std::uint64_t inside) {
+    for (int i = 0; i < 3; ++i) last = (last & ~inside) | ((last & inside) >> 1);
+    return last;
+}
+
 // Starts of the numbers' groups.
 template <class P>
 inline std::uint64_t number_starts(std::uint64_t number, std::uint64_t inside, std::uint64_t runs) {
@@ -53,15 +59,8 @@ inline SpaceStarts space_starts(std::uint64_t space, std::uint64_t newline, std:
                                 std::uint64_t inside, std::uint64_t ends, std::size_t n, bool at_end) {
     const std::uint64_t space_left = space & ~absorbed;
     std::uint64_t starts = run_starts(space_left), certain = kAll;
-    std::uint64_t last = space & ~(space >> 1) & ~(ends >> 1);  // last bytes of runs
-    if ((space & inside) != 0) {
-        // Wide white space: its first byte is the start.
-        std::uint64_t moved = 0;
-        for (std::uint64_t wide = last & inside; wide != 0; wide &= wide - 1) {
-            moved |= bit(highest(~inside & below(lowest(wide))));
-        }
-        last = (last & ~inside) | moved;
-    }
+    std::uint64_t last = space & ~(space >> 1) & ~(ends >> 1);    // last characters of runs
+    if ((space & inside) != 0) last = first_bytes(last, inside);  // wide white space
     // A run that ends with the block: what follows decides where it is cut, and after it where text ends.
     const auto trailing_from = static_cast<unsigned>(highest(~space & below(n)) + 1);
     const std::uint64_t trailing = below(n) & ~below(trailing_from);

@@ -16,7 +16,11 @@ struct Classes {
     std::uint64_t letter, upper, either;  // either: Lm, Lo and M, which end neither kind of case
     std::uint64_t mark, number, space, newline, blank, apostrophe, slash;
     std::uint64_t inside;  // bytes of a character after its first
-    std::size_t n;         // bytes classified: up to the end of the last whole character
+    // For patterns that set ideographs and kana apart, 0 for the others:
+    std::uint64_t cjk;        // [一-龥぀-ゟ゠-ヿ], whatever else it is
+    std::uint64_t unclassed;  // controls, formats, not assigned, no character: what is not even punctuation
+    std::uint64_t ascii_letter;
+    std::size_t n;  // bytes classified: up to the end of the last whole character
 };
 
 // Classes of the characters that are not ASCII: by groups, and what is in none of them one by one.
@@ -59,6 +63,8 @@ inline void classify_wide(const Block& block, const std::uint8_t* text, std::siz
             c.space |= bytes;
         } else if ((flags & kMark) != 0) {
             c.mark |= bytes;
+        } else if (P::kCjkApart && flags == 0) {
+            c.unclassed |= bytes;
         }
     }
     const std::uint64_t valid = below(c.n);
@@ -81,6 +87,12 @@ inline Classes classify(const Block& block, const std::uint8_t* text, std::size_
     c.apostrophe = block.eq('\'');
     c.slash = P::kOtherTail == patterns::OtherTail::kNewlinesSlashes ? block.eq('/') : 0;
     c.either = c.mark = c.inside = 0;
+    c.cjk = c.unclassed = c.ascii_letter = 0;
+    if constexpr (P::kCjkApart) {
+        c.ascii_letter = c.letter;
+        c.unclassed = ~(block.in_range('!', '~') | c.space | block.in_range(0x80, 0xff));
+        c.cjk = ideographs_and_kana(block);
+    }
     if (block.any_high()) classify_wide<P>(block, text, n_left, c);
     return c;
 }
