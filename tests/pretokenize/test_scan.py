@@ -74,7 +74,11 @@ def test_every_isa_splits_alike_at_every_place_of_a_block(pattern: str) -> None:
     for alphabet in ALPHABETS:
         for _ in range(300):
             filler = rng.choice(["x", " ", "日", "é", "ア", "e\u0301", "、", "/", "12"]) * rng.randrange(70)
-            text = filler + "".join(rng.choices(alphabet, k=rng.randrange(1, 150)))
+            text = (
+                rng.choice(["", " ", "!", "A", "'", "a'"])
+                + filler
+                + "".join(rng.choices(alphabet, k=rng.randrange(1, 150)))
+            )
             assert_isas_agree(pattern, text.encode())
 
 
