@@ -12,5 +12,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--exhaustive",
         action="store_true",
-        help="tests/parity/test_exhaustive.py compares 100,000 strings a pattern and whole texts (about half an hour)",
+        help="tests/parity/test_exhaustive.py compares 100,000 strings a pattern and whole texts (about half an hour); "
+        "tests/pretokenize all texts of six characters",
     )

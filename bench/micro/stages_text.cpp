@@ -39,8 +39,8 @@ std::vector<Stage> text_stages(const Workload& w) {
                               return w.bytes().size();
                           }});
     }
-    for (const Pattern pattern :
-         {Pattern::kGpt2, Pattern::kCl100k, Pattern::kO200k, Pattern::kQwen2, Pattern::kDeepseekV3}) {
+    for (const Pattern pattern : {Pattern::kGpt2, Pattern::kCl100k, Pattern::kO200k, Pattern::kQwen2,
+                                  Pattern::kDeepseekV3, Pattern::kSuperbpe}) {
         stages.push_back({"scan " + std::string(pattern_name(pattern)), "byte", "letters", {}, [&w, pattern] {
                               return scan_all(scanner_for(pattern), w.bytes());
                           }});

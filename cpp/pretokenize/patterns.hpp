@@ -2,7 +2,7 @@
 //
 // All of them cut text into runs of letters, numbers, other characters and white space. A scanner is written once over
 // these switches (scan_scalar.hpp, scan_masks.hpp) and compiled for each pattern. deepseek_v3 and superbpe are built
-// differently and have scanners of their own.
+// differently and have scanners of their own; their switches are what these share with the others.
 #pragma once
 
 namespace fissile::patterns {
@@ -34,6 +34,7 @@ struct Gpt2 {
     static constexpr OtherTail kOtherTail = OtherTail::kNone;
     static constexpr bool kNewlinesEndSpace = false;  // \s*[\r\n]+ before \s+(?!\S)
     static constexpr bool kFinalSpaceWhole = false;   // \s++$ first of all
+    static constexpr bool kCjkApart = false;          // ideographs and kana are a text of their own
 };
 
 // '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
@@ -45,6 +46,7 @@ struct Cl100k {
     static constexpr OtherTail kOtherTail = OtherTail::kNewlines;
     static constexpr bool kNewlinesEndSpace = true;
     static constexpr bool kFinalSpaceWhole = true;
+    static constexpr bool kCjkApart = false;
 };
 
 // (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
@@ -64,6 +66,27 @@ struct O200k : Llama3 {
     static constexpr Contractions kContractions = Contractions::kSuffix;
     static constexpr bool kCasedLetters = true;
     static constexpr OtherTail kOtherTail = OtherTail::kNewlinesSlashes;
+};
+
+// \p{N}{1,3}, then [一-龥぀-ゟ゠-ヿ]+, then the main pattern on what lies between, each match and each gap a
+// pretoken:
+// [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
+//   |\s*[\r\n]+|\s+(?!\S)|\s+
+struct DeepseekV3 {
+    static constexpr bool kCasedLetters = false;
+    static constexpr int kMaxDigits = 3;
+    static constexpr OtherTail kOtherTail = OtherTail::kNewlines;
+    static constexpr bool kNewlinesEndSpace = true;
+    static constexpr bool kFinalSpaceWhole = false;
+    static constexpr bool kCjkApart = true;
+};
+
+// Stage two of SuperBPE: \p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S), matches isolated, what lies between whole.
+struct Superbpe {
+    static constexpr bool kCasedLetters = false;
+    static constexpr int kMaxDigits = 3;
+    static constexpr OtherTail kOtherTail = OtherTail::kNewlinesSlashes;
+    static constexpr bool kCjkApart = false;
 };
 
 }  // namespace fissile::patterns

@@ -16,7 +16,11 @@ struct Classes {
     std::uint64_t letter, upper, either;  // either: Lm, Lo and M, which end neither kind of case
     std::uint64_t mark, number, space, newline, blank, apostrophe, slash;
     std::uint64_t inside;  // bytes of a character after its first
-    std::size_t n;         // bytes classified: up to the end of the last whole character
+    // For patterns that set ideographs and kana apart, 0 for the others:
+    std::uint64_t cjk;        // [一-龥぀-ゟ゠-ヿ], whatever else it is
+    std::uint64_t unclassed;  // controls, formats, not assigned, no character: what is not even punctuation
+    std::uint64_t ascii_letter;
+    std::size_t n;  // bytes classified: up to the end of the last whole character
 };
 
 // Classes of the characters that are not ASCII: by groups, and what is in none of them one by one.
@@ -59,6 +63,8 @@ inline void classify_wide(const Block& block, const std::uint8_t* text, std::siz
             c.space |= bytes;
         } else if ((flags & kMark) != 0) {
             c.mark |= bytes;
+        } else if (P::kCjkApart && flags == 0) {
+            c.unclassed |= bytes;
         }
     }
     const std::uint64_t valid = below(c.n);
@@ -81,21 +87,14 @@ inline Classes classify(const Block& block, const std::uint8_t* text, std::size_
     c.apostrophe = block.eq('\'');
     c.slash = P::kOtherTail == patterns::OtherTail::kNewlinesSlashes ? block.eq('/') : 0;
     c.either = c.mark = c.inside = 0;
+    c.cjk = c.unclassed = c.ascii_letter = 0;
+    if constexpr (P::kCjkApart) {
+        c.ascii_letter = c.letter;
+        c.unclassed = ~(block.in_range('!', '~') | c.space | block.in_range(0x80, 0xff));
+        c.cjk = ideographs_and_kana(block);
+    }
     if (block.any_high()) classify_wide<P>(block, text, n_left, c);
     return c;
-}
-
-// Starts of the numbers' groups.
-template <class P>
-inline std::uint64_t number_starts(const Classes& c, std::uint64_t runs) {
-    if constexpr (P::kMaxDigits == 1) return c.number & ~c.inside;
-    std::uint64_t starts = runs;
-    if constexpr (P::kMaxDigits == 3) {
-        // A fourth digit in a row: every third one starts a group.
-        const std::uint64_t fourth = c.number & (c.number << 1) & (c.number << 2) & (c.number << 3);
-        for (std::uint64_t next = (starts << 3) & fourth; next != 0; next = (next << 3) & fourth) starts |= next;
-    }
-    return starts;
 }
 
 // What one block yields: the starts in it that are certain (bit 0 always among them), and whether it is for the
@@ -110,7 +109,6 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     using namespace patterns;
     constexpr bool kAnyPrefix = P::kLetterPrefix == LetterPrefix::kAny;
     const std::uint64_t valid = below(c.n);
-    std::uint64_t certain = kAll;  // starts that what follows the block cannot change
 
     if constexpr (P::kCasedLetters) {
         if (c.mark != 0) {
@@ -125,61 +123,13 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     std::uint64_t O = valid & ~(L | N | W);
     if (P::kMaxDigits == 3 && (N & c.inside) != 0) return {1, false};  // groups are counted in bytes below
 
-    // Newlines right after others belong to them; for o200k slashes too, from the first newline on.
-    // Here and below, a block mostly has some or none of a thing as it happens: steps that do nothing then are quicker
-    // than a jump over them.
-    std::uint64_t absorbed = 0;
-    if constexpr (P::kOtherTail != OtherTail::kNone) {
-        const std::uint64_t first = R & (O << 1);
-        std::uint64_t tail = R;
-        if constexpr (P::kOtherTail == OtherTail::kNewlinesSlashes) {
-            tail |= c.slash & valid;
-            // Two runs of newlines in one tail would be two floods in one run.
-            if ((first & (c.slash << 1)) != 0 && (c.slash & (R << 1)) != 0) return {1, false};
-        }
-        const std::uint64_t after_absorbed = (tail + first) & ~tail;
-        absorbed = after_absorbed - first;  // from each first up to what comes after it; up to bit 63 for the last
-        O &= ~absorbed;
-    }
+    const Tails tail = tails<P>(R & (O << 1), R, c.slash & valid);
+    if (!tail.handled) return {1, false};
+    O &= ~tail.bytes;
 
-    // White space: a run, after its last newline, and its last character unless that is a newline or the text's end.
-    const std::uint64_t space_left = W & ~absorbed;
-    std::uint64_t starts = run_starts(space_left);
-    std::uint64_t last = W & ~(W >> 1);  // last bytes of runs
-    if ((W & c.inside) != 0) {
-        // Wide white space: its first byte is the start.
-        std::uint64_t moved = 0;
-        for (std::uint64_t ends = last & c.inside; ends != 0; ends &= ends - 1) {
-            moved |= bit(highest(~c.inside & below(lowest(ends))));
-        }
-        last = (last & ~c.inside) | moved;
-    }
-    // A run that ends with the block: what follows decides where it is cut, and after it where text ends.
-    const auto trailing_from = static_cast<unsigned>(highest(~W & valid) + 1);
-    const std::uint64_t trailing = valid & ~below(trailing_from);
-    std::uint64_t splittable = space_left;
-    if (!at_end) certain = below(trailing_from + 1);
-    if (at_end) {
-        last &= ~trailing;
-        if (P::kFinalSpaceWhole) splittable &= ~trailing;
-    }
-    if constexpr (P::kNewlinesEndSpace) {
-        starts |= last & ~R & ~absorbed;
-        std::uint64_t after_newline = (R << 1) & splittable & ~R & ~absorbed;
-        // Only after the last newline of a run: none may follow in the same run.
-        const std::uint64_t plain = space_left & ~R;
-        const std::uint64_t beyond = (plain + (after_newline & plain)) & ~plain;
-        if ((beyond & R & splittable) == 0) [[likely]] {
-            starts |= after_newline;
-        } else {
-            for (; after_newline != 0; after_newline &= after_newline - 1) {
-                const std::uint64_t from = after_newline & (~after_newline + 1);
-                if (((plain + from) & ~plain & R) == 0) starts |= from;
-            }
-        }
-    } else {
-        starts |= last;
-    }
+    const SpaceStarts spaces = space_starts<P>(W, R, tail.bytes, c.inside, 0, c.n, at_end);
+    std::uint64_t starts = spaces.starts;
+    std::uint64_t certain = spaces.certain;  // starts that what follows the block cannot change
 
     // Others: ' ' in front joins them.
     const std::uint64_t other_runs = run_starts(O);
@@ -199,7 +149,7 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
         letter_starts = letter_runs & ~(c.blank << 1);
     }
     const std::uint64_t number_runs = P::kMaxDigits == 0 ? run_starts(N) & ~(c.blank << 1) : run_starts(N);
-    starts |= other_starts | letter_starts | number_starts<P>(c, number_runs);
+    starts |= other_starts | letter_starts | number_starts<P>(N, c.inside, number_runs);
 
     if constexpr (P::kCasedLetters) {
         const std::uint64_t lower = L & ~c.upper & ~c.either;
@@ -254,6 +204,41 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     return {(starts & valid & certain) | 1, true};
 }
 
+// End of a pretoken that goes on behind its first block, if it ends with a run of letters and masks can tell; else 0.
+// Parts of sentences in scripts without spaces are that long: one block in ten of Japanese begins such a pretoken.
+template <class P>
+inline std::size_t long_word_end(const scalar::Text& text, std::size_t position, const Classes& begin) {
+    const bool in_cjk = (begin.cjk & bit(begin.n - 1)) != 0;
+    const auto word = [in_cjk](const Classes& c) {
+        if constexpr (P::kCasedLetters) return c.either;
+        if constexpr (P::kCjkApart) return (c.letter | c.mark) & (in_cjk ? c.cjk : ~c.cjk);
+        return c.letter;
+    };
+    if ((word(begin) & bit(begin.n - 1)) == 0) return 0;
+    if constexpr (P::kCasedLetters) {
+        if (begin.apostrophe != 0) return 0;  // of a contraction that is not certain
+    }
+    if constexpr (P::kCjkApart) {
+        if (((begin.letter | begin.mark | begin.space | begin.unclassed) & 1) == 0)
+            return 0;  // leads ASCII letters only
+    }
+    std::size_t end = position + begin.n, n_word, n_block;
+    do {
+        if (end == text.size) return end;
+        const std::size_t n_left = text.size - end;
+        const std::uint8_t* const at = text.bytes + end;
+        const Classes c = classify<P>(n_left >= 64 ? Block::load(at) : Block::load_partial(at, n_left), at, n_left);
+        n_block = c.n;
+        n_word = static_cast<std::size_t>(std::countr_one(word(c)));
+        end += n_word;
+    } while (n_word == n_block);
+    if constexpr (P::kCasedLetters) {
+        const scalar::Text::Classified next = text.at(end);
+        if (next.is_upper_kind() || next.is_lower_kind() || next.code_point == '\'') return 0;
+    }
+    return end;
+}
+
 template <class P>
 ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
     const scalar::Text text{bytes.data(), bytes.size()};
@@ -266,6 +251,13 @@ ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, st
         const bool at_end = classes.n == n_left;
         const Starts found = starts_in<P>(at, n_left, classes, at_end);
         const std::uint64_t inner = found.mask & ~std::uint64_t{1};
+        if (found.handled && inner == 0 && !at_end) {
+            if (const std::size_t end = long_word_end<P>(text, position, classes); end != 0) {
+                position = end;
+                ends[n++] = static_cast<std::uint32_t>(position);
+                continue;
+            }
+        }
         if (!found.handled || (inner == 0 && !at_end)) {
             // One pretoken by the definition; after a block that is not for the algebra, as many as it covers.
             const std::size_t stop = found.handled ? position + 1 : position + 48;

@@ -174,11 +174,7 @@ std::size_t next_end(const Text& text, std::size_t i) {
     return space_end<P::kNewlinesEndSpace, P::kFinalSpaceWhole>(text, i, text.size);
 }
 
-// \p{N}{1,3}, then [一-龥぀-ゟ゠-ヿ]+, then the main pattern on what lies between, each match and each gap a
-// pretoken:
-// [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
-//   |\s*[\r\n]+|\s+(?!\S)|\s+
-struct DeepseekV3 {};
+// --- deepseek_v3 ----------------------------------------------------------------------------------------------------
 
 inline bool deepseek_is_cjk(const Text::Classified& c) {
     return (c.code_point >= 0x4e00 && c.code_point <= 0x9fa5) || (c.code_point >= 0x3040 && c.code_point <= 0x30ff);
@@ -191,7 +187,7 @@ inline bool deepseek_ends_segment(const Text::Classified& c, bool in_cjk) {
 }
 
 template <>
-inline std::size_t next_end<DeepseekV3>(const Text& text, std::size_t i) {
+inline std::size_t next_end<patterns::DeepseekV3>(const Text& text, std::size_t i) {
     const Text::Classified first = text.at(i);
     std::size_t end = i + first.n_bytes;
     if (first.is_number()) {
@@ -234,8 +230,7 @@ inline std::size_t next_end<DeepseekV3>(const Text& text, std::size_t i) {
     return end;
 }
 
-// Stage two of SuperBPE: \p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S), matches isolated, what lies between whole.
-struct Superbpe {};
+// --- superbpe -------------------------------------------------------------------------------------------------------
 
 // End of a match that begins at i, or 0.
 inline std::size_t superbpe_match_end(const Text& text, std::size_t i, const Text::Classified& first) {
@@ -258,17 +253,22 @@ inline std::size_t superbpe_match_end(const Text& text, std::size_t i, const Tex
     return end - 1 > i ? end - 1 : 0;
 }
 
-template <>
-inline std::size_t next_end<Superbpe>(const Text& text, std::size_t i) {
-    Text::Classified c = text.at(i);
-    if (const std::size_t end = superbpe_match_end(text, i, c)) return end;
-    do {
-        i += c.n_bytes;
+// The first place from i on where a match begins, or the text's end.
+inline std::size_t superbpe_next_match(const Text& text, std::size_t i) {
+    for (;;) {
         // No match begins with a letter, or with a space in front of one: most of a text needs no more than this.
         i = ascii::words_end({text.bytes, text.size}, i);
-        c = text.at(i);
-    } while (c.n_bytes != 0 && superbpe_match_end(text, i, c) == 0);
-    return i;
+        const Text::Classified c = text.at(i);
+        if (c.n_bytes == 0 || superbpe_match_end(text, i, c) != 0) return i;
+        i += c.n_bytes;
+    }
+}
+
+template <>
+inline std::size_t next_end<patterns::Superbpe>(const Text& text, std::size_t i) {
+    const Text::Classified first = text.at(i);
+    if (const std::size_t end = superbpe_match_end(text, i, first)) return end;
+    return superbpe_next_match(text, i + first.n_bytes);
 }
 
 }  // namespace fissile::scalar

@@ -68,3 +68,13 @@ inline std::uint64_t upper_cyrillic(const Block& block) {
     const std::uint64_t firsts = block.eq('\xd0') & second(block, 0x80, 0xaf);
     return firsts | firsts << 1;
 }
+
+// [一-龥぀-ゟ゠-ヿ], U+4E00 to U+9FA5 and U+3040 to U+30FF: what deepseek_v3 sets apart, letters or not.
+inline std::uint64_t ideographs_and_kana(const Block& block) {
+    if (block.in_range(0xe3, 0xe9) == 0) return 0;
+    const std::uint64_t beyond = second(block, 0xbf, 0xbf) | (second(block, 0xbe, 0xbe) & third(block, 0xa6, 0xbf));
+    const std::uint64_t firsts = (block.eq('\xe3') & second(block, 0x81, 0x83)) |
+                                 (block.eq('\xe4') & second(block, 0xb8, 0xbf)) | block.in_range(0xe5, 0xe8) |
+                                 (block.eq('\xe9') & ~beyond);
+    return three_bytes(firsts & second(block, 0x80, 0xbf) & third(block, 0x80, 0xbf));
+}

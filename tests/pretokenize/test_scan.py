@@ -23,6 +23,10 @@ ALPHABETS = [
     "12٣ !a\n日",
     "'ſlLrReE",
     "ア・゛\u3099\u3097日\na",
+    "a!\x01\u200b\u0301 é\n",
+    "(é“😀 \n/a",
+    " \u3000\n1日!a龦",
+    "ªA'sſ日 1",
 ]
 
 
@@ -39,9 +43,9 @@ def assert_definition(pattern: str, text: str) -> None:
 
 
 def assert_isas_agree(pattern: str, text: bytes) -> None:
-    wanted = ends(pattern, text, "scalar")
+    wanted = testing.scan(pattern, text, "scalar").tobytes()
     for isa in ISAS:
-        assert ends(pattern, text, isa) == wanted, (isa, text[:200])
+        assert testing.scan(pattern, text, isa).tobytes() == wanted, (isa, text[:200], ends(pattern, text, isa))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -70,16 +74,44 @@ def test_every_isa_splits_alike_at_every_place_of_a_block(pattern: str) -> None:
     rng = random.Random(7)
     for alphabet in ALPHABETS:
         for _ in range(300):
-            filler = rng.choice(["x", " ", "日", "é"]) * rng.randrange(70)
-            text = filler + "".join(rng.choices(alphabet, k=rng.randrange(1, 150)))
+            filler = rng.choice(["x", " ", "日", "é", "ア", "e\u0301", "、", "/", "12"]) * rng.randrange(70)
+            text = (
+                rng.choice(["", " ", "!", "A", "'", "a'"])
+                + filler
+                + "".join(rng.choices(alphabet, k=rng.randrange(1, 150)))
+            )
             assert_isas_agree(pattern, text.encode())
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_every_isa_knows_every_character(pattern: str) -> None:
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+def test_every_isa_splits_every_short_text_alike(pattern: str, alphabet: str, pytestconfig: pytest.Config) -> None:
+    longest = 6 if pytestconfig.getoption("--exhaustive") else 4
+    letters = [letter.encode() for letter in alphabet]
+    for length in range(1, longest + 1):
+        for text in map(b"".join, itertools.product(letters, repeat=length)):
+            assert_isas_agree(pattern, text)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+def test_every_isa_splits_alike_wherever_a_block_ends(pattern: str, alphabet: str) -> None:
+    """A block begins at the beginning of text, and a long run is not cut before its end."""
+    pairs = [a + b for a, b in itertools.product(alphabet, repeat=2)]
+    for n_bytes in range(52, 68):
+        for filler, pair in itertools.product(["x" * n_bytes, "!" * n_bytes, "!" + "x" * n_bytes], pairs):
+            for tail in ("", "y", "!", " \n", "日"):
+                assert_isas_agree(pattern, (filler + pair + tail).encode())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("template", ["a{}{}1{} {}A", "!{}b ", " {}\n", "日{}あ{}!", "{}{}1"])
+def test_every_isa_knows_every_character(pattern: str, template: str) -> None:
     """Masks know groups of characters by their bytes; the tables that the plain scanner asks know each by itself."""
-    characters = [chr(c) for c in range(0x80, 0x20000) if not 0xD800 <= c < 0xE000]
-    assert_isas_agree(pattern, "".join(f"a{c}{c}1{c} {c}A" for c in characters).encode())
+    characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    for start in range(0, len(characters), 100_000):
+        text = "\n".join(template.format(c, c, c, c) for c in characters[start : start + 100_000])
+        assert_isas_agree(pattern, text.encode())
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -88,6 +120,7 @@ def test_every_isa_splits_any_bytes_alike(pattern: str) -> None:
     for _ in range(300):
         assert_isas_agree(pattern, rng.randbytes(rng.randrange(300)))
         assert_isas_agree(pattern, bytes(rng.choices(b"\xe4\xb8\xad\xc3\xa9 a\n'\xcc\x81", k=200)))
+        assert_isas_agree(pattern, bytes(rng.choices(b"\xe3\xe4\xe9\x81\x83\xb8\xbe\xbf\xa5\xa6a!\n", k=200)))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
