@@ -84,11 +84,17 @@ struct Block {
 #include "pretokenize/mask_bits.hpp"
 #include "pretokenize/scan_cuts.hpp"
 #include "pretokenize/scan_masks.hpp"
+#include "pretokenize/scan_superbpe.hpp"
 
 }  // namespace
 
-const Scanners kScannersAvx2 = {scan_masks<patterns::Gpt2>,  scan_masks<patterns::Cl100k>, scan_masks<patterns::Llama3>,
-                                scan_masks<patterns::Qwen2>, scan_masks<patterns::O200k>,  scan_cuts};
+const Scanners kScannersAvx2 = {scan_masks<patterns::Gpt2>,
+                                scan_masks<patterns::Cl100k>,
+                                scan_masks<patterns::Llama3>,
+                                scan_masks<patterns::Qwen2>,
+                                scan_masks<patterns::O200k>,
+                                scan_superbpe,
+                                scan_cuts};
 
 }  // namespace fissile
 

@@ -1,8 +1,8 @@
 // The published patterns, each as the switches in which it differs from the others of its family.
 //
-// All of them cut text into runs of letters, numbers, other characters and white space. A scanner is written once over
-// these switches (scan_scalar.hpp, scan_masks.hpp) and compiled for each pattern. deepseek_v3 and superbpe are built
-// differently and have scanners of their own.
+// Most of them cut text into runs of letters, numbers, other characters and white space. A scanner is written once over
+// these switches (scan_scalar.hpp, scan_masks.hpp) and compiled for each pattern. superbpe (scan_superbpe.hpp) and
+// deepseek_v3 are built differently and have scanners of their own.
 #pragma once
 
 namespace fissile::patterns {
@@ -63,6 +63,14 @@ struct Qwen2 : Llama3 {
 struct O200k : Llama3 {
     static constexpr Contractions kContractions = Contractions::kSuffix;
     static constexpr bool kCasedLetters = true;
+    static constexpr OtherTail kOtherTail = OtherTail::kNewlinesSlashes;
+};
+
+// Stage two of SuperBPE: matches isolated, and what lies between them whole.
+// \p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)
+struct Superbpe {
+    static constexpr bool kCasedLetters = false;
+    static constexpr int kMaxDigits = 3;
     static constexpr OtherTail kOtherTail = OtherTail::kNewlinesSlashes;
 };
 

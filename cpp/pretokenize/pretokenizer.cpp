@@ -89,9 +89,13 @@ std::string_view pattern_name(Pattern pattern) {
 }
 
 const Scanners& scanners_for(Isa isa) {
-    static constexpr Scanners kScannersScalar = {scan_scalar<patterns::Gpt2>,   scan_scalar<patterns::Cl100k>,
-                                                 scan_scalar<patterns::Llama3>, scan_scalar<patterns::Qwen2>,
-                                                 scan_scalar<patterns::O200k>,  scan_cuts_scalar};
+    static constexpr Scanners kScannersScalar = {scan_scalar<patterns::Gpt2>,
+                                                 scan_scalar<patterns::Cl100k>,
+                                                 scan_scalar<patterns::Llama3>,
+                                                 scan_scalar<patterns::Qwen2>,
+                                                 scan_scalar<patterns::O200k>,
+                                                 scan_scalar<patterns::Superbpe>,
+                                                 scan_cuts_scalar};
     switch (isa) {
 #if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
         case Isa::kSse2:
@@ -125,7 +129,7 @@ ScanFunction scanner_for(Pattern pattern, Isa isa) {
         case Pattern::kDeepseekV3:
             return scan_scalar<scalar::DeepseekV3>;
         case Pattern::kSuperbpe:
-            return scan_scalar<scalar::Superbpe>;
+            return scanners.superbpe;
         case Pattern::kNone:
             break;
     }

@@ -234,10 +234,7 @@ inline std::size_t next_end<DeepseekV3>(const Text& text, std::size_t i) {
     return end;
 }
 
-// Stage two of SuperBPE: \p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S), matches isolated, what lies between whole.
-struct Superbpe {};
-
-// End of a match that begins at i, or 0.
+// End of a match of superbpe that begins at i, or 0.
 inline std::size_t superbpe_match_end(const Text& text, std::size_t i, const Text::Classified& first) {
     const auto is_other = [](const Text::Classified& c) { return c.is_other(); };
     std::size_t end = i + first.n_bytes;
@@ -259,7 +256,7 @@ inline std::size_t superbpe_match_end(const Text& text, std::size_t i, const Tex
 }
 
 template <>
-inline std::size_t next_end<Superbpe>(const Text& text, std::size_t i) {
+inline std::size_t next_end<patterns::Superbpe>(const Text& text, std::size_t i) {
     Text::Classified c = text.at(i);
     if (const std::size_t end = superbpe_match_end(text, i, c)) return end;
     do {

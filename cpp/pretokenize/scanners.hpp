@@ -7,7 +7,7 @@
 namespace fissile {
 
 struct Scanners {
-    ScanFunction gpt2, cl100k, llama3, qwen2, o200k;
+    ScanFunction gpt2, cl100k, llama3, qwen2, o200k, superbpe;
     ScanCutsFunction cuts;
 };
 
