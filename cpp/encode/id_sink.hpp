@@ -66,6 +66,11 @@ class IdArray {
         return i;
     }
 
+    void drop_first(std::size_t n) {
+        if (n == 0) return;
+        std::copy(data_ + n, data_ + size_, data_);
+        size_ -= n;
+    }
     // Gives the spare end back.
     void shrink() { set_capacity(size_); }
 
@@ -92,10 +97,16 @@ class SpanIds {
     static constexpr bool kWholeSpans = true;
 
     std::size_t size() const { return ids_.size(); }
+    TokenId* data() { return ids_.data(); }
     const TokenId* data() const { return ids_.data(); }
     const std::vector<std::uint32_t>& ends() const { return ends_; }
     void clear() {
         ids_.clear();
+        ends_.clear();
+    }
+    // Forgets the first n ids, and all ends.
+    void drop_first(std::size_t n) {
+        ids_.drop_first(n);
         ends_.clear();
     }
     void reserve_more(std::size_t n) { ids_.reserve_more(n); }
@@ -106,7 +117,9 @@ class SpanIds {
     std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) {
         auto end = static_cast<std::uint32_t>(ids_.size());
         const std::size_t n = ids_.append_pieces(pieces, n_pieces);
-        for (std::size_t i = 0; i < n; ++i) ends_.push_back(end += static_cast<std::uint32_t>(pieces[i]->count()));
+        ends_.resize(ends_.size() + n);
+        std::uint32_t* const ends = ends_.data() + ends_.size() - n;
+        for (std::size_t i = 0; i < n; ++i) ends[i] = end += static_cast<std::uint32_t>(pieces[i]->count());
         return n;
     }
 

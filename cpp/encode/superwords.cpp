@@ -1,16 +1,28 @@
 #include "encode/superwords.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
+#include "encode/long_spans.hpp"
 #include "vocab/vocabulary_parts.hpp"
 
 namespace fissile {
 
 namespace {
 
-// How far ahead the ranks of joins are asked for.
-constexpr std::size_t kAhead = 12;
+bool bit_at(const std::vector<std::uint64_t>& bits, std::size_t i) { return (bits[i / 64] >> (i % 64) & 1) != 0; }
+
+void clear_bit(std::vector<std::uint64_t>& bits, std::size_t i) { bits[i / 64] &= ~(std::uint64_t{1} << (i % 64)); }
+
+// The first place from i on whose bit is not set.
+std::size_t first_clear(const std::vector<std::uint64_t>& bits, std::size_t i) {
+    std::uint64_t clear = ~bits[i / 64] >> (i % 64);
+    if (clear != 0) return i + static_cast<std::size_t>(std::countr_zero(clear));
+    std::size_t word = i / 64 + 1;
+    while (bits[word] == ~std::uint64_t{0}) ++word;
+    return word * 64 + static_cast<std::size_t>(std::countr_one(bits[word]));
+}
 
 bool is_white(std::uint8_t byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
 
@@ -83,54 +95,71 @@ std::shared_ptr<const Vocabulary> first_step_of(const Vocabulary& v, const Secon
 
 }  // namespace
 
+SuperwordEncoder::PairFilter::PairFilter(std::size_t n_pairs) {
+    // 16 to 32 bits a pair: one in 16 to 32 others is taken for one of them.
+    const std::size_t n_bits = std::clamp(std::bit_ceil(n_pairs * 16), std::size_t{1} << 10, std::size_t{1} << 28);
+    words_.assign(n_bits / 32, 0);
+    shift_ = static_cast<unsigned>(32 - std::countr_zero(n_bits));
+}
+
+void SuperwordEncoder::PairFilter::insert(TokenId left, TokenId right) noexcept {
+    const std::uint32_t h = hash(left, right);
+    words_[h >> 5] |= std::uint32_t{1} << (h & 31);
+}
+
 std::unique_ptr<const SuperwordEncoder> SuperwordEncoder::of(const Vocabulary& v, std::size_t max_cache_bytes) {
     SecondStep step;
     if (!find_second_step(v, step)) return nullptr;
-    const auto inside = static_cast<std::uint32_t>(v.n_results());
     const std::vector<Merge>& merges = v.merges();
-    PairRanks joins(v.n_vocab(), 2 * (merges.size() - step.first), std::size_t{inside} + 1);
-    for (std::size_t i = step.first; i < merges.size(); ++i) {
-        joins.insert(step.closes[merges[i].left], step.begins[merges[i].right], inside);
-    }
+    const std::size_t n_merges = merges.size() - step.first;
+    PairFilter filter(n_merges);
+    PairRanks later(v.n_vocab(), n_merges, v.n_results());
     for (std::size_t i = step.first; i < merges.size(); ++i) {
         const auto [left, right, result] = merges[i];
-        if (!step.makes[left] && !step.makes[right]) joins.insert(left, right, v.pairs().find(left, right));
+        filter.insert(step.closes[left], step.begins[right]);
+        later.insert(left, right, v.pairs().find(left, right));
     }
     return std::unique_ptr<const SuperwordEncoder>(
-        new SuperwordEncoder(v, first_step_of(v, step), std::move(joins), max_cache_bytes));
+        new SuperwordEncoder(v, first_step_of(v, step), std::move(filter), std::move(later), max_cache_bytes));
 }
 
 SuperwordEncoder::SuperwordEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Vocabulary> first_step,
-                                   PairRanks joins, std::size_t max_cache_bytes)
+                                   PairFilter filter, PairRanks later, std::size_t max_cache_bytes)
     : vocabulary_(vocabulary),
       kernels_(merge_kernels_for(chosen_isa())),
-      words_(std::move(first_step), false, max_cache_bytes),
-      joins_(std::move(joins)),
-      inside_(static_cast<std::uint32_t>(vocabulary.n_results())) {}
+      words_(first_step, false, max_cache_bytes),
+      cuts_(*first_step, false),
+      filter_(std::move(filter)),
+      later_(std::move(later)) {}
 
 template <class Sink>
 void SuperwordEncoder::encode_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans,
                                     Workspace& ws, Sink& sink) const {
     ws.ids.clear();
-    ws.ranks.clear();
-    ws.n_whole = 0;
+    ws.joins.clear();
     std::size_t at = begin;
     for (std::size_t done = 0; done < n_spans;) {
         if (ws.spans.interrupt != nullptr) ws.spans.interrupt->check();
         // Words of as many spans as have room, the last of them perhaps not whole.
-        const std::size_t from = at, first = done;
+        const std::size_t from = at;
         std::size_t n_words = 0;
-        while (done < n_spans && n_words < SpanEncoder::kSpans) {
-            const ScanResult cut = words_.cuts().cut_words(text.first(ends[done]), at, ws.word_ends + n_words,
-                                                           SpanEncoder::kSpans - n_words);
+        ws.n_ended = 0;
+        while (done < n_spans && n_words + 64 <= SpanEncoder::kSpans) {
+            const ScanResult cut =
+                cuts_.cut(text.first(ends[done]), at, ws.word_ends + n_words, SpanEncoder::kSpans - n_words);
             n_words += cut.n_spans;
             at = cut.position;
-            done += at == ends[done];
+            if (at != ends[done]) break;
+            ws.last_pieces[ws.n_ended++] = static_cast<std::uint32_t>(n_words - 1);
+            ++done;
         }
-        ws.words.clear();
-        words_.encode_spans(text, from, ws.word_ends, n_words, ws.spans, ws.words);
-        take_words(ends + first, done - first, n_words, ws);
-        join(ws, sink);
+        const std::size_t n_before = ws.ids.size();
+        encode_words(text, from, n_words, ws);
+        const std::size_t n_whole = find_runs(n_before, done != 0 && at == ends[done - 1], ws);
+        join_pairs(ws);
+        join_runs(ws);
+        sink.append(ws.ids.data(), take_out_gone(n_whole, ws));
+        wait_for_more(n_whole, ws);
     }
 }
 
@@ -139,93 +168,146 @@ template void SuperwordEncoder::encode_spans(Bytes, std::size_t, const std::uint
 template void SuperwordEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
                                              IdCounter&) const;
 
-// Puts the ids of some words behind those that wait, and finds out which of them join. n_spans spans end in them.
-void SuperwordEncoder::take_words(const std::uint32_t* span_ends, std::size_t n_spans, std::size_t n_words,
-                                  Workspace& ws) const {
-    const std::size_t n_before = ws.ids.size();
-    ws.ids.insert(ws.ids.end(), ws.words.data(), ws.words.data() + ws.words.size());
-    const std::size_t n = ws.ids.size();
-    ws.ranks.resize(n, kNoRank);
-    if (n == 0) return;
-    // The last id's neighbour is not known yet; that of the last id before has come.
-    const TokenId* const ids = ws.ids.data();
-    const std::size_t begin = n_before == 0 ? 0 : n_before - 1;
-    for (std::size_t i = begin; i < std::min(begin + kAhead, n - 1); ++i) joins_.ask(ids[i], ids[i + 1]);
-    for (std::size_t i = begin; i + 1 < n; ++i) {
-        if (i + kAhead + 1 < n) joins_.ask(ids[i + kAhead], ids[i + kAhead + 1]);
-        ws.ranks[i] = joins_.find(ids[i], ids[i + 1]);
+// Keeps the ids whose run has not ended.
+void SuperwordEncoder::wait_for_more(std::size_t n_whole, Workspace& ws) {
+    ws.ids.drop_first(n_whole);
+    if (n_whole == 0) return;
+    ws.joins.assign(ws.ids.size() / 64 + 1, 0);
+    for (std::size_t i = 0; i + 1 < ws.ids.size(); ++i) ws.joins[i / 64] |= std::uint64_t{1} << (i % 64);
+}
+
+// The first step: appends the ids of ws.word_ends. Words that are too long for the piece table are cut exactly first.
+void SuperwordEncoder::encode_words(Bytes text, std::size_t begin, std::size_t n_words, Workspace& ws) const {
+    if (!has_long_span(begin, ws.word_ends, n_words)) {
+        words_.encode_spans(text, begin, ws.word_ends, n_words, ws.spans, ws.ids);
+        return;
     }
-    // Nothing joins across the end of a span.
-    std::size_t word = 0;
-    for (std::size_t span = 0; span < n_spans; ++span) {
-        while (ws.word_ends[word] != span_ends[span]) ++word;
-        const std::size_t end = n_before + ws.words.ends()[word];
-        if (end != 0) ws.ranks[end - 1] = kNoRank;
-    }
-    const bool at_end = n_spans != 0 && ws.word_ends[n_words - 1] == span_ends[n_spans - 1];
-    ws.n_whole = at_end ? n : ws.n_whole;
-    for (std::size_t i = n - 1; !at_end && i > begin; --i) {
-        if (ws.ranks[i - 1] != kNoRank) continue;
-        ws.n_whole = i;
-        break;
+    std::size_t from = begin, at = begin;
+    std::size_t n = 0, n_before = 0, ended = 0;
+    for (std::size_t word = 0; word < n_words;) {
+        const std::size_t end = ws.word_ends[word];
+        if (end - at <= kMaxInlinePiece) {
+            ws.piece_ends[n++] = static_cast<std::uint32_t>(end);
+            at = end;
+        } else {
+            const ScanResult cut =
+                words_.cuts().cut_words(text.first(end), at, ws.piece_ends + n, SpanEncoder::kSpans - n);
+            n += cut.n_spans;
+            at = cut.position;
+        }
+        if (at == end) {
+            if (ended < ws.n_ended && ws.last_pieces[ended] == word) {
+                ws.last_pieces[ended++] = static_cast<std::uint32_t>(n_before + n - 1);
+            }
+            ++word;
+        }
+        if (n == SpanEncoder::kSpans || word == n_words) {
+            words_.encode_spans(text, from, ws.piece_ends, n, ws.spans, ws.ids);
+            from = at;
+            n_before += n;
+            n = 0;
+        }
     }
 }
 
-// Merges the runs that have ended, hands them on, and takes them away.
-template <class Sink>
-void SuperwordEncoder::join(Workspace& ws, Sink& sink) const {
-    const std::size_t n = ws.n_whole;
-    if (n == 0) return;
-    TokenId* const ids = ws.ids.data();
-    const std::uint32_t* const ranks = ws.ranks.data();
-    const TokenId* const results = vocabulary_.results();
-    const auto rank_of = [&](std::size_t i) { return ranks[i] == inside_ ? kNoRank : ranks[i]; };
-    const auto run_end = [&](std::size_t i) {
-        while (ranks[i] != kNoRank) ++i;
-        return i + 1;
-    };
-    std::size_t n_lanes = 0;
-    for (std::size_t i = 0; i < n;) {
-        const std::size_t end = run_end(i), size = end - i;
-        if (size >= 3 && size <= MergeLane<16>::kMaxSymbols) {
-            if (ws.lanes.size() == n_lanes) ws.lanes.resize(2 * n_lanes + 16);
-            MergeLane<16>& lane = ws.lanes[n_lanes++];
-            lane.begin(size);
-            for (std::size_t k = 0; k < size; ++k) lane.set_symbol(k, ids[i + k]);
-            for (std::size_t k = 0; k + 1 < size; ++k) lane.set_rank(k, rank_of(i + k));
-        }
-        i = end;
+// Finds out which ids may join, and where the runs of them begin. n_before of them are the beginning of a run. Returns
+// the number of ids whose run has ended.
+std::size_t SuperwordEncoder::find_runs(std::size_t n_before, bool at_end, Workspace& ws) const {
+    const TokenId* const ids = ws.ids.data();
+    const std::size_t n = ws.ids.size();
+    const std::size_t first_new = n_before == 0 ? 0 : n_before - 1;
+    std::vector<std::uint64_t>& joins = ws.joins;
+    joins.resize(n / 64 + 2);
+    for (std::size_t i = first_new; i + 1 < n; ++i) {
+        joins[i / 64] |= std::uint64_t{filter_.may_hold(ids[i], ids[i + 1])} << (i % 64);
     }
-    kernels_.many(vocabulary_.pairs(), results, ws.lanes.data(), n_lanes);
+    // Nothing joins across the end of a span.
+    for (std::size_t i = 0; i < ws.n_ended; ++i) {
+        const std::size_t end = ws.ids.ends()[ws.last_pieces[i]];
+        if (end != 0) clear_bit(joins, end - 1);
+    }
+    std::size_t n_whole = n;
+    if (!at_end) {
+        n_whole = 0;
+        for (std::size_t i = n; i > first_new + 1 && n_whole == 0; --i) {
+            if (!bit_at(joins, i - 2)) n_whole = i - 1;
+        }
+    }
 
-    std::size_t n_out = 0;  // never beyond what has been read
-    std::size_t lane = 0;
-    for (std::size_t i = 0; i < n;) {
-        if (ranks[i] == kNoRank) {
-            ids[n_out++] = ids[i++];
-            continue;
+    ws.gone.assign(n_whole / 64 + 1, 0);
+    ws.pairs.clear();
+    ws.runs.clear();
+    std::uint64_t before = 0;
+    for (std::size_t word = 0; word * 64 < n_whole; ++word) {
+        const std::uint64_t bits = joins[word];
+        std::uint64_t starts = bits & ~(bits << 1 | before);
+        const std::uint64_t goes_on = bits >> 1 | joins[word + 1] << 63;
+        before = bits >> 63;
+        for (; starts != 0; starts &= starts - 1) {
+            const std::uint64_t start = starts & (~starts + 1);
+            const std::size_t i = word * 64 + static_cast<std::size_t>(std::countr_zero(start));
+            if (i >= n_whole) break;
+            ((start & goes_on) != 0 ? ws.runs : ws.pairs).push_back(static_cast<std::uint32_t>(i));
         }
-        const std::size_t end = run_end(i), size = end - i;
-        if (size == 2) {
-            const std::uint32_t rank = rank_of(i);
-            const TokenId left = ids[i], right = ids[i + 1];
-            ids[n_out] = rank == kNoRank ? left : results[rank];
-            ids[n_out + 1] = right;
-            n_out += rank == kNoRank ? 2 : 1;
-        } else if (size <= MergeLane<16>::kMaxSymbols) {
-            n_out += ws.lanes[lane++].copy_ids(ids + n_out);
-        } else {
-            ws.run.assign(ids + i, ids + end);
-            merge_tree(vocabulary_.pairs(), results, ws.run, ws.tree, 1, nullptr, ws.spans.interrupt);
-            std::copy(ws.run.begin(), ws.run.end(), ids + n_out);
-            n_out += ws.run.size();
-        }
-        i = end;
     }
-    sink.append(ids, n_out);
-    ws.ids.erase(ws.ids.begin(), ws.ids.begin() + static_cast<std::ptrdiff_t>(n));
-    ws.ranks.erase(ws.ranks.begin(), ws.ranks.begin() + static_cast<std::ptrdiff_t>(n));
-    ws.n_whole = 0;
+    return n_whole;
+}
+
+void SuperwordEncoder::join_pairs(Workspace& ws) const {
+    TokenId* const ids = ws.ids.data();
+    const TokenId* const results = vocabulary_.results();
+    for (const std::uint32_t i : ws.pairs) later_.ask(ids[i], ids[i + 1]);
+    for (const std::uint32_t i : ws.pairs) {
+        const std::uint32_t rank = later_.find(ids[i], ids[i + 1]);
+        if (rank == kNoRank) continue;
+        ids[i] = results[rank];
+        ws.gone[(i + 1) / 64] |= std::uint64_t{1} << ((i + 1) % 64);
+    }
+}
+
+void SuperwordEncoder::join_runs(Workspace& ws) const {
+    TokenId* const ids = ws.ids.data();
+    const TokenId* const results = vocabulary_.results();
+    for (const std::uint32_t start : ws.runs) {
+        for (std::size_t i = start; bit_at(ws.joins, i); ++i) later_.ask(ids[i], ids[i + 1]);
+    }
+    if (ws.lanes.size() < ws.runs.size()) ws.lanes.resize(ws.runs.size());
+    std::size_t n_lanes = 0;
+    for (const std::uint32_t start : ws.runs) {
+        const std::size_t size = first_clear(ws.joins, start) + 1 - start;
+        if (size > MergeLane<16>::kMaxSymbols) continue;
+        MergeLane<16>& lane = ws.lanes[n_lanes++];
+        lane.begin(size);
+        for (std::size_t k = 0; k < size; ++k) lane.set_symbol(k, ids[start + k]);
+        for (std::size_t k = 0; k + 1 < size; ++k) lane.set_rank(k, later_.find(ids[start + k], ids[start + k + 1]));
+    }
+    kernels_.many(later_, results, ws.lanes.data(), n_lanes);
+
+    const MergeLane<16>* lane = ws.lanes.data();
+    for (const std::uint32_t start : ws.runs) {
+        const std::size_t end = first_clear(ws.joins, start) + 1;
+        std::size_t kept = start;
+        if (end - start <= MergeLane<16>::kMaxSymbols) {
+            kept += lane++->copy_ids(ids + start);
+        } else {
+            ws.run.assign(ids + start, ids + end);
+            merge_tree(later_, results, ws.run, ws.tree, 1, nullptr, ws.spans.interrupt);
+            std::copy(ws.run.begin(), ws.run.end(), ids + start);
+            kept += ws.run.size();
+        }
+        for (std::size_t i = kept; i < end; ++i) ws.gone[i / 64] |= std::uint64_t{1} << (i % 64);
+    }
+}
+
+// Moves those of the first n ids that are not gone together; returns how many.
+std::size_t SuperwordEncoder::take_out_gone(std::size_t n, Workspace& ws) {
+    TokenId* const ids = ws.ids.data();
+    std::size_t n_left = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        ids[n_left] = ids[i];
+        n_left += !bit_at(ws.gone, i);
+    }
+    return n_left;
 }
 
 }  // namespace fissile

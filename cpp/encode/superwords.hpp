@@ -5,7 +5,7 @@
 // words come after all others, and no other merge takes what they make. So the first step encodes with the merges
 // before them alone, whose tokens allow exact cuts at nearly every word, and finds most pieces in the tables of
 // SpanEncoder; the second goes on with the ids. Between two ids that no later merge has in its middle nothing joins:
-// what is left between such places is mostly one id, or two whose merge is looked up once.
+// what is left between such places, a run, is mostly one id, or two whose merge is looked up once.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "encode/span_encoder.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
+#include "vocab/coarse_cuts.hpp"
 #include "vocab/pair_ranks.hpp"
 #include "vocab/vocabulary.hpp"
 
@@ -31,12 +32,17 @@ class SuperwordEncoder {
 
        private:
         friend class SuperwordEncoder;
-        SpanIds words;
         std::uint32_t word_ends[SpanEncoder::kSpans];
-        // Ids of the first step that wait for the second, and of each the rank of joining it with the next.
-        std::vector<TokenId> ids;
-        std::vector<std::uint32_t> ranks;
-        std::size_t n_whole = 0;  // of ids, those whose run has ended
+        std::uint32_t piece_ends[SpanEncoder::kSpans];   // of words, those too long for the piece table in parts
+        std::uint32_t last_pieces[SpanEncoder::kSpans];  // of each span that ended: its last piece
+        std::size_t n_ended = 0;
+        // Ids of the first step that wait for the second; of those with a neighbour, a bit each: whether they may join
+        // with it.
+        SpanIds ids;
+        std::vector<std::uint64_t> joins;
+        // What the second step takes away: those that joined with the one before.
+        std::vector<std::uint64_t> gone;
+        std::vector<std::uint32_t> pairs, runs;  // where runs of two ids, and of more, begin
         std::vector<MergeLane<16>> lanes;
         std::vector<TokenId> run;
         MergeTreeScratch tree;
@@ -53,19 +59,41 @@ class SuperwordEncoder {
     std::size_t cache_bytes() const { return words_.cache_bytes(); }
 
    private:
-    SuperwordEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Vocabulary> first_step, PairRanks joins,
-                     std::size_t max_cache_bytes);
+    // Which ids of the first step may join: a set of pairs of which a bit each is kept, so that it fits the inner
+    // cache. A few others are taken for them, and are found out when their rank is looked up.
+    class PairFilter {
+       public:
+        explicit PairFilter(std::size_t n_pairs);
+        void insert(TokenId left, TokenId right) noexcept;
+        bool may_hold(TokenId left, TokenId right) const noexcept {
+            const std::uint32_t h = hash(left, right);
+            return (words_[h >> 5] >> (h & 31) & 1) != 0;
+        }
 
-    void take_words(const std::uint32_t* span_ends, std::size_t n_spans, std::size_t n_words, Workspace& ws) const;
-    template <class Sink>
-    void join(Workspace& ws, Sink& sink) const;
+       private:
+        std::uint32_t hash(TokenId left, TokenId right) const noexcept {
+            return (left * 0x9e3779b1u + right * 0x85ebca77u) >> shift_;
+        }
+        std::vector<std::uint32_t> words_;
+        unsigned shift_;
+    };
+
+    SuperwordEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Vocabulary> first_step, PairFilter filter,
+                     PairRanks later, std::size_t max_cache_bytes);
+
+    void encode_words(Bytes text, std::size_t begin, std::size_t n_words, Workspace& ws) const;
+    std::size_t find_runs(std::size_t n_before, bool at_end, Workspace& ws) const;
+    void join_pairs(Workspace& ws) const;
+    void join_runs(Workspace& ws) const;
+    static std::size_t take_out_gone(std::size_t n, Workspace& ws);
+    static void wait_for_more(std::size_t n_whole, Workspace& ws);
 
     const Vocabulary& vocabulary_;
     const MergeKernels& kernels_;
     SpanEncoder words_;
-    // Of two ids of the first step: the rank of their merge; inside_, where they meet in the middle of later ones only.
-    PairRanks joins_;
-    std::uint32_t inside_;
+    CoarseCuts cuts_;
+    PairFilter filter_;
+    PairRanks later_;  // the merges of the second step
 };
 
 }  // namespace fissile
