@@ -15,8 +15,10 @@
 #include "base.hpp"
 #include "encode/id_sink.hpp"
 #include "encode/span_encoder.hpp"
+#include "merge/join_kernels.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
+#include "merge/piece_table.hpp"
 #include "vocab/coarse_cuts.hpp"
 #include "vocab/pair_ranks.hpp"
 #include "vocab/vocabulary.hpp"
@@ -32,17 +34,32 @@ class SuperwordEncoder {
 
        private:
         friend class SuperwordEncoder;
+
+        // Calls of the first step before the second takes their ids.
+        static constexpr std::size_t kRounds = 8;
+
+        // Three ids that may join, and more than three, or three that are not known.
+        struct Triple {
+            PieceKey key;
+            const PieceTable::Entry* bucket;
+            std::uint32_t begin;
+        };
+        struct Run {
+            std::uint32_t begin, size;
+        };
+
         std::uint32_t word_ends[SpanEncoder::kSpans];
-        std::uint32_t piece_ends[SpanEncoder::kSpans];   // of words, those too long for the piece table in parts
-        std::uint32_t last_pieces[SpanEncoder::kSpans];  // of each span that ended: its last piece
+        std::uint32_t piece_ends[SpanEncoder::kSpans];  // of words, those too long for the piece table in parts
+        std::uint32_t last_pieces[kRounds * SpanEncoder::kSpans];  // of each span that ended: its last piece
         std::size_t n_ended = 0;
-        // Ids of the first step that wait for the second; of those with a neighbour, a bit each: whether they may join
-        // with it.
+        // Ids of the first step that wait for the second. Of each a bit: whether it may join with the next one, whether
+        // their rank is wanted, whether they have one, and whether it was joined with the one before. And that rank.
         SpanIds ids;
-        std::vector<std::uint64_t> joins;
-        // What the second step takes away: those that joined with the one before.
-        std::vector<std::uint64_t> gone;
-        std::vector<std::uint32_t> pairs, runs;  // where runs of two ids, and of more, begin
+        std::vector<std::uint64_t> joins, wanted, ranked, gone;
+        std::vector<std::uint32_t> ranks;
+        std::vector<Triple> triples;
+        std::vector<Run> runs;
+        std::size_t n_triples = 0, n_runs = 0;
         std::vector<MergeLane<16>> lanes;
         std::vector<TokenId> run;
         MergeTreeScratch tree;
@@ -56,44 +73,29 @@ class SuperwordEncoder {
     void encode_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
                       Sink& sink) const;
 
-    std::size_t cache_bytes() const { return words_.cache_bytes(); }
+    std::size_t cache_bytes() const { return words_.cache_bytes() + triples_.n_bytes(); }
 
    private:
-    // Which ids of the first step may join: a set of pairs of which a bit each is kept, so that it fits the inner
-    // cache. A few others are taken for them, and are found out when their rank is looked up.
-    class PairFilter {
-       public:
-        explicit PairFilter(std::size_t n_pairs);
-        void insert(TokenId left, TokenId right) noexcept;
-        bool may_hold(TokenId left, TokenId right) const noexcept {
-            const std::uint32_t h = hash(left, right);
-            return (words_[h >> 5] >> (h & 31) & 1) != 0;
-        }
-
-       private:
-        std::uint32_t hash(TokenId left, TokenId right) const noexcept {
-            return (left * 0x9e3779b1u + right * 0x85ebca77u) >> shift_;
-        }
-        std::vector<std::uint32_t> words_;
-        unsigned shift_;
-    };
-
     SuperwordEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Vocabulary> first_step, PairFilter filter,
                      PairRanks later, std::size_t max_cache_bytes);
 
-    void encode_words(Bytes text, std::size_t begin, std::size_t n_words, Workspace& ws) const;
-    std::size_t find_runs(std::size_t n_before, bool at_end, Workspace& ws) const;
-    void join_pairs(Workspace& ws) const;
+    void encode_words(Bytes text, std::size_t begin, std::size_t n_words, std::size_t ended, Workspace& ws) const;
+    std::size_t find_joins(std::size_t n_before, bool at_end, Workspace& ws) const;
+    void divide(std::size_t n, Workspace& ws) const;
+    void look_up_triples(Workspace& ws) const;
+    void join_pairs(std::size_t n, Workspace& ws) const;
     void join_runs(Workspace& ws) const;
-    static std::size_t take_out_gone(std::size_t n, Workspace& ws);
     static void wait_for_more(std::size_t n_whole, Workspace& ws);
 
     const Vocabulary& vocabulary_;
-    const MergeKernels& kernels_;
+    const MergeKernels& merges_;
+    const JoinKernels& kernels_;
     SpanEncoder words_;
     CoarseCuts cuts_;
     PairFilter filter_;
     PairRanks later_;  // the merges of the second step
+    // Runs of three that were joined already, their ids as pieces of nine bytes. Longer ones hardly come again.
+    mutable PieceTable triples_;
 };
 
 }  // namespace fissile

@@ -43,11 +43,14 @@ inline Starts superbpe_starts(const Classes& c, bool at_end) {
 inline ScanResult scan_superbpe(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
     using P = patterns::Superbpe;
     const scalar::Text text{bytes.data(), bytes.size()};
+    constexpr std::size_t kAhead = 2048;
     std::size_t n = 0;
     std::size_t span_start = position;
     while (position < text.size && n + 64 <= capacity) {
         const std::uint8_t* const at = text.bytes + position;
         const std::size_t n_left = text.size - position;
+        // Each call reads a few thousand bytes, too few for the processor to see where they lead to.
+        prefetch(at + (n_left < kAhead ? n_left - 1 : kAhead));
         const Block block = n_left >= 64 ? Block::load(at) : Block::load_partial(at, n_left);
         const Classes classes = classify<P>(block, at, n_left);
         const bool at_end = classes.n == n_left;
