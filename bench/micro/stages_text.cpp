@@ -3,13 +3,16 @@
 #include "stage.hpp"
 #include "text/unicode_class.hpp"
 #include "text/utf8.hpp"
+#include "vocab/coarse_cuts.hpp"
 #include "vocab/exact_cuts.hpp"
 
 namespace micro {
 
 namespace {
 
-std::uint64_t scan_all(ScanFunction scan, Bytes text) {
+// `scan` takes what a ScanFunction does.
+template <class Scan>
+std::uint64_t scan_all(const Scan& scan, Bytes text) {
     std::uint32_t ends[256];
     std::uint64_t sum = 0;
     for (std::size_t position = 0; position < text.size();) {
@@ -19,6 +22,11 @@ std::uint64_t scan_all(ScanFunction scan, Bytes text) {
     }
     sink = sum;
     return text.size();
+}
+
+template <class Cuts>
+std::uint64_t cut_all(const Cuts& cuts, Bytes text) {
+    return scan_all([&](auto... arguments) { return cuts.cut(arguments...); }, text);
 }
 
 }  // namespace
@@ -49,17 +57,9 @@ std::vector<Stage> text_stages(const Workload& w) {
                           return text.size();
                       }});
     const auto cuts = std::make_shared<const ExactCuts>(*w.vocabulary);
-    stages.push_back({"cut", "byte", "", {}, [&w, cuts] {
-                          std::uint32_t ends[256];
-                          std::uint64_t sum = 0;
-                          for (std::size_t position = 0; position < w.bytes().size();) {
-                              const ScanResult result = cuts->cut(w.bytes(), position, ends, std::size(ends));
-                              sum += result.n_spans;
-                              position = result.position;
-                          }
-                          sink = sum;
-                          return w.bytes().size();
-                      }});
+    stages.push_back({"cut", "byte", "", {}, [&w, cuts] { return cut_all(*cuts, w.bytes()); }});
+    const auto coarse = std::make_shared<const CoarseCuts>(*w.vocabulary, false);
+    stages.push_back({"cut coarsely", "byte", "letters", {}, [&w, coarse] { return cut_all(*coarse, w.bytes()); }});
     return stages;
 }
 

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "bindings/bindings.hpp"
+#include "bindings/gil_pause.hpp"
 #include "cpu/prefetch.hpp"
 #include "encode/decoder.hpp"
 #include "text/units_from_utf8.hpp"
@@ -152,6 +153,21 @@ class Ids {
 };
 
 // A Decoder, and the Python ints of the vocabulary's ids, made when first needed.
+// Keeps the garbage collector from looking at the lists made meanwhile, again and again as they become more: it would
+// look at every int in them, several times.
+class GarbagePause {
+   public:
+    GarbagePause() : was_enabled_(PyGC_Disable() != 0) {}
+    ~GarbagePause() {
+        if (was_enabled_) PyGC_Enable();
+    }
+    GarbagePause(const GarbagePause&) = delete;
+    GarbagePause& operator=(const GarbagePause&) = delete;
+
+   private:
+    bool was_enabled_;
+};
+
 class PyDecoder {
    public:
     PyDecoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& leading_space,
@@ -196,6 +212,7 @@ class PyDecoder {
         const std::int64_t* const begin = offsets.data();
         const auto n = static_cast<std::size_t>(std::max<py::ssize_t>(offsets.size(), 1) - 1);
         make_ints();
+        const GarbagePause pause;
         py::list lists(n);
         for (std::size_t i = 0; i < n; ++i) {
             if (begin[i] < 0 || begin[i + 1] < begin[i] || begin[i + 1] > ids.size()) {
@@ -226,7 +243,7 @@ class PyDecoder {
 
     std::vector<std::uint8_t> decode_ids(const Ids& ids, bool skip_special) const {
         std::vector<std::uint8_t> out;
-        const py::gil_scoped_release release;
+        const GilPause pause;
         try {
             core_.decode(ids.data(), ids.size(), skip_special, out);
         } catch (const UnknownId& error) {

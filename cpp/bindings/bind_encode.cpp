@@ -266,7 +266,7 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
             encoder.core.encode(utf8_of(view, scratch.text), plan, scratch.workspace, sink);
             return;
         }
-        const py::gil_scoped_release release;
+        const GilPause pause;
         Interrupt interrupt(check_signals);
         scratch.workspace.spans.interrupt = &interrupt;
         encoder.core.encode(utf8_of(view, scratch.text, 0, &interrupt), plan, scratch.workspace, sink);

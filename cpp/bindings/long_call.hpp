@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "bindings/gil_pause.hpp"
 #include "cpu/interrupt.hpp"
 
 namespace fissile::bindings {
@@ -65,7 +66,7 @@ auto until_interrupted(const Call& call) {
 template <class Call>
 auto without_gil(const Call& call) {
     return until_interrupted([&] {
-        const py::gil_scoped_release release;
+        const GilPause pause;
         return call();
     });
 }

@@ -18,6 +18,8 @@ namespace {
 // Work is handed out in portions of about this many bytes: small enough to balance, large enough that handing out
 // costs nothing.
 constexpr std::size_t kPortionBytes = std::size_t{256} << 10;
+// Short texts are converted and encoded together, up to about so many bytes.
+constexpr std::size_t kConvertedTogether = std::size_t{64} << 10;
 // How far to look for a place to divide a long text.
 constexpr std::size_t kDivisionSearch = std::size_t{64} << 10;
 
@@ -138,16 +140,31 @@ class Work {
             const TextView part = texts_[i].part(portion.begin, portion.end);
             if (begins) sink.append(options.before.data(), options.before.size());
             encoder_.encode(utf8(i, part, portion.begin, buffer, ws), options.plan, ws, sink, begins);
-            if (portion.end == texts_[i].length) append_end(i, options, sink);
+            if (portion.end == texts_[i].length) append_end(i, options, ws, sink);
             return;
         }
-        for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
-            const std::size_t n_before = sink.size();
-            const bool begins = begins_document(i, options);
-            if (begins) sink.append(options.before.data(), options.before.size());
-            encoder_.encode(utf8(i, texts_[i], 0, buffer, ws), options.plan, ws, sink, begins);
-            append_end(i, options, sink);
-            n_ids_of_text[i] = static_cast<std::int64_t>(sink.size() - n_before);
+        auto n_before = static_cast<std::int64_t>(sink.size());
+        const std::size_t end = portion.first_text + portion.n_texts;
+        try {
+            for (std::size_t i = portion.first_text; i < end; ++i) {
+                const bool begins = begins_document(i, options);
+                if (begins) encoder_.append(options.before.data(), options.before.size(), ws, sink);
+                if (!buffer.has_room(utf8_room(texts_[i]))) encoder_.finish(ws, sink);  // what waits may be there
+                const Bytes text = utf8(i, texts_[i], 0, buffer, ws);
+                if (texts_[i].kind != TextKind::kUtf8) buffer.keep(text.size());
+                encoder_.add(text, options.plan, ws, sink, begins);
+                append_end(i, options, ws, sink);
+                encoder_.mark(n_ids_of_text + i, ws, sink);
+            }
+        } catch (const Error&) {
+            encoder_.finish(ws, sink);  // an error in a text before that one comes first
+            throw;
+        }
+        encoder_.finish(ws, sink);
+        for (std::size_t i = portion.first_text; i < end; ++i) {
+            const std::int64_t n_by_then = n_ids_of_text[i];
+            n_ids_of_text[i] -= n_before;
+            n_before = n_by_then;
         }
     }
 
@@ -157,10 +174,10 @@ class Work {
     }
 
     template <class Sink>
-    void append_end(std::size_t i, const BatchOptions& options, Sink& sink) const {
+    void append_end(std::size_t i, const BatchOptions& options, Encoder::Workspace& ws, Sink& sink) const {
         if (i + 1 == texts_.size() && options.continues_last) return;
-        sink.append(options.after.data(), options.after.size());
-        sink.append(options.ending.data(), options.ending.size());
+        encoder_.append(options.after.data(), options.after.size(), ws, sink);
+        encoder_.append(options.ending.data(), options.ending.size(), ws, sink);
     }
 
     void close(std::size_t begin, std::size_t end) {
@@ -219,7 +236,7 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
         try {
             Encoder::Workspace ws;
             ws.spans.interrupt = &interrupt;
-            Utf8Buffer buffer;
+            Utf8Buffer buffer(kConvertedTogether);
             Output<Sink>& out = outputs[index];
             out.sink.reserve_more(ids_expected / n_threads);
             std::optional<SplittingEncoder> splitting;

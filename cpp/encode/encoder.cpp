@@ -10,6 +10,10 @@ namespace {
 
 // Texts are handed to scanners in parts below 4 GiB.
 constexpr std::size_t kMaxStretch = std::size_t{1} << 31;
+// Bytes of short texts that are copied and wait together.
+constexpr std::size_t kKeptText = std::size_t{64} << 10;
+// Room for fewer spans than this, and those that wait are done first.
+constexpr std::size_t kFewSpans = 128;
 
 // Whether a span begins with a character of three bytes or more, or with one byte in front of such: a script that is
 // mostly written without spaces. The span has two bytes or more.
@@ -83,17 +87,50 @@ SpecialPlan Encoder::plan(const std::vector<SpecialMode>& modes) const {
     return plan;
 }
 
-void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdArray& sink, bool at_start) const {
+template <class Sink>
+void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, Sink& sink, bool at_start) const {
+    workspace.spans.forget();
+    encode_text(text, plan, workspace, sink, at_start);
+    spans_.finish(workspace.spans, sink);
+}
+
+template void Encoder::encode(Bytes, const SpecialPlan&, Workspace&, IdArray&, bool) const;
+template void Encoder::encode(Bytes, const SpecialPlan&, Workspace&, IdCounter&, bool) const;
+template void Encoder::encode(Bytes, const SpecialPlan&, Workspace&, SpanIds&, bool) const;
+
+template <class Sink>
+void Encoder::add(Bytes text, const SpecialPlan& plan, Workspace& workspace, Sink& sink, bool at_start) const {
     encode_text(text, plan, workspace, sink, at_start);
 }
 
-void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdCounter& sink, bool at_start) const {
-    encode_text(text, plan, workspace, sink, at_start);
+template void Encoder::add(Bytes, const SpecialPlan&, Workspace&, IdArray&, bool) const;
+template void Encoder::add(Bytes, const SpecialPlan&, Workspace&, IdCounter&, bool) const;
+
+template <class Sink>
+void Encoder::finish(Workspace& workspace, Sink& sink) const {
+    spans_.finish(workspace.spans, sink);
 }
 
-void Encoder::encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, SpanIds& sink, bool at_start) const {
-    encode_text(text, plan, workspace, sink, at_start);
+template void Encoder::finish(Workspace&, IdArray&) const;
+template void Encoder::finish(Workspace&, IdCounter&) const;
+
+template <class Sink>
+void Encoder::mark(std::int64_t* n_ids, Workspace& workspace, Sink& sink) const {
+    spans_.mark(n_ids, workspace.spans, sink);
 }
+
+template void Encoder::mark(std::int64_t*, Workspace&, IdArray&) const;
+template void Encoder::mark(std::int64_t*, Workspace&, IdCounter&) const;
+
+template <class Sink>
+void Encoder::append(const TokenId* ids, std::size_t n_ids, Workspace& workspace, Sink& sink) const {
+    if (n_ids == 0) return;
+    spans_.finish(workspace.spans, sink);
+    sink.append(ids, n_ids);
+}
+
+template void Encoder::append(const TokenId*, std::size_t, Workspace&, IdArray&) const;
+template void Encoder::append(const TokenId*, std::size_t, Workspace&, IdCounter&) const;
 
 template <class Sink>
 void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const {
@@ -107,7 +144,7 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
         encode_raw(text.subspan(position, match.begin - position), plan, at_start && position == 0,
                    match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
-        sink.append(&specials_.tokens()[match.token].id, 1);
+        append(&specials_.tokens()[match.token].id, 1, ws, sink);
         position = match.end;
     }
 }
@@ -116,8 +153,10 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
 template <class Sink>
 void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws,
                          Sink& sink) const {
-    if (steps_.normalize && !text.empty() && steps_.normalize(text, first, ws.normalized, nullptr))
-        text = ws.normalized;
+    if (steps_.normalize && !text.empty()) {
+        spans_.finish(ws.spans, sink);  // they may be of ws.normalized
+        if (steps_.normalize(text, first, ws.normalized, nullptr)) text = ws.normalized;
+    }
     if (!plan.any_normalized) {
         encode_stretch(text, first, ends_text, ws, sink);
         return;
@@ -128,7 +167,7 @@ void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool e
         encode_stretch(text.subspan(position, match.begin - position), first && position == 0,
                        ends_text && match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
-        sink.append(&specials_.tokens()[match.token].id, 1);
+        append(&specials_.tokens()[match.token].id, 1, ws, sink);
         position = match.end;
     }
 }
@@ -141,6 +180,7 @@ void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& 
                              options_.prefix_space == PrefixSpace::kAlways;
     if (text.empty() && !lone_prefix) return;
     if (steps_.split) {
+        spans_.finish(ws.spans, sink);
         steps_.split(text, first, ws.rewritten, ws.rewritten_ends, nullptr);
         if (!options_.cut_by_vocabulary && options_.pattern == Pattern::kNone) {
             encode_found(ws.rewritten, ws.rewritten_ends.data(), ws.rewritten_ends.size(), ws, sink);
@@ -162,11 +202,15 @@ void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& 
         encode_plain(text, ws, sink);
         return;
     }
-    ws.prefixed.clear();
-    ws.prefixed.reserve(text.size() + 1);
+    if (ws.prefixed.capacity() - ws.prefixed.size() <= text.size()) {
+        spans_.finish(ws.spans, sink);  // they may be of what is there
+        ws.prefixed.clear();
+        ws.prefixed.reserve(std::max(text.size() + 1, kKeptText));
+    }
+    const std::size_t begin = ws.prefixed.size();
     ws.prefixed.push_back(' ');
     ws.prefixed.insert(ws.prefixed.end(), text.begin(), text.end());
-    encode_plain(ws.prefixed, ws, sink);
+    encode_plain(Bytes(ws.prefixed).subspan(begin), ws, sink);
 }
 
 template <class Sink>
@@ -176,24 +220,33 @@ void Encoder::encode_plain(Bytes text, Workspace& ws, Sink& sink) const {
     }
     for (std::size_t position = 0; position < text.size();) {
         if (ws.spans.interrupt != nullptr) ws.spans.interrupt->check();
-        const ScanResult scanned = find_spans<Sink>(text, position, ws.span_ends);
+        std::uint32_t* const ends = ws.span_ends + spans_waiting(ws, sink);
+        const ScanResult scanned =
+            find_spans<Sink>(text, position, ends, static_cast<std::size_t>(ws.span_ends + SpanEncoder::kSpans - ends));
         if (!Sink::kWholeSpans && superwords_ == nullptr && cuts_first_ != CutFirst::kNone &&
-            any_is_cut_first(text, position, ws.span_ends, scanned.n_spans)) {
-            look_up_cut(text, position, scanned.n_spans, ws, sink);
+            any_is_cut_first(text, position, ends, scanned.n_spans)) {
+            look_up_cut(text, position, ends, scanned.n_spans, ws, sink);
         } else {
-            look_up(text, position, scanned.n_spans, ws, sink);
+            look_up(text, position, ends, scanned.n_spans, ws, sink);
         }
         position = scanned.position;
     }
 }
 
+// How many spans wait; if there is little room for more, they are done first.
+template <class Sink>
+std::size_t Encoder::spans_waiting(Workspace& ws, Sink& sink) const {
+    if (ws.spans.n_waiting() > SpanEncoder::kSpans - kFewSpans) spans_.finish(ws.spans, sink);
+    return ws.spans.n_waiting();
+}
+
 // Spans from `position` on. Where the vocabulary cuts, what is drawn at random goes by the exact pieces, and all else
 // by coarse ones.
 template <class Sink>
-ScanResult Encoder::find_spans(Bytes text, std::size_t position, std::uint32_t* ends) const {
-    if (scan_ != nullptr) return scan_(text, position, ends, SpanEncoder::kSpans);
-    if (Sink::kWholeSpans || !coarse_cuts_) return spans_.cuts().cut(text, position, ends, SpanEncoder::kSpans);
-    return coarse_cuts_->cut(text, position, ends, SpanEncoder::kSpans);
+ScanResult Encoder::find_spans(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const {
+    if (scan_ != nullptr) return scan_(text, position, ends, capacity);
+    if (Sink::kWholeSpans || !coarse_cuts_) return spans_.cuts().cut(text, position, ends, capacity);
+    return coarse_cuts_->cut(text, position, ends, capacity);
 }
 
 // Whether a span is cut exactly before it is looked up.
@@ -211,40 +264,43 @@ bool Encoder::any_is_cut_first(Bytes text, std::size_t begin, const std::uint32_
     return false;
 }
 
-// The spans that begin at `begin` and end at ws.span_ends.
 template <class Sink>
-void Encoder::look_up(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const {
+void Encoder::look_up(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
+                      Sink& sink) const {
     if constexpr (!Sink::kWholeSpans) {
         if (superwords_ != nullptr) {
             if (ws.superwords == nullptr) ws.superwords = std::make_unique<SuperwordEncoder::Workspace>();
             ws.superwords->spans.interrupt = ws.spans.interrupt;
-            superwords_->encode_spans(text, begin, ws.span_ends, n_spans, *ws.superwords, sink);
+            superwords_->encode_spans(text, begin, ends, n_spans, *ws.superwords, sink);
             return;
         }
     }
-    spans_.encode_spans(text, begin, ws.span_ends, n_spans, ws.spans, sink);
+    spans_.add_spans(text, begin, ends, n_spans, ws.spans, sink);
 }
 
 // Spans of which some are too long for the table: where that is better they are cut first, and their pieces looked up
 // with the rest.
 template <class Sink>
-void Encoder::look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const {
+void Encoder::look_up_cut(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
+                          Sink& sink) const {
     std::size_t start = begin;  // of what has not been looked up
     std::size_t at = begin;     // of what has not been cut
+    std::uint32_t* pieces = ws.piece_ends + spans_waiting(ws, sink);
     std::size_t n = 0;
     for (std::size_t i = 0; i < n_spans;) {
-        const std::size_t end = ws.span_ends[i];
+        const std::size_t end = ends[i], room = static_cast<std::size_t>(ws.piece_ends + SpanEncoder::kSpans - pieces);
         if (is_cut_first(text, at, end)) {
-            const ScanResult cut = spans_.cuts().cut(text.first(end), at, ws.piece_ends + n, SpanEncoder::kSpans - n);
+            const ScanResult cut = spans_.cuts().cut(text.first(end), at, pieces + n, room - n);
             n += cut.n_spans;
             at = cut.position;
         } else {
-            ws.piece_ends[n++] = static_cast<std::uint32_t>(end);
+            pieces[n++] = static_cast<std::uint32_t>(end);
             at = end;
         }
         i += at == end;
-        if (n == SpanEncoder::kSpans || i == n_spans) {
-            spans_.encode_spans(text, start, ws.piece_ends, n, ws.spans, sink);
+        if (n == room || i == n_spans) {
+            spans_.add_spans(text, start, pieces, n, ws.spans, sink);
+            pieces = ws.piece_ends + spans_waiting(ws, sink);
             start = at;
             n = 0;
         }
@@ -253,7 +309,9 @@ void Encoder::look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Wo
 
 void Encoder::encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws,
                            IdArray& sink) const {
+    ws.spans.forget();
     encode_found(text, ends, n_spans, ws, sink);
+    spans_.finish(ws.spans, sink);
 }
 
 template <class Sink>
@@ -261,16 +319,18 @@ void Encoder::encode_found(Bytes text, const std::int64_t* ends, std::size_t n_s
     if (text.size() > kMaxStretch) throw Error("text has " + std::to_string(text.size()) + " bytes; 2 GiB is the most");
     std::size_t begin = 0;
     for (std::size_t i = 0; i < n_spans;) {
+        const std::size_t n_waiting = spans_waiting(ws, sink);
+        std::uint32_t* const found = ws.span_ends + n_waiting;
         std::size_t n = 0;
-        for (std::size_t end = begin; i < n_spans && n < SpanEncoder::kSpans; ++i) {
+        for (std::size_t end = begin; i < n_spans && n_waiting + n < SpanEncoder::kSpans; ++i) {
             if (static_cast<std::size_t>(ends[i]) == end) continue;  // empty
             end = static_cast<std::size_t>(ends[i]);
-            ws.span_ends[n++] = static_cast<std::uint32_t>(end);
+            found[n++] = static_cast<std::uint32_t>(end);
         }
         if (n == 0) return;
         if (ws.spans.interrupt != nullptr) ws.spans.interrupt->check();
-        look_up(text, begin, n, ws, sink);
-        begin = ws.span_ends[n - 1];
+        look_up(text, begin, found, n, ws, sink);
+        begin = found[n - 1];
     }
 }
 
@@ -281,10 +341,16 @@ void Encoder::check_disallowed(Bytes text, const SpecialPlan& plan) const {
 }
 
 void Encoder::encode_normalized(Bytes text, bool first, bool ends_text, Workspace& ws, IdArray& sink) const {
+    ws.spans.forget();
     encode_stretch(text, first, ends_text, ws, sink);
+    spans_.finish(ws.spans, sink);
 }
 
-void Encoder::encode_rewritten(Bytes span, Workspace& ws, IdArray& sink) const { encode_plain(span, ws, sink); }
+void Encoder::encode_rewritten(Bytes span, Workspace& ws, IdArray& sink) const {
+    ws.spans.forget();
+    encode_plain(span, ws, sink);
+    spans_.finish(ws.spans, sink);
+}
 
 bool Encoder::can_divide_between(std::uint32_t left, std::uint32_t right) const {
     if (left >= 0x80 || right >= 0x80 || !steps_.divisible) return false;

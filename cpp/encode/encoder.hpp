@@ -80,11 +80,12 @@ class Encoder {
    public:
     // Scratch of one thread.
     struct Workspace {
-        std::uint32_t span_ends[SpanEncoder::kSpans];
-        std::uint32_t piece_ends[SpanEncoder::kSpans];  // of spans cut before they are looked up
+        // Of spans that wait, and of pieces of such as are cut before they are looked up: each as far behind as spans
+        // wait already.
+        std::uint32_t span_ends[SpanEncoder::kSpans], piece_ends[SpanEncoder::kSpans];
         SpanEncoder::Workspace spans;
         std::unique_ptr<SuperwordEncoder::Workspace> superwords;  // made when it is needed
-        std::vector<std::uint8_t> prefixed;
+        std::vector<std::uint8_t> prefixed;                       // texts behind a space, of which spans wait
         std::vector<std::uint8_t> normalized;
         std::vector<std::uint8_t> rewritten;
         std::vector<std::int64_t> rewritten_ends;
@@ -102,11 +103,23 @@ class Encoder {
     // modes[i] is about special_tokens().tokens()[i].
     SpecialPlan plan(const std::vector<SpecialMode>& modes) const;
 
-    // Appends the ids of `text` to the sink. Throws DisallowedSpecial before anything is appended.
-    // `at_start` is false for a part of a text that begins at a division.
-    void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdArray& sink, bool at_start = true) const;
-    void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, IdCounter& sink, bool at_start = true) const;
-    void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, SpanIds& sink, bool at_start = true) const;
+    // Appends the ids of `text` to the sink: IdArray, IdCounter or SpanIds. Throws DisallowedSpecial before anything is
+    // appended. `at_start` is false for a part of a text that begins at a division.
+    template <class Sink>
+    void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, Sink& sink, bool at_start = true) const;
+
+    // The same for many texts, whose last spans wait in the workspace for those of the next: short texts are encoded
+    // together. The sink, IdArray or IdCounter, has all ids after `finish`; a text stays where it is until then. After
+    // an error the workspace is of no use.
+    template <class Sink>
+    void add(Bytes text, const SpecialPlan& plan, Workspace& workspace, Sink& sink, bool at_start = true) const;
+    template <class Sink>
+    void append(const TokenId* ids, std::size_t n_ids, Workspace& workspace, Sink& sink) const;
+    // Has the number of ids written to *n_ids that the sink has by then, at the latest by `finish`.
+    template <class Sink>
+    void mark(std::int64_t* n_ids, Workspace& workspace, Sink& sink) const;
+    template <class Sink>
+    void finish(Workspace& workspace, Sink& sink) const;
 
     // Appends the ids of consecutive pretokens found elsewhere; ends.back() == text.size(). No special tokens.
     void encode_spans(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& workspace,
@@ -144,13 +157,17 @@ class Encoder {
     template <class Sink>
     void encode_plain(Bytes text, Workspace& ws, Sink& sink) const;
     template <class Sink>
-    ScanResult find_spans(Bytes text, std::size_t position, std::uint32_t* ends) const;
+    std::size_t spans_waiting(Workspace& ws, Sink& sink) const;
+    template <class Sink>
+    ScanResult find_spans(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const;
     bool is_cut_first(Bytes text, std::size_t begin, std::size_t end) const;
     bool any_is_cut_first(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) const;
     template <class Sink>
-    void look_up(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+    void look_up(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
+                 Sink& sink) const;
     template <class Sink>
-    void look_up_cut(Bytes text, std::size_t begin, std::size_t n_spans, Workspace& ws, Sink& sink) const;
+    void look_up_cut(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
+                     Sink& sink) const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;

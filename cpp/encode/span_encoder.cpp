@@ -38,6 +38,7 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
       max_lane_bytes_(MergeLane<64>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
       long_pieces_(n_long_tokens(*vocabulary_), max_cache_bytes / 4) {
+    if (vocabulary_->options().alphabet == Alphabet::kChars) ascii_.emplace(*vocabulary_);
     // Lanes know nothing of equal ranks, and pieces that come apart again are seen to where merge_piece ends.
     if (vocabulary_->tied_orders() != nullptr || vocabulary_->has_unused()) max_lane_bytes_ = 0;
     seed_tables();
@@ -64,20 +65,21 @@ const TokenTrie& SpanEncoder::trie() const {
     return *trie_;
 }
 
-// The hot loop: the first pass answers most spans, the second writes them down.
+// The hot loop: most spans are answered here.
 template <class Sink>
-void SpanEncoder::encode_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans,
-                               Workspace& ws, Sink& sink) const {
+void SpanEncoder::add_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans,
+                            Workspace& ws, Sink& sink) const {
+    if (ws.n_pieces + n_spans > kSpans) finish(ws, sink);
     FrontTable& front = ws.front.of(front_tables_);
     const std::uint8_t* const bytes = text.data();
-    const FoundPiece** const pieces = ws.pieces;
-    std::size_t n_missed = 0;
+    const FoundPiece** const pieces = ws.pieces + ws.n_pieces;
+    std::size_t n_missed = ws.n_missed;
     std::size_t start = begin;
     std::size_t i = 0;
     const auto look = [&](PieceEnds piece, std::size_t n_bytes) {
         const FoundPiece& entry = front.at(piece);
         pieces[i] = &entry;
-        ws.missed_index[n_missed] = static_cast<std::uint32_t>(i);
+        ws.missed_piece[n_missed] = static_cast<std::uint32_t>(i);
         n_missed += !FrontTable::holds(entry, piece, n_bytes);
     };
     const auto look_at_edge = [&] {
@@ -93,27 +95,57 @@ void SpanEncoder::encode_spans(Bytes text, std::size_t begin, const std::uint32_
         start = ends[i];
     }
     while (i < n_spans) look_at_edge();
-
-    ws.n_to_front = 0;
-    if (n_missed != 0) look_up_missed(text, begin, ends, n_missed, ws);
-
-    for (i = 0; i < n_spans;) {
-        sink.reserve_more((n_spans - i) * kMaxInlineIds);
-        i += sink.append_pieces(pieces + i, n_spans - i);
-        if (i == n_spans) break;
-        const KnownIds ids = ws.elsewhere[pieces[i++]->high];
-        sink.append(ids.ids, ids.n_ids);
-    }
-    // Not before: what was found in the front table had to stay there.
-    for (std::size_t k = 0; k < ws.n_to_front; ++k) front.put(ws.found[ws.to_front[k]]);
+    ws.stretches[ws.n_stretches++] = {text, begin, ends, ws.n_pieces, n_missed};
+    ws.n_pieces += n_spans;
+    ws.n_missed = n_missed;
 }
 
-template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
-                                        IdArray&) const;
-template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
-                                        IdCounter&) const;
-template void SpanEncoder::encode_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
-                                        SpanIds&) const;
+template <class Sink>
+void SpanEncoder::finish(Workspace& ws, Sink& sink) const {
+    ws.n_to_front = 0;
+    if (ws.n_missed != 0) look_up_missed(ws);
+    std::size_t done = 0;
+    for (std::size_t m = 0; m < ws.n_marks; ++m) {
+        append_pieces(done, ws.marks[m].piece, ws, sink);
+        done = ws.marks[m].piece;
+        *ws.marks[m].n_ids = static_cast<std::int64_t>(sink.size());
+    }
+    append_pieces(done, ws.n_pieces, ws, sink);
+    // Not before: what was found in the front table had to stay there.
+    for (std::size_t k = 0; k < ws.n_to_front; ++k) ws.front.of(front_tables_).put(ws.found[ws.to_front[k]]);
+    ws.forget();
+}
+
+template <class Sink>
+void SpanEncoder::mark(std::int64_t* n_ids, Workspace& ws, Sink& sink) const {
+    if (ws.n_pieces == 0) {
+        *n_ids = static_cast<std::int64_t>(sink.size());
+        return;
+    }
+    ws.marks[ws.n_marks++] = {ws.n_pieces, n_ids};
+    if (ws.n_marks == kSpans) finish(ws, sink);
+}
+
+template <class Sink>
+void SpanEncoder::append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink) {
+    while (begin < end) {
+        sink.reserve_more((end - begin) * kMaxInlineIds);
+        begin += sink.append_pieces(ws.pieces + begin, end - begin);
+        if (begin == end) break;
+        const KnownIds ids = ws.elsewhere[ws.pieces[begin++]->high];
+        sink.append(ids.ids, ids.n_ids);
+    }
+}
+
+template void SpanEncoder::add_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&, IdArray&) const;
+template void SpanEncoder::add_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&,
+                                     IdCounter&) const;
+template void SpanEncoder::add_spans(Bytes, std::size_t, const std::uint32_t*, std::size_t, Workspace&, SpanIds&) const;
+template void SpanEncoder::finish(Workspace&, IdArray&) const;
+template void SpanEncoder::finish(Workspace&, IdCounter&) const;
+template void SpanEncoder::finish(Workspace&, SpanIds&) const;
+template void SpanEncoder::mark(std::int64_t*, Workspace&, IdArray&) const;
+template void SpanEncoder::mark(std::int64_t*, Workspace&, IdCounter&) const;
 
 // Ids that are more than an entry holds; they stay where they are.
 FoundPiece SpanEncoder::found_elsewhere(KnownIds ids, Workspace& ws) {
@@ -123,53 +155,52 @@ FoundPiece SpanEncoder::found_elsewhere(KnownIds ids, Workspace& ws) {
 
 // The spans that the front table does not hold: each asks for the cache line it will look at, then all look. Which of
 // them are long or unknown follows no rule, so lists are made of them without jumps.
-void SpanEncoder::look_up_missed(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_missed,
-                                 Workspace& ws) const {
+void SpanEncoder::look_up_missed(Workspace& ws) const {
     const PieceTable::View view = table_.view();
-    const std::uint8_t* const bytes = text.data();
-    std::size_t n_long = 0;
-    for (std::size_t k = 0; k < n_missed; ++k) {
-        Workspace::Missed& missed = ws.missed[k];
-        const std::uint32_t index = ws.missed_index[k];
-        const std::size_t from = index == 0 ? begin : ends[index - 1];
-        const std::size_t n_bytes = ends[index] - from;
-        ws.pieces[index] = &ws.found[k];
-        missed.begin = static_cast<std::uint32_t>(from);
-        missed.n_bytes = static_cast<std::uint32_t>(n_bytes);
-        missed.key =
-            from + 16 <= text.size() ? piece_key_from_16(bytes + from, n_bytes) : piece_key(bytes + from, n_bytes);
-        missed.bucket = view.bucket(PieceTable::View::hash(missed.key));
-        prefetch(missed.bucket);
-        ws.long_missed[n_long] = static_cast<std::uint32_t>(k);
-        n_long += n_bytes > kMaxInlinePiece;
+    const std::size_t n_missed = ws.n_missed;
+    std::size_t n_long = 0, k = 0;
+    for (std::size_t s = 0; s < ws.n_stretches; ++s) {
+        const Workspace::Stretch& stretch = ws.stretches[s];
+        const FoundPiece** const pieces = ws.pieces + stretch.first_piece;
+        for (; k < stretch.n_missed; ++k) {
+            Workspace::Missed& missed = ws.missed[k];
+            const std::uint32_t index = ws.missed_piece[k];
+            const std::size_t begin = index == 0 ? stretch.begin : stretch.ends[index - 1];
+            pieces[index] = &ws.found[k];
+            missed.bytes = stretch.text.data() + begin;
+            missed.n_bytes = stretch.ends[index] - begin;
+            missed.key = begin + 16 <= stretch.text.size() ? piece_key_from_16(missed.bytes, missed.n_bytes)
+                                                           : piece_key(missed.bytes, missed.n_bytes);
+            missed.bucket = view.bucket(PieceTable::View::hash(missed.key));
+            prefetch(missed.bucket);
+            ws.long_missed[n_long] = static_cast<std::uint32_t>(k);
+            n_long += missed.n_bytes > kMaxInlinePiece;
+        }
     }
-    for (std::size_t k = 0; k < n_long; ++k) {
+    for (k = 0; k < n_long; ++k) {
         Workspace::Missed& missed = ws.missed[ws.long_missed[k]];
-        missed.hash = LongPieces::hash(text.subspan(missed.begin, missed.n_bytes));
+        missed.hash = LongPieces::hash(missed.span());
         long_pieces_.near_slot(missed.hash);
     }
-    for (std::size_t k = 0; k < n_long; ++k) long_pieces_.near_record(ws.missed[ws.long_missed[k]].hash);
+    for (k = 0; k < n_long; ++k) long_pieces_.near_record(ws.missed[ws.long_missed[k]].hash);
 
     ws.n_elsewhere = 0;
     std::size_t n_unknown = 0, n_long_seen = 0;
     ws.long_missed[n_long] = static_cast<std::uint32_t>(n_missed);
-    for (std::size_t k = 0; k < n_missed; ++k) {
+    for (k = 0; k < n_missed; ++k) {
         const Workspace::Missed& missed = ws.missed[k];
         KnownIds known;
         if (k == ws.long_missed[n_long_seen]) {
             ++n_long_seen;
-            known = long_pieces_.find(text.subspan(missed.begin, missed.n_bytes), missed.hash);
+            known = long_pieces_.find(missed.span(), missed.hash);
         } else {
             const PieceTable::Entry* entry = PieceTable::View::find_in_bucket(missed.bucket, missed.key);
             if (entry == nullptr) entry = view.find_beyond(missed.bucket, missed.key);
             if (entry != nullptr && !PieceTable::ids_are_outside(*entry)) [[likely]] {
                 std::uint64_t ids[2];
                 PieceTable::copy_ids(*entry, ids);
-                const std::uint8_t* const piece = bytes + missed.begin;
-                const bool inside = missed.begin + missed.n_bytes >= 8 && missed.begin + 8 <= text.size();
-                const PieceEnds piece_has =
-                    inside ? piece_ends(piece, missed.n_bytes) : piece_ends_at_edge(piece, missed.n_bytes);
-                ws.found[k] = FoundPiece::of_words(piece_has, missed.n_bytes, ids, PieceTable::n_ids(*entry));
+                ws.found[k] =
+                    FoundPiece::of_words(piece_ends(missed.key), missed.n_bytes, ids, PieceTable::n_ids(*entry));
                 ws.to_front[ws.n_to_front++] = static_cast<std::uint32_t>(k);
                 continue;
             }
@@ -182,28 +213,27 @@ void SpanEncoder::look_up_missed(Bytes text, std::size_t begin, const std::uint3
             ws.unknown[n_unknown++] = static_cast<std::uint32_t>(k);
         }
     }
-    if (n_unknown != 0) encode_unknown(text, n_unknown, ws);
+    if (n_unknown != 0) encode_unknown(n_unknown, ws);
 }
 
 // Spans that are in no table: cut where that is exact, and what is not known of their pieces merged, several at a time.
-void SpanEncoder::encode_unknown(Bytes text, std::size_t n_unknown, Workspace& ws) const {
+void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
     const std::size_t first_unknown = ws.n_elsewhere;
     ws.ids.clear();
     ws.n_parts = ws.n_lanes = ws.n_wide_lanes = 0;
     std::size_t planned = 0;  // spans before this one are done
     for (std::size_t u = 0; u < n_unknown; ++u) {
-        const Workspace::Missed& missed = ws.missed[ws.unknown[u]];
-        const Bytes span = text.subspan(missed.begin, missed.n_bytes);
+        const Bytes span = ws.missed[ws.unknown[u]].span();
         if (span.size() > max_lane_bytes_) {
-            merge_parts(text, ws.unknown + planned, ws);
+            merge_parts(ws.unknown + planned, ws);
             planned = u + 1;
-            encode_long_unknown(text, ws.unknown[u], ws);
+            encode_long_unknown(ws.unknown[u], ws);
             continue;
         }
         const std::size_t n_pieces = cuts_.cut(span, 0, ws.piece_ends, kSpans).n_spans;
         // A span of this size has at most three pieces that are longer than a lane.
         if (ws.n_parts + n_pieces > Workspace::kParts || ws.n_wide_lanes + 3 > Workspace::kWideLanes) {
-            merge_parts(text, ws.unknown + planned, ws);
+            merge_parts(ws.unknown + planned, ws);
             planned = u;
         }
         std::size_t begin = 0;
@@ -213,7 +243,7 @@ void SpanEncoder::encode_unknown(Bytes text, std::size_t n_unknown, Workspace& w
         }
         ws.parts[ws.n_parts - 1].ends_span = true;
     }
-    merge_parts(text, ws.unknown + planned, ws);
+    merge_parts(ws.unknown + planned, ws);
     for (std::size_t i = first_unknown; i < ws.n_elsewhere; ++i) ws.elsewhere[i].ids = ws.ids.data() + ws.id_offset[i];
 }
 
@@ -239,7 +269,7 @@ void SpanEncoder::plan_part(Bytes piece, bool whole_span, Workspace& ws) const {
 }
 
 // Merges what is in the lanes and makes the ids of the planned spans from their parts.
-void SpanEncoder::merge_parts(Bytes text, const std::uint32_t* unknown, Workspace& ws) const {
+void SpanEncoder::merge_parts(const std::uint32_t* unknown, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
     kernels_.many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
     kernels_.many(v.pairs(), v.results(), ws.wide_lanes, ws.n_wide_lanes);
@@ -261,14 +291,14 @@ void SpanEncoder::merge_parts(Bytes text, const std::uint32_t* unknown, Workspac
             append_part(ids.ids, ids.n_ids, first_id, ws);
             ++n_pieces;
         } while (!part++->ends_span);
-        finish_unknown(text.subspan(ws.missed[k].begin, ws.missed[k].n_bytes), k, n_pieces, first_id, ws);
+        finish_unknown(ws.missed[k].span(), k, n_pieces, first_id, ws);
     }
     ws.n_parts = ws.n_lanes = ws.n_wide_lanes = 0;
 }
 
 // The same for one span of any length, a piece after the other.
-void SpanEncoder::encode_long_unknown(Bytes text, std::uint32_t missed, Workspace& ws) const {
-    const Bytes span = text.subspan(ws.missed[missed].begin, ws.missed[missed].n_bytes);
+void SpanEncoder::encode_long_unknown(std::uint32_t missed, Workspace& ws) const {
+    const Bytes span = ws.missed[missed].span();
     const std::size_t first_id = ws.ids.size();
     std::size_t n_pieces = 0;
     for (std::size_t position = 0; position < span.size();) {
@@ -413,6 +443,12 @@ void SpanEncoder::fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws)
         lane.begin(piece.size());
         for (std::size_t i = 0; i < piece.size(); ++i) lane.set_symbol(i, v.byte_symbol(piece[i]));
         for (std::size_t i = 0; i + 1 < piece.size(); ++i) lane.set_rank(i, v.byte_pair_rank(piece[i], piece[i + 1]));
+        return;
+    }
+    if (ascii_ && ascii_->spell(piece)) {
+        lane.begin(piece.size());
+        for (std::size_t i = 0; i < piece.size(); ++i) lane.set_symbol(i, ascii_->symbol(piece[i]));
+        for (std::size_t i = 0; i + 1 < piece.size(); ++i) lane.set_rank(i, ascii_->pair_rank(piece[i], piece[i + 1]));
         return;
     }
     find_symbols(piece, ws.symbols);

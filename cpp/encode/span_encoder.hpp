@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base.hpp"
 #include "cpu/interrupt.hpp"
+#include "encode/ascii_symbols.hpp"
 #include "encode/id_sink.hpp"
 #include "merge/front_table.hpp"
 #include "merge/long_pieces.hpp"
@@ -29,25 +31,46 @@ namespace fissile {
 
 class SpanEncoder {
    public:
-    // Spans a call may bring.
-    static constexpr std::size_t kSpans = 256;
+    // Spans that are worked on together: the more, the better the wait for the tables of one is filled by others. They
+    // may be of many texts.
+    static constexpr std::size_t kSpans = 1024;
 
     // Scratch of one thread.
     class Workspace {
        public:
         Interrupt* interrupt = nullptr;  // looked at now and then, if there is one
 
+        // Spans that wait, of kSpans at most.
+        std::size_t n_waiting() const { return n_pieces; }
+        // None waits, as after an error.
+        void forget() { n_pieces = n_missed = n_stretches = n_marks = 0; }
+
        private:
         friend class SpanEncoder;
 
         // A span that the front table does not hold.
         struct Missed {
+            const std::uint8_t* bytes;
+            std::size_t n_bytes;
             PieceKey key;
             union {
                 const PieceTable::Entry* bucket;
                 std::uint64_t hash;  // of a span too long for the piece table
             };
-            std::uint32_t begin, n_bytes;
+
+            Bytes span() const { return {bytes, n_bytes}; }
+        };
+        // Spans that were added together.
+        struct Stretch {
+            Bytes text;
+            std::size_t begin;
+            const std::uint32_t* ends;
+            std::size_t first_piece, n_missed;  // n_missed: up to its last span
+        };
+        // The number of ids before a piece, and who wants to know it.
+        struct Mark {
+            std::size_t piece;
+            std::int64_t* n_ids;
         };
         // Unknown pieces that are merged together.
         static constexpr std::size_t kParts = 64, kWideLanes = 16;
@@ -66,9 +89,11 @@ class SpanEncoder {
 
         FrontLease front;
         const FoundPiece* pieces[kSpans];
-        std::uint32_t missed_index[kSpans];
+        std::uint32_t missed_piece[kSpans + 1];  // one to spare: each piece is written there, and stays if it is missed
         Missed missed[kSpans];
         FoundPiece found[kSpans];  // of each of `missed`
+        Stretch stretches[kSpans];
+        Mark marks[kSpans];
         // Indexes of `missed`: spans too long for the piece table, spans in neither table, found to go to the front.
         std::uint32_t long_missed[kSpans + 1], unknown[kSpans], to_front[kSpans];
         // Ids that FoundPiece::elsewhere counts; or, without an address, at `id_offset` in `ids`.
@@ -82,6 +107,7 @@ class SpanEncoder {
         std::vector<TokenId> symbols;  // of one piece
         MergeTreeScratch tree;
         BacktrackScratch backtrack;
+        std::size_t n_pieces = 0, n_missed = 0, n_stretches = 0, n_marks = 0;
         std::size_t n_elsewhere, n_to_front, n_parts, n_lanes, n_wide_lanes;
     };
 
@@ -90,21 +116,38 @@ class SpanEncoder {
 
     const ExactCuts& cuts() const { return cuts_; }
 
-    // Appends the ids of the spans of `text` that begin at `begin`; ends[i] is where span i ends. At most kSpans, none
-    // of them empty.
-    template <class Sink>  // IdArray, SpanIds or IdCounter
+    // Sinks are IdArray, SpanIds or IdCounter, the same one from the first span that waits until none does.
+
+    // Adds the spans of `text` that begin at `begin` to those that wait; ends[i] is where span i ends. At most kSpans,
+    // none of them empty. Where they do not fit, those before them are done first. Text and ends stay until none waits.
+    template <class Sink>
+    void add_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
+                   Sink& sink) const;
+    // Appends the ids of all spans that wait.
+    template <class Sink>
+    void finish(Workspace& ws, Sink& sink) const;
+    // Has the number of ids written to *n_ids that the sink has in front of the next span, once that is known.
+    template <class Sink>
+    void mark(std::int64_t* n_ids, Workspace& ws, Sink& sink) const;
+
+    template <class Sink>
     void encode_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
-                      Sink& sink) const;
+                      Sink& sink) const {
+        ws.forget();
+        add_spans(text, begin, ends, n_spans, ws, sink);
+        finish(ws, sink);
+    }
 
     std::size_t cache_bytes() const { return table_.n_bytes() + long_pieces_.n_bytes(); }
 
    private:
-    void look_up_missed(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_missed,
-                        Workspace& ws) const;
-    void encode_unknown(Bytes text, std::size_t n_unknown, Workspace& ws) const;
-    void encode_long_unknown(Bytes text, std::uint32_t missed, Workspace& ws) const;
+    template <class Sink>
+    static void append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink);
+    void look_up_missed(Workspace& ws) const;
+    void encode_unknown(std::size_t n_unknown, Workspace& ws) const;
+    void encode_long_unknown(std::uint32_t missed, Workspace& ws) const;
     void plan_part(Bytes piece, bool whole_span, Workspace& ws) const;
-    void merge_parts(Bytes text, const std::uint32_t* unknown, Workspace& ws) const;
+    void merge_parts(const std::uint32_t* unknown, Workspace& ws) const;
     void finish_unknown(Bytes span, std::uint32_t missed, std::size_t n_pieces, std::size_t first_id,
                         Workspace& ws) const;
     static FoundPiece found_elsewhere(KnownIds ids, Workspace& ws);
@@ -125,6 +168,7 @@ class SpanEncoder {
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
     ExactCuts cuts_;
+    std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
     bool backtracks_;
     // Longer pieces may have more symbols than a lane, or a wide lane.
     std::size_t max_narrow_bytes_, max_lane_bytes_;

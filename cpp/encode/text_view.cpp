@@ -31,25 +31,36 @@ TextView TextView::part(std::size_t begin, std::size_t end) const {
     return {static_cast<const std::uint8_t*>(data) + offset, end - begin, kind};
 }
 
+std::uint8_t* Utf8Buffer::room(std::size_t n_bytes) {
+    if (!has_room(n_bytes)) {
+        size_ = 0;
+        if (capacity_ < n_bytes) {
+            capacity_ = std::max(n_bytes, least_);
+            bytes_.reset(new std::uint8_t[capacity_]);
+        }
+    }
+    return bytes_.get() + size_;
+}
+
+std::size_t utf8_room(const TextView& text) {
+    return text.kind == TextKind::kUtf8 ? 0 : text.max_utf8_bytes() + kTranscodeSlack;
+}
+
 Bytes utf8_of(const TextView& text, Utf8Buffer& buffer, std::size_t first_index, Interrupt* interrupt) {
     if (text.kind == TextKind::kUtf8) return {static_cast<const std::uint8_t*>(text.data), text.length};
-    const std::size_t needed = text.max_utf8_bytes() + kTranscodeSlack;
-    if (buffer.capacity < needed) {
-        buffer.bytes.reset(new std::uint8_t[needed]);
-        buffer.capacity = needed;
-    }
+    std::uint8_t* const out = buffer.room(utf8_room(text));
     std::size_t n_written = 0;
     for (std::size_t begin = 0; begin < text.length; begin += kUnitsAtOnce) {
         if (interrupt != nullptr && begin != 0) interrupt->check_now();
         const TextView part = text.part(begin, std::min(text.length, begin + kUnitsAtOnce));
-        const Transcoded result = transcode(part, buffer.bytes.get() + n_written);
+        const Transcoded result = transcode(part, out + n_written);
         if (result.bad_index != Transcoded::npos) {
             throw Error("lone surrogate at character " + std::to_string(first_index + begin + result.bad_index) +
                         "; text must be encodable as UTF-8 (pass bytes to encode it as it is)");
         }
         n_written += result.n_written;
     }
-    return {buffer.bytes.get(), n_written};
+    return {out, n_written};
 }
 
 }  // namespace fissile

@@ -41,14 +41,29 @@ struct TextView {
     TextView part(std::size_t begin, std::size_t end) const;
 };
 
-// Memory that a text is converted into, kept for the next one. Not zeroed: a long text's pages are touched once.
-struct Utf8Buffer {
-    std::unique_ptr<std::uint8_t[]> bytes;
-    std::size_t capacity = 0;
+// Memory that texts are converted into, one behind the other as long as they are kept. Not zeroed: a long text's pages
+// are touched once.
+class Utf8Buffer {
+   public:
+    // Allocates at least so many bytes when it allocates.
+    explicit Utf8Buffer(std::size_t least = 0) : least_(least) {}
+
+    bool has_room(std::size_t n_bytes) const { return capacity_ - size_ >= n_bytes; }
+    // Where n_bytes can be written, behind what is kept; where there is no room for them, nothing is kept any more.
+    std::uint8_t* room(std::size_t n_bytes);
+    // The first bytes of the room given last.
+    void keep(std::size_t n_bytes) { size_ += n_bytes; }
+
+   private:
+    std::unique_ptr<std::uint8_t[]> bytes_;
+    std::size_t capacity_ = 0, size_ = 0, least_;
 };
 
-// The text as UTF-8: itself, or converted into `buffer`. Throws Error at a lone surrogate, naming its index, counted
-// from `first_index`.
+// The room that utf8_of asks for: none for a text that is UTF-8.
+std::size_t utf8_room(const TextView& text);
+
+// The text as UTF-8: itself, or converted into `buffer`, where it is not kept. Throws Error at a lone surrogate, naming
+// its index, counted from `first_index`.
 Bytes utf8_of(const TextView& text, Utf8Buffer& buffer, std::size_t first_index = 0, Interrupt* interrupt = nullptr);
 
 }  // namespace fissile

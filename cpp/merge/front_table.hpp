@@ -47,6 +47,14 @@ inline PieceEnds piece_ends(const std::uint8_t* begin, std::size_t n_bytes) noex
     return ends;
 }
 
+// The same, from the key of a piece of 1 to 15 bytes.
+inline PieceEnds piece_ends(PieceKey key) noexcept {
+    const auto n = static_cast<unsigned>(key.high >> 56);
+    if (n <= 8) return {key.low << (64 - 8 * n), key.low};
+    const unsigned beyond = 8 * (n - 8);
+    return {key.low, key.low >> beyond | key.high << (64 - beyond)};
+}
+
 struct alignas(32) FoundPiece {
     PieceEnds ends;
     std::uint64_t low, high;  // two ids each, and in bits 28 to 31 of `low` the length, in its upper four the count

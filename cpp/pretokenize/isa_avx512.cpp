@@ -64,16 +64,22 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
         44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
     __m512i positions = _mm512_maskz_compress_epi8(mask, _mm512_load_si512(kPositions));
     const __m512i bases = _mm512_set1_epi32(static_cast<int>(base));
-    _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(positions)), bases));
-    for (int left = static_cast<int>(std::popcount(mask)) - 16; left > 0; left -= 16) {
-        out += 16;
+    // Most blocks have around 16 bits: 32 are written whatever there are, and more are an exception.
+    const __m128i first = _mm512_castsi512_si128(positions), second = _mm512_extracti32x4_epi32(positions, 1);
+    _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_cvtepu8_epi32(first), bases));
+    _mm512_storeu_si512(out + 16, _mm512_add_epi32(_mm512_cvtepu8_epi32(second), bases));
+    for (int left = static_cast<int>(std::popcount(mask)) - 32; left > 0; left -= 16) {
         positions = _mm512_alignr_epi64(_mm512_setzero_si512(), positions, 2);
-        _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(positions)), bases));
+        const __m128i next = _mm512_extracti32x4_epi32(positions, 1);
+        out += 16;
+        _mm512_storeu_si512(out + 16, _mm512_add_epi32(_mm512_cvtepu8_epi32(next), bases));
     }
 }
 
 #include "pretokenize/mask_bits.hpp"
 #include "pretokenize/scan_cuts.hpp"
+#include "pretokenize/wide_groups.hpp"
+
 #include "pretokenize/scan_masks.hpp"
 #include "pretokenize/scan_superbpe.hpp"
 

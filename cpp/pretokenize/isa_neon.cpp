@@ -80,6 +80,8 @@ struct Block {
 #include "pretokenize/flatten_bits.hpp"
 #include "pretokenize/mask_bits.hpp"
 #include "pretokenize/scan_cuts.hpp"
+#include "pretokenize/wide_groups.hpp"
+
 #include "pretokenize/scan_masks.hpp"
 #include "pretokenize/scan_superbpe.hpp"
 

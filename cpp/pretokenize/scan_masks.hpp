@@ -19,29 +19,25 @@ struct Classes {
     std::size_t n;         // bytes classified: up to the end of the last whole character
 };
 
-// Classes of the characters that are not ASCII, one by one but for the commonest.
+// Classes of the characters that are not ASCII: by groups, and what is in none of them one by one.
 template <class P>
 inline void classify_wide(const Block& block, const std::uint8_t* text, std::size_t n_left, Classes& c) {
-    const std::uint64_t high = block.in_range(0x80, 0xff);
-    const std::uint64_t continuation = block.in_range(0x80, 0xbf);
-    std::uint64_t pending = high & below(c.n);
-    // U+5000 to U+9FFF and U+B000 to U+CFFF: three bytes, letters all.
-    const std::uint64_t cjk =
-        (block.in_range(0xe5, 0xe9) | block.in_range(0xeb, 0xec)) & (continuation >> 1) & (continuation >> 2);
-    if (cjk != 0) {
-        const std::uint64_t rest = cjk << 1 | cjk << 2;
-        c.letter |= cjk | rest;
-        c.either |= cjk | rest;
-        c.inside |= rest;
-        pending &= ~(cjk | rest);
+    std::uint64_t letters, others = 0;
+    if constexpr (P::kCasedLetters) {
+        letters = cased_cyrillic(block);
+        c.upper |= upper_cyrillic(block);
+    } else {
+        letters = cyrillic(block);
     }
-    if constexpr (!P::kCasedLetters) {
-        // U+0400 to U+047F: two bytes, letters all.
-        const std::uint64_t cyrillic = block.in_range(0xd0, 0xd1) & (continuation >> 1);
-        c.letter |= cyrillic | cyrillic << 1;
-        c.inside |= cyrillic << 1;
-        pending &= ~(cyrillic | cyrillic << 1);
+    if (block.in_range(0xe3, 0xed) != 0) {
+        const WideGroups groups = wide_groups(block);
+        c.either |= groups.letters;
+        letters |= groups.letters;
+        others = groups.others;
     }
+    c.letter |= letters;
+    c.inside |= (letters | others) & block.in_range(0x80, 0xbf);
+    std::uint64_t pending = block.in_range(0x80, 0xff) & below(c.n) & ~(letters | others);
     while (pending != 0) {
         const unsigned at = lowest(pending);
         const Char ch = decode_char(text + at, n_left - at);
@@ -130,20 +126,20 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     if (P::kMaxDigits == 3 && (N & c.inside) != 0) return {1, false};  // groups are counted in bytes below
 
     // Newlines right after others belong to them; for o200k slashes too, from the first newline on.
-    std::uint64_t absorbed = 0, after_absorbed = 0;
+    // Here and below, a block mostly has some or none of a thing as it happens: steps that do nothing then are quicker
+    // than a jump over them.
+    std::uint64_t absorbed = 0;
     if constexpr (P::kOtherTail != OtherTail::kNone) {
         const std::uint64_t first = R & (O << 1);
-        if (first != 0) {
-            std::uint64_t tail = R;
-            if constexpr (P::kOtherTail == OtherTail::kNewlinesSlashes) {
-                tail |= c.slash & valid;
-                // Two runs of newlines in one tail would be two floods in one run.
-                if ((first & (c.slash << 1)) != 0 && (c.slash & (R << 1)) != 0) return {1, false};
-            }
-            after_absorbed = (tail + first) & ~tail;
-            absorbed = after_absorbed - first;  // from each first up to what comes after it; up to bit 63 for the last
-            O &= ~absorbed;
+        std::uint64_t tail = R;
+        if constexpr (P::kOtherTail == OtherTail::kNewlinesSlashes) {
+            tail |= c.slash & valid;
+            // Two runs of newlines in one tail would be two floods in one run.
+            if ((first & (c.slash << 1)) != 0 && (c.slash & (R << 1)) != 0) return {1, false};
         }
+        const std::uint64_t after_absorbed = (tail + first) & ~tail;
+        absorbed = after_absorbed - first;  // from each first up to what comes after it; up to bit 63 for the last
+        O &= ~absorbed;
     }
 
     // White space: a run, after its last newline, and its last character unless that is a newline or the text's end.
@@ -159,9 +155,10 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
         last = (last & ~c.inside) | moved;
     }
     // A run that ends with the block: what follows decides where it is cut, and after it where text ends.
-    const std::uint64_t trailing = (W & bit(c.n - 1)) == 0 ? 0 : W & ~below(highest(~W & valid) + 1);
+    const auto trailing_from = static_cast<unsigned>(highest(~W & valid) + 1);
+    const std::uint64_t trailing = valid & ~below(trailing_from);
     std::uint64_t splittable = space_left;
-    if (trailing != 0 && !at_end) certain &= below(lowest(trailing) + 1);
+    if (!at_end) certain = below(trailing_from + 1);
     if (at_end) {
         last &= ~trailing;
         if (P::kFinalSpaceWhole) splittable &= ~trailing;
@@ -169,17 +166,15 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     if constexpr (P::kNewlinesEndSpace) {
         starts |= last & ~R & ~absorbed;
         std::uint64_t after_newline = (R << 1) & splittable & ~R & ~absorbed;
-        if (after_newline != 0) {
-            // Only after the last newline of a run: none may follow in the same run.
-            const std::uint64_t plain = space_left & ~R;
-            const std::uint64_t beyond = (plain + (after_newline & plain)) & ~plain;
-            if ((beyond & R & splittable) == 0) {
-                starts |= after_newline;
-            } else {
-                for (; after_newline != 0; after_newline &= after_newline - 1) {
-                    const std::uint64_t from = after_newline & (~after_newline + 1);
-                    if (((plain + from) & ~plain & R) == 0) starts |= from;
-                }
+        // Only after the last newline of a run: none may follow in the same run.
+        const std::uint64_t plain = space_left & ~R;
+        const std::uint64_t beyond = (plain + (after_newline & plain)) & ~plain;
+        if ((beyond & R & splittable) == 0) [[likely]] {
+            starts |= after_newline;
+        } else {
+            for (; after_newline != 0; after_newline &= after_newline - 1) {
+                const std::uint64_t from = after_newline & (~after_newline + 1);
+                if (((plain + from) & ~plain & R) == 0) starts |= from;
             }
         }
     } else {

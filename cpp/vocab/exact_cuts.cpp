@@ -1,6 +1,7 @@
 #include "vocab/exact_cuts.hpp"
 
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include "text/ascii_words.hpp"
@@ -17,6 +18,19 @@ constexpr std::size_t length_from_lead(std::uint8_t lead) {
 }
 
 std::uint32_t pack(const std::uint8_t* bytes, std::size_t n) { return static_cast<std::uint32_t>(load_word(bytes, n)); }
+
+// pack(bytes, 3), where a fourth can be read.
+std::uint32_t pack_three(const std::uint8_t* bytes) {
+    std::uint32_t word;
+    std::memcpy(&word, bytes, sizeof word);
+    return word & 0xffffff;
+}
+
+// Whether three packed bytes are a character, but U+0800 to U+0FFF, U+D000 to U+DFFF and what may be a space.
+bool is_three_bytes(std::uint32_t word) {
+    constexpr std::uint32_t kSpace = 0x8196e2;  // U+2581
+    return (word & 0xc0c0f0) == 0x8080e0 && (word & 0xf) != 0 && (word & 0xf) != 0xd && word != kSpace;
+}
 
 }  // namespace
 
@@ -66,10 +80,28 @@ void ExactCuts::note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std
 
 bool ExactCuts::joined(std::uint32_t left, std::uint32_t right, std::uint8_t left_last,
                        std::uint8_t right_first) const {
-    if (in_set(left, right)) return true;
-    if (!((partial_[left_last][right_first >> 6] >> (right_first & 63)) & 1)) return false;
-    return in_set(kOneByteOnly | left_last, right) || in_set(left, kOneByteOnly | right_first) ||
-           in_set(kOneByteOnly | left_last, kOneByteOnly | right_first);
+    return in_set(left, right) ||
+           (may_join_by_parts(left_last, right_first) && joined_by_parts(left, right, left_last, right_first));
+}
+
+// The cuts in front of the characters of three bytes from i on, of which `left` is in front of the first; returns where
+// their run ends. Which of them join follows no rule, so nothing is jumped over.
+std::size_t ExactCuts::cut_three_bytes(Bytes text, std::size_t i, std::uint32_t left, std::uint32_t* ends,
+                                       std::size_t& n_ends, std::size_t capacity) const {
+    std::size_t n = n_ends;
+    while (i + 3 <= text.size() && n < capacity) {
+        const std::uint32_t right = i + 4 <= text.size() ? pack_three(text.data() + i) : pack(text.data() + i, 3);
+        if (!is_three_bytes(right)) break;
+        bool keep = in_set(left, right);
+        const auto left_last = static_cast<std::uint8_t>(left >> 16), right_first = static_cast<std::uint8_t>(right);
+        if (may_join_by_parts(left_last, right_first)) keep |= joined_by_parts(left, right, left_last, right_first);
+        ends[n] = static_cast<std::uint32_t>(i);
+        n += !keep;
+        left = right;
+        i += 3;
+    }
+    n_ends = n;
+    return i;
 }
 
 ScanResult ExactCuts::cut(Bytes text, std::size_t position, std::uint32_t* ends, std::size_t capacity) const {
@@ -133,6 +165,11 @@ ScanResult ExactCuts::cut_all(Bytes text, std::size_t position, std::uint32_t* e
             left = right;
             left_ascii = space;
             i += c.n_bytes;
+            if (c.n_bytes == 3 && is_three_bytes(right)) {
+                i = cut_three_bytes(text, i, right, ends, n_ends, capacity);
+                if (n_ends == capacity) return {n_ends, ends[n_ends - 1]};
+                left = pack(bytes + i - 3, 3);
+            }
         }
         have_left = true;
     }

@@ -52,6 +52,16 @@ class ExactCuts {
         return (ascii_[left][right >> 6] >> (right & 63)) & 1;
     }
     bool joined(std::uint32_t left, std::uint32_t right, std::uint8_t left_last, std::uint8_t right_first) const;
+    bool joined_by_parts(std::uint32_t left, std::uint32_t right, std::uint8_t left_last,
+                         std::uint8_t right_first) const {
+        return in_set(kOneByteOnly | left_last, right) | in_set(left, kOneByteOnly | right_first) |
+               in_set(kOneByteOnly | left_last, kOneByteOnly | right_first);
+    }
+    bool may_join_by_parts(std::uint8_t left_last, std::uint8_t right_first) const {
+        return (partial_[left_last][right_first >> 6] >> (right_first & 63)) & 1;
+    }
+    std::size_t cut_three_bytes(Bytes text, std::size_t i, std::uint32_t left, std::uint32_t* ends, std::size_t& n_ends,
+                                std::size_t capacity) const;
     void note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std::uint64_t>>& pairs);
 
     bool metaspace_ = false;

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import fissile
 from fissile import _core
+from reference.inspected import over_bytes, rewriting, with_space_in_front
 from reference.pretokenize import PATTERNS
 from reference.texts import WORLD, adversarial, library_text, small_ranks
 
@@ -41,6 +42,45 @@ def test_batches_do_not_depend_on_threads(threads: int) -> None:
     counts = TOKENIZER.count_batch(texts, threads, disallowed_special=())
     assert counts.tolist() == batch.lengths.tolist()
     assert [TOKENIZER.count(text, disallowed_special=()) for text in TEXTS] == counts.tolist()[: len(TEXTS)]
+
+
+@pytest.mark.parametrize("tokenizer", [TOKENIZER, over_bytes(), with_space_in_front(), rewriting()])
+def test_short_texts_are_encoded_together_as_each_by_itself(tokenizer: fissile.Tokenizer) -> None:
+    """Their last spans wait for those of the next ones: of str of every width, bytes, special tokens, nothing at all."""
+    rng = random.Random(3)
+    words = [
+        "a",
+        " bc",
+        "é",
+        "日本",
+        "👍",
+        "\n",
+        " ",
+        "12",
+        "'s",
+        "word" * 9,
+        "<|endoftext|>",
+        "<|end|>",
+        *WORLD.split()[:40],
+    ]
+    texts: list[str | bytes] = ["".join(rng.choices(words, k=rng.choice([0, 1, 2, 5, 30, 700]))) for _ in range(2500)]
+    texts = [text.encode() if isinstance(text, str) and rng.random() < 0.3 else text for text in texts]
+    alone = [tokenizer.encode(text, allowed_special="all").tolist() for text in texts]
+    batch = tokenizer.encode_batch(texts, 1, allowed_special="all")
+    assert batch.tolist() == alone
+    assert tokenizer.count_batch(texts, 1, allowed_special="all").tolist() == batch.lengths.tolist()
+    ended = tokenizer.encode_batch(texts, 1, allowed_special="all", eod=7)
+    assert ended.tolist() == [[*ids, 7] for ids in alone]
+
+
+def test_the_first_of_several_bad_texts_is_named() -> None:
+    """Although texts are encoded together."""
+    digits = fissile.Tokenizer.from_ranks({bytes([b]): b - 48 for b in range(48, 58)}, "none")
+    with pytest.raises(ValueError, match=r"texts\[2\]: lone surrogate"):
+        digits.encode_batch(["1", "2", "3\ud800", "4\ud801"], 1)
+    with pytest.raises(ValueError, match="byte 97 of the text is no token"):
+        digits.encode_batch(["1", "a", "\ud800"], 1)
+    assert digits.encode_batch(["1", "23"], 1).tolist() == [[1], [2, 3]]
 
 
 @pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "llama3", "qwen2", "o200k", "deepseek_v3", "superbpe", "none"])

@@ -109,3 +109,17 @@ def test_arrow_shares_the_memory_and_lets_go_of_it() -> None:
     gc.collect()
     assert taken.to_pylist() == [[1, 2], [], [3]]
     taken.validate(full=True)
+
+
+def test_lists_leave_the_garbage_collector_as_it_was() -> None:
+    tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k")
+    batch = tokenizer.encode_batch(["ab", "c"] * 1000)
+    assert gc.isenabled()
+    batch.tolist()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        assert batch.tolist()[:2] == [tokenizer.encode("ab").tolist(), tokenizer.encode("c").tolist()]
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -77,6 +77,13 @@ def test_every_isa_splits_alike_at_every_place_of_a_block(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_isa_knows_every_character(pattern: str) -> None:
+    """Masks know groups of characters by their bytes; the tables that the plain scanner asks know each by itself."""
+    characters = [chr(c) for c in range(0x80, 0x20000) if not 0xD800 <= c < 0xE000]
+    assert_isas_agree(pattern, "".join(f"a{c}{c}1{c} {c}A" for c in characters).encode())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
 def test_every_isa_splits_any_bytes_alike(pattern: str) -> None:
     rng = random.Random(5)
     for _ in range(300):
