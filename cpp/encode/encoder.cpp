@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "encode/long_spans.hpp"
+
 namespace fissile {
 
 namespace {
@@ -16,14 +18,6 @@ constexpr std::size_t kFewSpans = 128;
 // Whether a span begins with a character of three bytes or more, or with one byte in front of such: a script that is
 // mostly written without spaces. The span has two bytes or more.
 bool begins_wide(Bytes text, std::size_t begin) { return text[begin] >= 0xe0 || text[begin + 1] >= 0xe0; }
-
-// Whether a span is too long for the piece table.
-bool has_long_span(std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) {
-    // Mostly none is, which a loop without branches finds out several at a time.
-    std::uint32_t any_long = kMaxInlinePiece - (ends[0] - static_cast<std::uint32_t>(begin));
-    for (std::size_t i = 1; i < n_spans; ++i) any_long |= kMaxInlinePiece - (ends[i] - ends[i - 1]);
-    return any_long >> 31 != 0;
-}
 
 // Unknown characters that fuse have to be seen side by side, so such a vocabulary gets its text whole and cuts it
 // inside (encode_unknown_span).

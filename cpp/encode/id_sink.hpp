@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,11 @@ class IdArray {
     // Appends pieces until one has its ids elsewhere; returns how many. Its own loop, so that the place written to
     // stays in a register.
     std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) noexcept {
+        return append_pieces(pieces, n_pieces, [](std::size_t, std::size_t) {});
+    }
+    // `note` is told of each piece which of them it is and how many ids there are with it.
+    template <class Note>
+    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces, const Note& note) noexcept {
         TokenId* out = data_ + size_;
         std::size_t i = 0;
         for (; i < n_pieces; ++i) {
@@ -61,11 +67,17 @@ class IdArray {
                 break;
             piece.copy_ids(out);
             out += n_ids;
+            note(i, static_cast<std::size_t>(out - data_));
         }
         size_ = static_cast<std::size_t>(out - data_);
         return i;
     }
 
+    void drop_first(std::size_t n) {
+        if (n == 0) return;
+        std::copy(data_ + n, data_ + size_, data_);
+        size_ -= n;
+    }
     // Gives the spare end back.
     void shrink() { set_capacity(size_); }
 
@@ -92,27 +104,42 @@ class SpanIds {
     static constexpr bool kWholeSpans = true;
 
     std::size_t size() const { return ids_.size(); }
+    TokenId* data() { return ids_.data(); }
     const TokenId* data() const { return ids_.data(); }
-    const std::vector<std::uint32_t>& ends() const { return ends_; }
+    std::span<const std::uint32_t> ends() const { return {ends_.data(), n_ends_}; }
     void clear() {
         ids_.clear();
-        ends_.clear();
+        n_ends_ = 0;
+    }
+    // Forgets the first n ids, and all ends.
+    void drop_first(std::size_t n) {
+        ids_.drop_first(n);
+        n_ends_ = 0;
     }
     void reserve_more(std::size_t n) { ids_.reserve_more(n); }
     void append(const TokenId* ids, std::size_t n) {
         ids_.append(ids, n);
-        ends_.push_back(static_cast<std::uint32_t>(ids_.size()));
+        *more_ends(1) = static_cast<std::uint32_t>(ids_.size());
+        ++n_ends_;
     }
     std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) {
-        auto end = static_cast<std::uint32_t>(ids_.size());
-        const std::size_t n = ids_.append_pieces(pieces, n_pieces);
-        for (std::size_t i = 0; i < n; ++i) ends_.push_back(end += static_cast<std::uint32_t>(pieces[i]->count()));
+        std::uint32_t* const ends = more_ends(n_pieces);
+        const std::size_t n = ids_.append_pieces(pieces, n_pieces, [ends](std::size_t i, std::size_t n_ids) {
+            ends[i] = static_cast<std::uint32_t>(n_ids);
+        });
+        n_ends_ += n;
         return n;
     }
 
    private:
+    // Where the next n ends go.
+    std::uint32_t* more_ends(std::size_t n) {
+        if (n_ends_ + n > ends_.size()) ends_.resize(2 * (n_ends_ + n));
+        return ends_.data() + n_ends_;
+    }
     IdArray ids_;
-    std::vector<std::uint32_t> ends_;
+    std::vector<std::uint32_t> ends_;  // and room for more
+    std::size_t n_ends_ = 0;
 };
 
 // Counts the ids it is given.

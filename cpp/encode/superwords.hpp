@@ -5,7 +5,7 @@
 // words come after all others, and no other merge takes what they make. So the first step encodes with the merges
 // before them alone, whose tokens allow exact cuts at nearly every word, and finds most pieces in the tables of
 // SpanEncoder; the second goes on with the ids. Between two ids that no later merge has in its middle nothing joins:
-// what is left between such places is mostly one id, or two whose merge is looked up once.
+// what is left between such places, a run, is mostly one id, or two whose merge is looked up once.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,11 @@
 #include "base.hpp"
 #include "encode/id_sink.hpp"
 #include "encode/span_encoder.hpp"
+#include "merge/join_kernels.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
+#include "merge/piece_table.hpp"
+#include "vocab/coarse_cuts.hpp"
 #include "vocab/pair_ranks.hpp"
 #include "vocab/vocabulary.hpp"
 
@@ -31,12 +34,32 @@ class SuperwordEncoder {
 
        private:
         friend class SuperwordEncoder;
-        SpanIds words;
+
+        // Calls of the first step before the second takes their ids.
+        static constexpr std::size_t kRounds = 8;
+
+        // Three ids that may join, and more than three, or three that are not known.
+        struct Triple {
+            PieceKey key;
+            const PieceTable::Entry* bucket;
+            std::uint32_t begin;
+        };
+        struct Run {
+            std::uint32_t begin, size;
+        };
+
         std::uint32_t word_ends[SpanEncoder::kSpans];
-        // Ids of the first step that wait for the second, and of each the rank of joining it with the next.
-        std::vector<TokenId> ids;
+        std::uint32_t piece_ends[SpanEncoder::kSpans];  // of words, those too long for the piece table in parts
+        std::uint32_t last_pieces[kRounds * SpanEncoder::kSpans];  // of each span that ended: its last piece
+        std::size_t n_ended = 0;
+        // Ids of the first step that wait for the second. Of each a bit: whether it may join with the next one, whether
+        // their rank is wanted, whether they have one, and whether it was joined with the one before. And that rank.
+        SpanIds ids;
+        std::vector<std::uint64_t> joins, wanted, ranked, gone;
         std::vector<std::uint32_t> ranks;
-        std::size_t n_whole = 0;  // of ids, those whose run has ended
+        std::vector<Triple> triples;
+        std::vector<Run> runs;
+        std::size_t n_triples = 0, n_runs = 0;
         std::vector<MergeLane<16>> lanes;
         std::vector<TokenId> run;
         MergeTreeScratch tree;
@@ -50,22 +73,29 @@ class SuperwordEncoder {
     void encode_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans, Workspace& ws,
                       Sink& sink) const;
 
-    std::size_t cache_bytes() const { return words_.cache_bytes(); }
+    std::size_t cache_bytes() const { return words_.cache_bytes() + triples_.n_bytes(); }
 
    private:
-    SuperwordEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Vocabulary> first_step, PairRanks joins,
-                     std::size_t max_cache_bytes);
+    SuperwordEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Vocabulary> first_step, PairFilter filter,
+                     PairRanks later, std::size_t max_cache_bytes);
 
-    void take_words(const std::uint32_t* span_ends, std::size_t n_spans, std::size_t n_words, Workspace& ws) const;
-    template <class Sink>
-    void join(Workspace& ws, Sink& sink) const;
+    void encode_words(Bytes text, std::size_t begin, std::size_t n_words, std::size_t ended, Workspace& ws) const;
+    std::size_t find_joins(std::size_t n_before, bool at_end, Workspace& ws) const;
+    void divide(std::size_t n, Workspace& ws) const;
+    void look_up_triples(Workspace& ws) const;
+    void join_pairs(std::size_t n, Workspace& ws) const;
+    void join_runs(Workspace& ws) const;
+    static void wait_for_more(std::size_t n_whole, Workspace& ws);
 
     const Vocabulary& vocabulary_;
-    const MergeKernels& kernels_;
+    const MergeKernels& merges_;
+    const JoinKernels& kernels_;
     SpanEncoder words_;
-    // Of two ids of the first step: the rank of their merge; inside_, where they meet in the middle of later ones only.
-    PairRanks joins_;
-    std::uint32_t inside_;
+    CoarseCuts cuts_;
+    PairFilter filter_;
+    PairRanks later_;  // the merges of the second step
+    // Runs of three that were joined already, their ids as pieces of nine bytes. Longer ones hardly come again.
+    mutable PieceTable triples_;
 };
 
 }  // namespace fissile

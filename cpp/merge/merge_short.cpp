@@ -15,9 +15,9 @@ struct Ops {
         }
         return least[0];
     }
-    static void find_two(const PairRanks& pairs, TokenId a, TokenId b, TokenId c, std::uint32_t ranks[2]) noexcept {
-        ranks[0] = pairs.find(a, b);
-        ranks[1] = pairs.find(b, c);
+    static void find_two(const PairRanks& pairs, const TokenId (&ids)[4], std::uint32_t ranks[2]) noexcept {
+        ranks[0] = pairs.find(ids[0], ids[1]);
+        ranks[1] = pairs.find(ids[2], ids[3]);
     }
 };
 

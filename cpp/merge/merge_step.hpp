@@ -1,7 +1,8 @@
 // The step of merge_short.hpp, and the loops around it.
 //
 // Compiled once for each ISA, inside its isa_*.cpp, which provides `Ops`: smallest(orders), the least of a lane's
-// orders, and find_two(pairs, a, b, c, ranks), the ranks of (a, b) and (b, c). No include guard.
+// orders, and find_two(pairs, ids, ranks), the ranks of the first two of four ids and of the last
+// two. No include guard.
 
 // Merges one pair and asks for the ranks around it; false if there is none to merge.
 template <unsigned kWidth>
@@ -28,7 +29,8 @@ inline bool merge_step(const PairRanks& pairs, const TokenId* results, MergeLane
 template <unsigned kWidth>
 inline void merge_answer(const PairRanks& pairs, MergeLane<kWidth>& lane) noexcept {
     std::uint32_t ranks[2];
-    Ops::find_two(pairs, lane.ids[lane.before], lane.ids[lane.at], lane.ids[lane.after], ranks);
+    const TokenId at = lane.ids[lane.at];
+    Ops::find_two(pairs, {lane.ids[lane.before], at, at, lane.ids[lane.after]}, ranks);
     lane.orders[lane.before] = MergeLane<kWidth>::order_of(ranks[0], lane.before);
     lane.orders[lane.at] = MergeLane<kWidth>::order_of(ranks[1], lane.at);
 }

@@ -1,11 +1,16 @@
 """Vocabularies with tokens of several words are encoded in two steps: the ids are those of merging whole spans."""
 
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fissile
+from fissile import _core
 from reference.texts import library_text
 
 PIECES = [
@@ -36,6 +41,11 @@ LONG = [
     "of the " * 4000,
     "日本" * 2000,
     "self.a = " * 900,
+    # Words too long for the piece table between short ones, and spans that end at, before and behind them.
+    "the internationalization of 日本語の文章日本語の文章, 12 " * 300,
+    "counterrevolutionaries\n\n((the 1 " * 300,
+    # Runs that may join and do not, of every length.
+    *("the end of " * n + "a " for n in range(1, 40)),
 ]
 
 
@@ -72,6 +82,43 @@ def test_bytes_that_are_no_text(tok: fissile.Tokenizer) -> None:
         ids = tok.encode(data)
         assert ids.tolist() == tok.encode(data, split=fissile.BPEDropout(0.0), seed=0).tolist()
         assert tok.decode_bytes(ids) == data
+
+
+HOSTILE = {
+    "one letter": b"a" * 1_000_000,
+    "spaces": b" " * 1_000_000,
+    "digits": b"7" * 1_000_000,
+    "letters and spaces": b"a " * 500_000,
+    "characters": "日本語".encode() * 100_000,
+    "superwords": b" of the" * 150_000,  # one run, over many rounds
+    "superwords in spans": b"of the end (( 1 of the\n\n" * 40_000,
+    "not UTF-8": b"\xff\xe6\x97 of the\x80" * 80_000,
+    "any bytes": random.Random(8).randbytes(300_000),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_megabytes(tok: fissile.Tokenizer, name: str) -> None:
+    whole = tok.encode(HOSTILE[name], split=fissile.BPEDropout(0.0), seed=0)
+    assert np.array_equal(tok.encode(HOSTILE[name]), whole)
+    assert tok.count(HOSTILE[name]) == len(whole)
+
+
+@pytest.mark.parametrize("isa", _core._testing.isas())
+def test_every_instruction_set_gives_the_same_ids(
+    tok: fissile.Tokenizer, isa: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("isa")
+    tok.save(folder / "tokenizer.json")
+    program = (
+        "import sys, fissile, numpy; from encode.test_superwords import texts; "
+        "ids = fissile.Tokenizer.from_file(sys.argv[1] + '/tokenizer.json').encode_batch(texts()).ids; "
+        "numpy.save(sys.argv[1] + '/ids.npy', ids)"
+    )
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"FISSILE_ISA": isa, "PYTHONPATH": os.pathsep.join([tests, *sys.path])}
+    subprocess.run([sys.executable, "-c", program, str(folder)], check=True, env=environment)
+    assert np.array_equal(np.load(folder / "ids.npy"), tok.encode_batch(texts()).ids)
 
 
 def test_ids_are_those_of_tokenizers(tok: fissile.Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> None:
