@@ -1,6 +1,8 @@
 // Asking for a cache line before it is needed; nothing where the compiler has no way to.
 #pragma once
 
+#include <cstddef>
+
 // A function that does nothing but prefetch looks to gcc as if it did nothing, and calls of it are dropped, unless it
 // is inlined before gcc looks: such functions are marked with this.
 #if defined(__GNUC__)
@@ -10,6 +12,10 @@
 #endif
 
 namespace fissile {
+
+// How far ahead text is asked for where little of it is read at a time, with other work in between: too little for the
+// processor to see where the reading leads to.
+inline constexpr std::size_t kTextAhead = 2048;
 
 FISSILE_PREFETCHES inline void prefetch(const void* address) {
 #if defined(__GNUC__)

@@ -26,8 +26,7 @@ Transcoded transcode(const TextView& text, std::uint8_t* out) {
 }  // namespace
 
 TextView TextView::part(std::size_t begin, std::size_t end) const {
-    static constexpr std::size_t kUnitBytes[] = {1, 1, 2, 4};
-    const std::size_t offset = begin * kUnitBytes[static_cast<std::size_t>(kind)];
+    const std::size_t offset = TextView{data, begin, kind}.n_bytes();
     return {static_cast<const std::uint8_t*>(data) + offset, end - begin, kind};
 }
 

@@ -22,6 +22,10 @@ struct TextView {
     std::size_t length = 0;  // in units of the kind
     TextKind kind = TextKind::kUtf8;
 
+    std::size_t n_bytes() const {
+        static constexpr std::size_t kPerUnit[] = {1, 1, 2, 4};
+        return length * kPerUnit[static_cast<std::size_t>(kind)];
+    }
     std::size_t max_utf8_bytes() const {
         static constexpr std::size_t kPerUnit[] = {1, 2, 3, 4};
         return length * kPerUnit[static_cast<std::size_t>(kind)];

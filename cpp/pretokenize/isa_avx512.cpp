@@ -12,6 +12,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "cpu/prefetch.hpp"
 #include "pretokenize/cut_classes.hpp"
 #include "pretokenize/scan_scalar.hpp"
 #include "pretokenize/scanners.hpp"

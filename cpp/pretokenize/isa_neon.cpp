@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cpu/prefetch.hpp"
 #include "pretokenize/cut_classes.hpp"
 #include "pretokenize/scan_scalar.hpp"
 #include "pretokenize/scanners.hpp"

@@ -246,6 +246,7 @@ ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, st
     while (position < text.size && n + 64 <= capacity) {
         const std::uint8_t* const at = text.bytes + position;
         const std::size_t n_left = text.size - position;
+        prefetch(at + (n_left < kTextAhead ? n_left - 1 : kTextAhead));
         const Block block = n_left >= 64 ? Block::load(at) : Block::load_partial(at, n_left);
         const Classes classes = classify<P>(block, at, n_left);
         const bool at_end = classes.n == n_left;
