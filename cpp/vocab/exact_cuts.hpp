@@ -49,7 +49,7 @@ class ExactCuts {
         return (ascii_[left][right >> 6] >> (right & 63)) & 1;
     }
     bool joined(std::uint32_t left, std::uint32_t right, std::uint8_t left_last, std::uint8_t right_first) const;
-    void note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std::uint64_t>>& pairs);
+    void note_pairs(Bytes token, std::vector<std::uint64_t>& pairs);
 
     bool metaspace_ = false;
     bool never_ = false;  // merges of byte-fallback tokens exist: cut nowhere
