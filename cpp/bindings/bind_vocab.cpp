@@ -41,10 +41,8 @@ TokenId id_of(py::handle value, std::string_view token, const std::string& sourc
     return static_cast<TokenId>(id);
 }
 
-using SpecialMap = std::vector<std::pair<std::string, TokenId>>;
-
-SpecialMap special_map(const py::dict& special_tokens, const std::string& source) {
-    SpecialMap specials;
+SpecialIds special_ids(const py::dict& special_tokens, const std::string& source) {
+    SpecialIds specials;
     for (const auto& [content, id] : special_tokens) {
         const std::string_view text = utf8(content, "a special token", source);
         specials.emplace_back(text, id_of(id, text, source));
@@ -63,15 +61,15 @@ std::shared_ptr<const Vocabulary> from_ranks(const py::dict& ranks, const py::di
                           static_cast<std::size_t>(PyBytes_GET_SIZE(token.ptr()))};
         tokens.add(bytes, id_of(rank, std::string(py::repr(token)), source));
     }
-    return vocabulary_from_ranks(tokens, special_map(special_tokens, source), source);
+    return vocabulary_from_ranks(tokens, special_ids(special_tokens, source), source);
 }
 
 std::shared_ptr<const Vocabulary> from_rank_file(const py::bytes& data, const py::dict& special_tokens,
                                                  const std::string& source) {
-    const SpecialMap specials = special_map(special_tokens, source);
+    const SpecialIds specials = special_ids(special_tokens, source);
     const std::string_view text = data;
     const py::gil_scoped_release release;
-    return vocabulary_from_ranks(parse_rank_file(as_bytes(text), source), specials, source);
+    return vocabulary_from_rank_file(as_bytes(text), specials, source);
 }
 
 HfMerge merge_of(py::handle merge, std::size_t index, const std::string& source) {

@@ -62,7 +62,7 @@ struct Ops {
 
 }  // namespace
 
-const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>};
+const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
 
 }  // namespace fissile
 

@@ -52,7 +52,7 @@ struct Ops {
 
 }  // namespace
 
-const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>};
+const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
 
 }  // namespace fissile
 

@@ -4,12 +4,12 @@ namespace fissile {
 
 namespace {
 constexpr unsigned kStepsAtOnce = 4096;  // between two looks at an interrupt
-}
 
-bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept {
+// Whether no merge across the border of two tokens comes before `limit`. Orders are doubled: of two merges of one rank
+// the left one is first.
+bool stay_apart(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint64_t limit) noexcept {
     // Undo the merges of both in reverse order. `limit` is the order of the merge undone last: a merge across the
-    // border that comes before it would have been taken in its place. Of two merges of one rank the left one is first.
-    std::uint64_t limit = ~std::uint64_t{0};
+    // border that comes before it would have been taken in its place.
     for (;;) {
         const std::uint32_t across = vocabulary.pairs().find(left, right);
         if (across != kNoRank && 2 * (std::uint64_t{across} + 1) < limit) return false;
@@ -24,6 +24,16 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
             right = vocabulary.split_of(right).first;
         }
     }
+}
+
+}  // namespace
+
+bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept {
+    return stay_apart(vocabulary, left, right, ~std::uint64_t{0});
+}
+
+bool is_canonical_pair_at(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint32_t rank) noexcept {
+    return stay_apart(vocabulary, left, right, 2 * (std::uint64_t{rank} + 1));
 }
 
 void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,

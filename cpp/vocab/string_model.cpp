@@ -59,7 +59,7 @@ int fallback_byte(std::string_view text) {
 std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const std::string& source) {
     const std::vector<HfToken>& tokens = model.tokens;
     TokenIndex index;  // token text -> place in `tokens`
-    index.reserve(tokens.size());
+    index.reserve(tokens.size(), tokens.size());
     const auto text_of = [&tokens](TokenId place) { return as_bytes(tokens[place].text); };
     for (TokenId place = 0; place < tokens.size(); ++place) index.insert(place, text_of);
 

@@ -51,6 +51,11 @@ VocabularyBuilder::VocabularyBuilder(std::string source, ModelOptions options)
     v_->options_ = options;
 }
 
+void VocabularyBuilder::reserve(std::size_t n_tokens, std::size_t n_bytes) {
+    entries_.reserve(n_tokens);
+    data_.reserve(n_bytes);
+}
+
 void VocabularyBuilder::fail(const std::string& what) const { throw FileError(source_ + ": " + what); }
 
 void VocabularyBuilder::add(TokenId id, Bytes bytes, Vocabulary::Kind kind) {
@@ -92,6 +97,23 @@ void VocabularyBuilder::lay_out_tokens() {
         fail("largest id is " + std::to_string(n_vocab - 1) + ", but there are only " +
              std::to_string(entries_.size()) + " tokens");
     }
+    v.reachable_.assign(n_vocab, false);
+    v.splits_.assign(n_vocab, {kNoToken, kNoToken});
+    v.merge_orders_.assign(n_vocab, 0);
+    v.kinds_.assign(n_vocab, Vocabulary::Kind::kUnused);
+    v.token_begin_.reserve(n_vocab + 1);
+    std::size_t next = 0;
+    if (std::all_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.id == next++; })) {
+        // As most files have them: each is where it belongs.
+        for (const Entry& e : entries_) {
+            v.token_begin_.push_back(e.begin);
+            v.kinds_[e.id] = e.kind;
+        }
+        v.token_begin_.push_back(static_cast<std::uint32_t>(data_.size()));
+        v.token_data_ = std::move(data_);
+        data_.clear();
+        return;
+    }
     constexpr std::uint32_t kNone = 0xffffffffu;
     std::vector<std::uint32_t> entry_of(n_vocab, kNone);
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -106,8 +128,6 @@ void VocabularyBuilder::lay_out_tokens() {
         entry_of[e.id] = i;
     }
     v.token_data_.reserve(data_.size());
-    v.token_begin_.reserve(n_vocab + 1);
-    v.kinds_.assign(n_vocab, Vocabulary::Kind::kUnused);
     for (std::size_t id = 0; id < n_vocab; ++id) {
         v.token_begin_.push_back(static_cast<std::uint32_t>(v.token_data_.size()));
         if (entry_of[id] == kNone) {
@@ -119,24 +139,37 @@ void VocabularyBuilder::lay_out_tokens() {
         v.token_data_.insert(v.token_data_.end(), data_.begin() + e.begin, data_.begin() + e.begin + e.size);
     }
     v.token_begin_.push_back(static_cast<std::uint32_t>(v.token_data_.size()));
-    v.reachable_.assign(n_vocab, false);
-    v.splits_.assign(n_vocab, {kNoToken, kNoToken});
-    v.merge_orders_.assign(n_vocab, 0);
+}
+
+// What an entry was given, which an entry of the same id may have replaced in the vocabulary.
+Bytes VocabularyBuilder::bytes_of(const Entry& entry) const {
+    return {(data_.empty() ? v_->token_data_ : data_).data() + entry.begin, entry.size};
 }
 
 void VocabularyBuilder::index_tokens() {
     Vocabulary& v = *v_;
-    v.index_.reserve(entries_.size());
-    const auto bytes_of = [&v](TokenId id) { return v.token_bytes(id); };
-    for (const Entry& e : entries_) {
-        if (e.kind != Vocabulary::Kind::kModel) continue;
-        // An id that was named again as an added token keeps its place in the model only with the same bytes.
-        const Bytes bytes = v.token_bytes(e.id);
-        if (bytes.size() != e.size || std::memcmp(bytes.data(), data_.data() + e.begin, e.size) != 0) continue;
-        const TokenId first = v.index_.insert(e.id, bytes_of);
-        if (first != e.id && v.options_.alphabet == Alphabet::kBytes) {
-            fail("token " + quoted(bytes) + " is given twice, with ids " + std::to_string(first) + " and " +
-                 std::to_string(e.id));
+    v.index_.reserve(entries_.size(), v.n_vocab());
+    indexed_.assign(v.n_vocab(), false);
+    const auto token_bytes = [&v](TokenId id) { return v.token_bytes(id); };
+    std::array<std::uint64_t, kBlock> hashes;
+    for (std::size_t begin = 0; begin < entries_.size(); begin += kBlock) {
+        const std::size_t n = std::min(kBlock, entries_.size() - begin);
+        for (std::size_t i = 0; i < n; ++i) {
+            hashes[i] = TokenIndex::hash(bytes_of(entries_[begin + i]));
+            v.index_.ask(hashes[i]);
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            const Entry& e = entries_[begin + i];
+            if (e.kind != Vocabulary::Kind::kModel) continue;
+            // An id that was named again as an added token keeps its place in the model only with the same bytes.
+            const Bytes bytes = v.token_bytes(e.id);
+            if (!std::ranges::equal(bytes, bytes_of(e))) continue;
+            const TokenId first = v.index_.insert(e.id, hashes[i], token_bytes);
+            if (first != e.id && v.options_.alphabet == Alphabet::kBytes) {
+                fail("token " + quoted(bytes) + " is given twice, with ids " + std::to_string(first) + " and " +
+                     std::to_string(e.id));
+            }
+            indexed_[e.id] = first == e.id;
         }
     }
 }
@@ -146,7 +179,7 @@ void VocabularyBuilder::set_symbols() {
     v.byte_symbols_.fill(kNoToken);
     v.fallback_symbols_.fill(kNoToken);
     for (const Entry& e : entries_) {
-        if (e.kind == Vocabulary::Kind::kFallback) v.fallback_symbols_[data_[e.begin]] = e.id;
+        if (e.kind == Vocabulary::Kind::kFallback) v.fallback_symbols_[bytes_of(e)[0]] = e.id;
     }
     if (v.options_.alphabet == Alphabet::kBytes) {
         v.byte_pair_ranks_.assign(65536, kNoRank);
@@ -206,6 +239,7 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
             if (v.splits_[id].first != kNoToken) v.reachable_[id] = false;
         }
         std::fill(v.splits_.begin(), v.splits_.end(), std::pair{kNoToken, kNoToken});
+        std::fill(v.merge_orders_.begin(), v.merge_orders_.end(), 0);
         find_splits();
     }
     check_order();
@@ -223,6 +257,7 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<M
         insert_pair(merges[rank].left, merges[rank].right, rank);
     }
     v.merges_ = std::move(merges);
+    find_listed_splits();
     find_splits();
     check_order();
     return v_;

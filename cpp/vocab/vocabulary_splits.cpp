@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "merge/merge_backtrack.hpp"
 #include "text/utf8.hpp"
 #include "vocab/vocabulary.hpp"
 
@@ -54,26 +55,54 @@ void VocabularyBuilder::merge_symbols() {
     take_symbols(wide_);
 }
 
-// Merges the tokens of a block that fit a lane, together.
-void VocabularyBuilder::merge_narrow(TokenId begin, TokenId end) {
+// Whether the lane takes the token, of two symbols or more. Bytes need no look at the table of pairs.
+bool VocabularyBuilder::fill_narrow(TokenId id, MergeLane<16>& lane) {
     const Vocabulary& v = *v_;
-    for (TokenId id = begin; id < end; ++id) {
-        const bool fits = v.tied_orders() == nullptr && v.kinds_[id] == Vocabulary::Kind::kModel && find_symbols(id) &&
-                          symbols_.size() <= MergeLane<16>::kMaxSymbols;
-        in_lane_[id - begin] = fits;
-        if (fits) {
-            fill_lane(lanes_[id - begin]);
-        } else {
-            lanes_[id - begin].begin(0);
-        }
+    const Bytes token = v.token_bytes(id);
+    if (v.tied_orders() != nullptr || token.size() < 2) return false;
+    if (v.options_.alphabet == Alphabet::kChars) {
+        if (!find_symbols(id) || symbols_.size() > MergeLane<16>::kMaxSymbols) return false;
+        fill_lane(lane);
+        return true;
     }
-    kernels_.many(v.pairs_, v.results(), lanes_.data(), end - begin);
+    if (token.size() > MergeLane<16>::kMaxSymbols) return false;
+    lane.begin(token.size());
+    bool known = true;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+        lane.set_symbol(i, v.byte_symbols_[token[i]]);
+        known &= v.byte_symbols_[token[i]] != kNoToken;
+    }
+    for (std::size_t i = 0; i + 1 < token.size(); ++i) lane.set_rank(i, v.byte_pair_rank(token[i], token[i + 1]));
+    return known;
 }
 
-void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right) {
+// Merges those of up to kBlock tokens that fit a lane, together, down to two symbols.
+void VocabularyBuilder::merge_narrow(const TokenId* ids, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+        in_lane_[i] = fill_narrow(ids[i], lanes_[i]);
+        if (!in_lane_[i]) lanes_[i].begin(0);
+    }
+    kernels_.to_two(v_->pairs_, v_->results(), lanes_.data(), n);
+}
+
+// symbols_: two parts of a token of the last block, the one at `place`, from which the last merge makes it; false if
+// there are none.
+bool VocabularyBuilder::find_rest(TokenId id, std::size_t place) {
+    if (in_lane_[place]) {
+        take_symbols(lanes_[place]);
+        merge_symbols();  // with pairs that came since
+    } else {
+        if (!find_symbols(id)) return false;
+        merge_symbols();
+    }
+    return symbols_.size() == 2;
+}
+
+void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right, std::uint32_t rank) {
     Vocabulary& v = *v_;
     v.reachable_[id] = true;
     v.splits_[id] = {left, right};
+    v.merge_orders_[id] = rank + 1;
 }
 
 // Whether tiktoken's rule (any pair that spells a token, smallest rank first) makes the token of its own bytes.
@@ -113,26 +142,27 @@ bool VocabularyBuilder::derive_rank_merges() {
     v.pairs_ = PairRanks(n_vocab, entries_.size(), n_vocab);
     v.results_.resize(n_vocab);
     std::iota(v.results_.begin(), v.results_.end(), TokenId{0});
-    std::vector<TokenId> unreached;
-    for (TokenId begin = 0; begin < n_vocab; begin += kBlock) {
-        const TokenId end = std::min(begin + kBlock, n_vocab);
-        merge_narrow(begin, end);
-        for (TokenId id = begin; id < end; ++id) {
-            if (v.kinds_[id] != Vocabulary::Kind::kModel || v.token_bytes(id).size() < 2) continue;
-            bool known = true;
-            if (in_lane_[id - begin]) {
-                take_symbols(lanes_[id - begin]);
-            } else {
-                known = find_symbols(id);
-            }
-            if (known) merge_symbols();
-            if (!known || symbols_.size() != 2) {
-                unreached.push_back(id);
+    v.merges_.reserve(entries_.size());
+    std::vector<TokenId> ids, unreached;
+    for (TokenId id = 0; id < n_vocab;) {
+        for (ids.clear(); id < n_vocab && ids.size() < kBlock; ++id) {
+            if (v.kinds_[id] == Vocabulary::Kind::kModel && v.token_bytes(id).size() >= 2) ids.push_back(id);
+        }
+        merge_narrow(ids.data(), ids.size());
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            TokenId parts[MergeLane<16>::kMaxSymbols];
+            if (in_lane_[i] && lanes_[i].copy_ids(parts) == 2) v.pairs_.ask(parts[0], parts[1]);
+        }
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            if (!find_rest(ids[i], i)) {
+                unreached.push_back(ids[i]);
                 continue;
             }
-            insert_pair(symbols_[0], symbols_[1], id);
-            note_split(id, symbols_[0], symbols_[1]);
-            v.merges_.push_back({symbols_[0], symbols_[1], id});
+            const Bytes token = v.token_bytes(ids[i]);
+            v.pairs_.insert(symbols_[0], symbols_[1], ids[i]);
+            if (token.size() == 2) v.byte_pair_ranks_[std::size_t{token[0]} << 8 | token[1]] = ids[i];
+            note_split(ids[i], symbols_[0], symbols_[1], ids[i]);
+            v.merges_.push_back({symbols_[0], symbols_[1], ids[i]});
         }
     }
     // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
@@ -163,33 +193,46 @@ void VocabularyBuilder::insert_all_splits(const std::vector<std::uint32_t>& rank
     }
 }
 
+// The splits that follow from listed merges alone, in order: two parts that merging was seen to make before, and that
+// stay apart until it is the merge's turn. Whatever else a token may merge from is left to find_splits.
+void VocabularyBuilder::find_listed_splits() {
+    Vocabulary& v = *v_;
+    static constexpr std::array<std::uint8_t, 3> kMetaspace{0xe2, 0x96, 0x81};
+    if (v.options_.metaspace && v.find(kMetaspace) != kNoToken) return;  // text has another symbol in its place
+    for (std::uint32_t rank = 0; rank < v.merges_.size(); ++rank) {
+        const auto [left, right, id] = v.merges_[rank];
+        if (v.reachable_[id] || !indexed_[id] || !v.reachable_[left] || !v.reachable_[right]) continue;
+        const Bytes token = v.token_bytes(id), first = v.token_bytes(left), second = v.token_bytes(right);
+        if (first.size() + second.size() != token.size() || !std::ranges::equal(first, token.first(first.size())) ||
+            !std::ranges::equal(second, token.subspan(first.size())))
+            continue;
+        // A pair given twice has the later rank.
+        if (v.pairs_.find(left, right) != rank || !is_canonical_pair_at(v, left, right, rank)) continue;
+        note_split(id, left, right, rank);
+    }
+}
+
+// The splits of tokens of which none is known, by merging their bytes.
 void VocabularyBuilder::find_splits() {
     Vocabulary& v = *v_;
-    const auto n_vocab = static_cast<TokenId>(v.n_vocab());
-    for (TokenId begin = 0; begin < n_vocab; begin += kBlock) {
-        const TokenId end = std::min(begin + kBlock, n_vocab);
-        merge_narrow(begin, end);
-        for (TokenId id = begin; id < end; ++id) {
-            if (in_lane_[id - begin]) {
-                take_symbols(lanes_[id - begin]);
-            } else if (find_symbols(id)) {
-                merge_symbols();
-            } else {
-                continue;
-            }
-            if (symbols_.size() != 2 || v.find(v.token_bytes(id)) != id) continue;
+    std::vector<TokenId> ids;
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (indexed_[id] && !v.reachable_[id]) ids.push_back(id);
+    }
+    for (std::size_t begin = 0; begin < ids.size(); begin += kBlock) {
+        const std::size_t n = std::min(kBlock, ids.size() - begin);
+        merge_narrow(ids.data() + begin, n);
+        for (std::size_t i = 0; i < n; ++i) {
+            const TokenId id = ids[begin + i];
+            if (!find_rest(id, i)) continue;
             const std::uint32_t rank = v.pairs_.find(symbols_[0], symbols_[1]);
-            if (rank != kNoRank && v.results_[rank] == id) note_split(id, symbols_[0], symbols_[1]);
+            if (rank != kNoRank && v.results_[rank] == id) note_split(id, symbols_[0], symbols_[1], rank);
         }
     }
 }
 
 void VocabularyBuilder::check_order() {
     Vocabulary& v = *v_;
-    for (TokenId id = 0; id < v.n_vocab(); ++id) {
-        const auto [left, right] = v.splits_[id];
-        if (left != kNoToken) v.merge_orders_[id] = v.pairs_.find(left, right) + 1;
-    }
     v.merges_are_ordered_ = true;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const auto [left, right] = v.splits_[id];
