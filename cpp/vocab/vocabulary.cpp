@@ -253,7 +253,9 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<M
     Vocabulary& v = *v_;
     v.pairs_ = PairRanks(v.n_vocab(), merges.size());
     for (const Merge& merge : merges) v.results_.push_back(merge.result);
+    constexpr std::uint32_t kAhead = 16;
     for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
+        if (rank + kAhead < merges.size()) v.pairs_.ask(merges[rank + kAhead].left, merges[rank + kAhead].right);
         insert_pair(merges[rank].left, merges[rank].right, rank);
     }
     v.merges_ = std::move(merges);

@@ -206,9 +206,8 @@ void VocabularyBuilder::find_listed_splits() {
         if (first.size() + second.size() != token.size() || !std::ranges::equal(first, token.first(first.size())) ||
             !std::ranges::equal(second, token.subspan(first.size())))
             continue;
-        // A pair given twice has the later rank.
-        if (v.pairs_.find(left, right) != rank || !is_canonical_pair_at(v, left, right, rank)) continue;
-        note_split(id, left, right, rank);
+        // Not where the pair is given again: it has the later rank.
+        if (is_canonical_pair_at(v, left, right, rank)) note_split(id, left, right, rank);
     }
 }
 
