@@ -286,8 +286,8 @@ void bind_vocab(py::module_& m) {
         .def_static("from_ranks", &from_ranks, py::arg("ranks"), py::arg("special_tokens"), py::arg("source"))
         .def_static("from_rank_file", &from_rank_file, py::arg("data"), py::arg("special_tokens"), py::arg("source"))
         .def_static("from_merges", &from_merges, py::arg("strings"), py::arg("added_tokens"), py::kw_only(),
-                    py::arg("alphabet"), py::arg("ignore_merges"), py::arg("byte_fallback"),
-                    py::arg("unk_token"), py::arg("fuse_unk"), py::arg("source"))
+                    py::arg("alphabet"), py::arg("ignore_merges"), py::arg("byte_fallback"), py::arg("unk_token"),
+                    py::arg("fuse_unk"), py::arg("source"))
         .def_static("from_scores", &from_scores, py::arg("pieces"), py::arg("scores"), py::arg("types"), py::kw_only(),
                     py::arg("byte_fallback"), py::arg("unk_id"), py::arg("source"))
         .def_static("from_parts", &from_parts, py::arg("arrays"), py::arg("rule"), py::arg("source"))

@@ -54,7 +54,8 @@ class Reader {
     bool read_model() {
         bool has_vocab = false, has_merges = false;
         const bool read = read_members([&](std::string_view key) {
-            if (key == "vocab" && !has_vocab) return has_vocab = read_in_place_of("{}", [this] { return read_vocab(); });
+            if (key == "vocab" && !has_vocab)
+                return has_vocab = read_in_place_of("{}", [this] { return read_vocab(); });
             if (key == "merges" && !has_merges)
                 return has_merges = read_in_place_of("[]", [this] { return read_merges(); });
             return key != "vocab" && key != "merges" && skip_value();
@@ -87,8 +88,7 @@ class Reader {
             HfMerge merge;
             if (peek() == '[') {
                 std::size_t n = 0;
-                const bool read =
-                    read_list([&] { return n < 2 && read_string(n++ == 0 ? merge.left : merge.right); });
+                const bool read = read_list([&] { return n < 2 && read_string(n++ == 0 ? merge.left : merge.right); });
                 if (!read || n != 2) return false;
             } else {
                 std::string_view pair;

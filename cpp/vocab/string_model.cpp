@@ -59,33 +59,44 @@ int fallback_byte(std::string_view text) {
 // Tokens, and merges, of which the places in the index are asked for together.
 constexpr std::size_t kAtOnce = 32;
 
+bool is_joined(std::string_view text, const HfMerge& merge) {
+    return text.size() == merge.left.size() + merge.right.size() && text.starts_with(merge.left) &&
+           text.ends_with(merge.right);
+}
+
 std::vector<Merge> merges_of(const HfTokens& tokens, const std::vector<HfMerge>& merges, const std::string& source) {
     std::vector<Merge> found;
     found.reserve(merges.size());
-    std::array<std::string, kAtOnce> joined;
-    std::array<std::array<std::uint64_t, 3>, kAtOnce> hashes;
+    const std::vector<HfToken>& all = tokens.all();
+    std::string joined;
+    std::array<std::array<std::uint64_t, 2>, kAtOnce> hashes;
+    std::size_t next = 0;  // after the token that the last merge makes
     for (std::size_t begin = 0; begin < merges.size(); begin += kAtOnce) {
         const std::size_t n = std::min(kAtOnce, merges.size() - begin);
         for (std::size_t i = 0; i < n; ++i) {
             const HfMerge& merge = merges[begin + i];
-            joined[i].assign(merge.left).append(merge.right);
-            hashes[i] = {TokenIndex::hash(as_bytes(merge.left)), TokenIndex::hash(as_bytes(merge.right)),
-                         TokenIndex::hash(as_bytes(joined[i]))};
+            hashes[i] = {TokenIndex::hash(as_bytes(merge.left)), TokenIndex::hash(as_bytes(merge.right))};
             for (const std::uint64_t hash : hashes[i]) tokens.ask(hash);
         }
         for (std::size_t i = 0; i < n; ++i) {
             const HfMerge& merge = merges[begin + i];
-            const auto id_of = [&](std::string_view text, std::uint64_t hash) {
-                const TokenId id = tokens.find(text, hash);
-                if (id == kNoToken) {
+            const auto place_of = [&](std::string_view text, std::uint64_t hash) {
+                const std::size_t place = tokens.place_of(text, hash);
+                if (place == HfTokens::kNowhere) {
                     throw FileError(source + ": merges[" + std::to_string(begin + i) + "] ('" +
                                     std::string(merge.left) + "', '" + std::string(merge.right) +
                                     "') needs the token '" + std::string(text) + "', which is not in the vocabulary");
                 }
-                return id;
+                return place;
             };
-            found.push_back({id_of(merge.left, hashes[i][0]), id_of(merge.right, hashes[i][1]),
-                             id_of(joined[i], hashes[i][2])});
+            const TokenId left = all[place_of(merge.left, hashes[i][0])].id;
+            const TokenId right = all[place_of(merge.right, hashes[i][1])].id;
+            // Files mostly have tokens in the order of the merges that make them.
+            if (next == all.size() || !is_joined(all[next].text, merge)) {
+                joined.assign(merge.left).append(merge.right);
+                next = place_of(joined, TokenIndex::hash(as_bytes(joined)));
+            }
+            found.push_back({left, right, all[next++].id});
         }
     }
     return found;
@@ -112,9 +123,14 @@ bool HfTokens::index() {
     return once;
 }
 
-TokenId HfTokens::find(std::string_view text, std::uint64_t hash) const {
+std::size_t HfTokens::place_of(std::string_view text, std::uint64_t hash) const {
     const TokenId place = index_.find(as_bytes(text), hash, [this](TokenId at) { return as_bytes(tokens_[at].text); });
-    return place == kNoToken ? kNoToken : tokens_[place].id;
+    return place == kNoToken ? kNowhere : place;
+}
+
+TokenId HfTokens::find(std::string_view text) const {
+    const std::size_t place = place_of(text, TokenIndex::hash(as_bytes(text)));
+    return place == kNowhere ? kNoToken : tokens_[place].id;
 }
 
 std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const HfTokens& tokens,

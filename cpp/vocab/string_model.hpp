@@ -27,9 +27,11 @@ class HfTokens {
     bool index();
 
     const std::vector<HfToken>& all() const { return tokens_; }
-    // kNoToken: there is none.
-    TokenId find(std::string_view text) const { return find(text, TokenIndex::hash(as_bytes(text))); }
-    TokenId find(std::string_view text, std::uint64_t hash) const;
+    // The id of a token, or kNoToken.
+    TokenId find(std::string_view text) const;
+    // Its place in all(), or kNowhere, given its TokenIndex::hash.
+    static constexpr std::size_t kNowhere = ~std::size_t{0};
+    std::size_t place_of(std::string_view text, std::uint64_t hash) const;
     FISSILE_PREFETCHES void ask(std::uint64_t hash) const noexcept { index_.ask(hash); }
 
    private:

@@ -70,7 +70,13 @@ class TokenIndex {
 
     std::uint32_t tag_of(std::uint64_t hash) const { return static_cast<std::uint32_t>(hash >> 32) & ~id_mask_; }
     bool has_tag(std::uint32_t word, std::uint32_t tag) const { return ((word ^ tag) & ~id_mask_) == 0; }
-    static bool equal(Bytes a, Bytes b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }
+    // Most tokens are short, and calling for a comparison takes longer than it.
+    static bool equal(Bytes a, Bytes b) {
+        if (a.size() != b.size()) return false;
+        const std::size_t n = a.size() < 8 ? a.size() : 8;
+        return load_word(a.data(), n) == load_word(b.data(), n) &&
+               (a.size() <= 8 || std::equal(a.begin() + 8, a.end(), b.begin() + 8));
+    }
 
     std::vector<std::uint32_t> slots_;  // reserve() sizes it once, at a load below one half
     std::size_t mask_ = 0;

@@ -199,7 +199,14 @@ void VocabularyBuilder::find_listed_splits() {
     Vocabulary& v = *v_;
     static constexpr std::array<std::uint8_t, 3> kMetaspace{0xe2, 0x96, 0x81};
     if (v.options_.metaspace && v.find(kMetaspace) != kNoToken) return;  // text has another symbol in its place
+    constexpr std::uint32_t kAhead = 16;
     for (std::uint32_t rank = 0; rank < v.merges_.size(); ++rank) {
+        if (rank + kAhead < v.merges_.size()) {
+            const Merge& ahead = v.merges_[rank + kAhead];
+            v.pairs_.ask(ahead.left, ahead.right);
+            prefetch(&v.splits_[ahead.left]);
+            prefetch(&v.splits_[ahead.right]);
+        }
         const auto [left, right, id] = v.merges_[rank];
         if (v.reachable_[id] || !indexed_[id] || !v.reachable_[left] || !v.reachable_[right]) continue;
         const Bytes token = v.token_bytes(id), first = v.token_bytes(left), second = v.token_bytes(right);

@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 }
 
 std::vector<std::string> fuzz_seeds() {
-    const std::string plain = R"({"version": "1.0", "model": {"vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}})";
+    const std::string plain =
+        R"({"version": "1.0", "model": {"vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}})";
     const std::string escaped =
         R"( {"model" :{"merges":["\u0120 \ud83d\ude00", "\" \\"], "vocab":{"\u0120":0, "\\":1, "\"":10}, "x":[{"}":"]"}]}} )";
     return {plain, escaped, plain + "\n", R"({"model": {}})", ""};

@@ -164,8 +164,7 @@ def from_json(data: bytes, source: str) -> TokenizerSpec:
         if strings is not None and (rest := _well_formed(strings.rest)) is not None:
             with suppress(_NeedsTree):
                 return _read(reader, rest, taken=strings, payload=lambda: _parse(data, source))
-        root = _parse(data, source)
-        return _read(reader, root, payload=lambda: root)
+        return _read(reader, _parse(data, source))
     except RecursionError:
         raise TokenizerFileError(f"{source}: nodes are nested too deeply for a tokenizer") from None
 
@@ -209,7 +208,7 @@ def _read(
     *,
     known: _Known | None = None,
     taken: ModelStrings | None = None,
-    payload: Callable[[], Json],
+    payload: Callable[[], Json] | None = None,
 ) -> TokenizerSpec:
     """A tree as a tokenizer.
 
@@ -218,7 +217,7 @@ def _read(
         root: the tree.
         known: what was made of tokens and merges, which the tree has not.
         taken: or the strings of tokens and merges, of which the tree has none either.
-        payload: gives the whole tree.
+        payload: gives the whole tree; None: it is whole.
     """
     model = _model(reader, root)
     added = _added_tokens(reader, root)
@@ -292,7 +291,7 @@ def _read(
         decode_tokens=decoding.decode,
         decode_malformed=decoding.decode_malformed,
         affixes=affixes,
-        payload=payload,
+        payload=payload or (lambda: root),
         rest=rest,
     )
 
