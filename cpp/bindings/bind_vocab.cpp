@@ -252,6 +252,7 @@ std::shared_ptr<const Vocabulary> from_parts(const py::dict& arrays, const std::
     const auto merges = vector_of<TokenId>(arrays, "merges", source);
     const auto numbers = vector_of<std::uint32_t>(arrays, "options", source);
     if (merges.size() % 3 != 0 || numbers.size() != 7) throw FileError(source + ": arrays of the wrong length");
+    parts.merges.reserve(merges.size() / 3);
     for (std::size_t i = 0; i < merges.size(); i += 3) {
         parts.merges.push_back({merges[i], merges[i + 1], merges[i + 2]});
     }
