@@ -103,7 +103,7 @@ Workload workload_of(const Options& options) {
     std::shared_ptr<const Vocabulary> vocabulary;
     if (!options.ranks.empty()) {
         const std::string ranks = content_of(options.ranks);
-        vocabulary = vocabulary_from_ranks(parse_rank_file(as_bytes(ranks), options.ranks), {}, options.ranks);
+        vocabulary = vocabulary_from_rank_file(as_bytes(ranks), {}, options.ranks);
     }
     return Workload(std::move(text), *pattern, std::move(vocabulary), options.n_vocab);
 }

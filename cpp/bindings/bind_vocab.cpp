@@ -5,6 +5,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/numpy_out.hpp"
+#include "vocab/model_json.hpp"
 #include "vocab/rank_file.hpp"
 #include "vocab/string_model.hpp"
 #include "vocab/vocabulary.hpp"
@@ -41,10 +42,8 @@ TokenId id_of(py::handle value, std::string_view token, const std::string& sourc
     return static_cast<TokenId>(id);
 }
 
-using SpecialMap = std::vector<std::pair<std::string, TokenId>>;
-
-SpecialMap special_map(const py::dict& special_tokens, const std::string& source) {
-    SpecialMap specials;
+SpecialIds special_ids(const py::dict& special_tokens, const std::string& source) {
+    SpecialIds specials;
     for (const auto& [content, id] : special_tokens) {
         const std::string_view text = utf8(content, "a special token", source);
         specials.emplace_back(text, id_of(id, text, source));
@@ -63,15 +62,15 @@ std::shared_ptr<const Vocabulary> from_ranks(const py::dict& ranks, const py::di
                           static_cast<std::size_t>(PyBytes_GET_SIZE(token.ptr()))};
         tokens.add(bytes, id_of(rank, std::string(py::repr(token)), source));
     }
-    return vocabulary_from_ranks(tokens, special_map(special_tokens, source), source);
+    return vocabulary_from_ranks(tokens, special_ids(special_tokens, source), source);
 }
 
 std::shared_ptr<const Vocabulary> from_rank_file(const py::bytes& data, const py::dict& special_tokens,
                                                  const std::string& source) {
-    const SpecialMap specials = special_map(special_tokens, source);
+    const SpecialIds specials = special_ids(special_tokens, source);
     const std::string_view text = data;
     const py::gil_scoped_release release;
-    return vocabulary_from_ranks(parse_rank_file(as_bytes(text), source), specials, source);
+    return vocabulary_from_rank_file(as_bytes(text), specials, source);
 }
 
 HfMerge merge_of(py::handle merge, std::size_t index, const std::string& source) {
@@ -95,9 +94,38 @@ HfMerge merge_of(py::handle merge, std::size_t index, const std::string& source)
                     Py_TYPE(merge.ptr())->tp_name);
 }
 
-std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::list& merges,
-                                              const py::list& added_tokens, const std::string& alphabet,
-                                              bool ignore_merges, bool byte_fallback,
+// Tokens and merges of a tokenizer.json, as strings of Python objects that it keeps.
+struct ModelStrings {
+    py::object owners;
+    std::unique_ptr<const ModelJson> strings;
+};
+
+ModelStrings strings_of(const py::dict& vocab, const py::list& merges, const std::string& source) {
+    auto strings = std::make_unique<ModelJson>();
+    strings->tokens.reserve(vocab.size());
+    for (const auto& [token, id] : vocab) {
+        const std::string_view text = utf8(token, "a token", source);
+        strings->tokens.add(text, id_of(id, text, source));
+    }
+    strings->merges.reserve(merges.size());
+    for (std::size_t i = 0; i < merges.size(); ++i) strings->merges.push_back(merge_of(merges[i], i, source));
+    strings->tokens.index();
+    return {py::make_tuple(vocab, merges), std::move(strings)};
+}
+
+std::optional<ModelStrings> read_strings(const py::bytes& data) {
+    const Bytes file = as_bytes(std::string_view(data));
+    std::unique_ptr<const ModelJson> strings;
+    {
+        const py::gil_scoped_release release;
+        strings = read_model_json(file);
+    }
+    if (strings == nullptr) return std::nullopt;
+    return ModelStrings{data, std::move(strings)};
+}
+
+std::shared_ptr<const Vocabulary> from_merges(const ModelStrings& strings, const py::list& added_tokens,
+                                              const std::string& alphabet, bool ignore_merges, bool byte_fallback,
                                               const std::optional<std::string>& unk_token, bool fuse_unk,
                                               const std::string& source) {
     HfModel model;
@@ -110,20 +138,13 @@ std::shared_ptr<const Vocabulary> from_merges(const py::dict& vocab, const py::l
     model.byte_fallback = byte_fallback;
     model.fuse_unk = fuse_unk;
     model.unk_token = unk_token;
-    model.tokens.reserve(vocab.size());
-    for (const auto& [token, id] : vocab) {
-        const std::string_view text = utf8(token, "a token", source);
-        model.tokens.push_back({text, id_of(id, text, source)});
-    }
-    model.merges.reserve(merges.size());
-    for (std::size_t i = 0; i < merges.size(); ++i) model.merges.push_back(merge_of(merges[i], i, source));
     for (const py::handle item : added_tokens) {
         const auto token = py::cast<py::tuple>(item);
         const std::string_view text = utf8(py::object(token[0]), "an added token", source);
         model.added_tokens.push_back({text, id_of(py::object(token[1]), text, source), py::cast<bool>(token[2])});
     }
     const py::gil_scoped_release release;
-    return vocabulary_from_hf(model, source);
+    return vocabulary_from_hf(model, strings.strings->tokens, strings.strings->merges, source);
 }
 
 std::shared_ptr<const Vocabulary> from_scores(
@@ -231,6 +252,7 @@ std::shared_ptr<const Vocabulary> from_parts(const py::dict& arrays, const std::
     const auto merges = vector_of<TokenId>(arrays, "merges", source);
     const auto numbers = vector_of<std::uint32_t>(arrays, "options", source);
     if (merges.size() % 3 != 0 || numbers.size() != 7) throw FileError(source + ": arrays of the wrong length");
+    parts.merges.reserve(merges.size() / 3);
     for (std::size_t i = 0; i < merges.size(); i += 3) {
         parts.merges.push_back({merges[i], merges[i + 1], merges[i + 2]});
     }
@@ -250,12 +272,23 @@ std::shared_ptr<const Vocabulary> from_parts(const py::dict& arrays, const std::
 }  // namespace
 
 void bind_vocab(py::module_& m) {
+    py::class_<ModelStrings>(m, "ModelStrings", "Tokens and merges of a tokenizer.json.")
+        .def(py::init(&strings_of), py::arg("vocab"), py::arg("merges"), py::arg("source"))
+        .def_static("read", &read_strings, py::arg("data"))
+        .def_property_readonly("rest", [](const ModelStrings& strings) { return py::bytes(strings.strings->rest); })
+        .def(
+            "__contains__",
+            [](const ModelStrings& strings, const std::string& token) {
+                return strings.strings->tokens.find(token) != kNoToken;
+            },
+            py::arg("token"));
+
     py::class_<Vocabulary, std::shared_ptr<Vocabulary>>(m, "Vocabulary", "A BPE model: tokens and merges, immutable.")
         .def_static("from_ranks", &from_ranks, py::arg("ranks"), py::arg("special_tokens"), py::arg("source"))
         .def_static("from_rank_file", &from_rank_file, py::arg("data"), py::arg("special_tokens"), py::arg("source"))
-        .def_static("from_merges", &from_merges, py::arg("vocab"), py::arg("merges"), py::arg("added_tokens"),
-                    py::kw_only(), py::arg("alphabet"), py::arg("ignore_merges"), py::arg("byte_fallback"),
-                    py::arg("unk_token"), py::arg("fuse_unk"), py::arg("source"))
+        .def_static("from_merges", &from_merges, py::arg("strings"), py::arg("added_tokens"), py::kw_only(),
+                    py::arg("alphabet"), py::arg("ignore_merges"), py::arg("byte_fallback"), py::arg("unk_token"),
+                    py::arg("fuse_unk"), py::arg("source"))
         .def_static("from_scores", &from_scores, py::arg("pieces"), py::arg("scores"), py::arg("types"), py::kw_only(),
                     py::arg("byte_fallback"), py::arg("unk_id"), py::arg("source"))
         .def_static("from_parts", &from_parts, py::arg("arrays"), py::arg("rule"), py::arg("source"))

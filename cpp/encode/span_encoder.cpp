@@ -47,17 +47,30 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
 // Tokens that encode to themselves are known before the first text is seen.
 void SpanEncoder::seed_tables() {
     const Vocabulary& v = *vocabulary_;
+    // Some at a time, so that the cache lines they go to are asked for before the first of them is written to.
+    constexpr std::size_t kAtOnce = 64;
+    std::array<PieceKey, kAtOnce> keys;
+    std::array<TokenId, kAtOnce> ids;
+    std::size_t n = 0;
+    const auto insert = [&] {
+        for (std::size_t i = 0; i < n; ++i) table_.insert_alone(keys[i], ids[i]);
+        n = 0;
+    };
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const Bytes token = v.token_bytes(id);
         if (token.empty() || v.is_unused(id) ||
             !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id)))
             continue;
-        if (token.size() <= kMaxInlinePiece) {
-            table_.insert(piece_key(token.data(), token.size()), &id, 1);
-        } else {
+        if (token.size() > kMaxInlinePiece) {
             long_pieces_.insert(token, &id, 1);
+            continue;
         }
+        keys[n] = piece_key(token.data(), token.size());
+        ids[n] = id;
+        prefetch(table_.view().bucket(PieceTable::View::hash(keys[n])));
+        if (++n == kAtOnce) insert();
     }
+    insert();
 }
 
 const TokenTrie& SpanEncoder::trie() const {

@@ -90,7 +90,7 @@ struct Ops {
 
 }  // namespace
 
-const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>};
+const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
 const JoinKernels kJoinAvx512 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile

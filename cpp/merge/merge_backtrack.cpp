@@ -4,14 +4,15 @@ namespace fissile {
 
 namespace {
 constexpr unsigned kStepsAtOnce = 4096;  // between two looks at an interrupt
-}
 
-bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept {
+// Whether no merge across the border of two tokens comes before `limit`. Orders are doubled: of two merges of one rank
+// the left one is first.
+// `across`: rank of the merge of the two.
+bool stay_apart(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint32_t across,
+                std::uint64_t limit) noexcept {
     // Undo the merges of both in reverse order. `limit` is the order of the merge undone last: a merge across the
-    // border that comes before it would have been taken in its place. Of two merges of one rank the left one is first.
-    std::uint64_t limit = ~std::uint64_t{0};
+    // border that comes before it would have been taken in its place.
     for (;;) {
-        const std::uint32_t across = vocabulary.pairs().find(left, right);
         if (across != kNoRank && 2 * (std::uint64_t{across} + 1) < limit) return false;
         const std::uint32_t left_order = vocabulary.merge_order(left), right_order = vocabulary.merge_order(right);
         if (left_order == 0 && right_order == 0) return true;
@@ -23,7 +24,19 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
             limit = 2 * std::uint64_t{right_order} + 1;
             right = vocabulary.split_of(right).first;
         }
+        across = vocabulary.pairs().find(left, right);
     }
+}
+
+}  // namespace
+
+bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept {
+    return stay_apart(vocabulary, left, right, vocabulary.pairs().find(left, right), ~std::uint64_t{0});
+}
+
+bool is_canonical_pair_at(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint32_t rank) noexcept {
+    const std::uint32_t across = vocabulary.pairs().find(left, right);
+    return across == rank && stay_apart(vocabulary, left, right, across, 2 * (std::uint64_t{rank} + 1));
 }
 
 void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,

@@ -24,6 +24,8 @@ struct BacktrackScratch {
 
 // Whether encoding the bytes of left and right together gives these two tokens.
 bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept;
+// Whether the two merge with this rank and, merging the bytes of both, nothing but them is left when it has its turn.
+bool is_canonical_pair_at(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint32_t rank) noexcept;
 
 // Appends the canonical encoding of a piece to ids.
 void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,

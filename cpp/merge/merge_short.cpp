@@ -23,7 +23,7 @@ struct Ops {
 
 #include "merge/merge_step.hpp"
 
-constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>};
+constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
 
 }  // namespace
 

@@ -71,6 +71,8 @@ struct MergeKernels {
     // Merge each lane until nothing is left to merge.
     Many<16> many16;
     Many<64> many64;
+    // The same, but stop at two symbols.
+    Many<16> to_two;
 
     void many(const PairRanks& pairs, const TokenId* results, MergeLane<16>* lanes, std::size_t n) const noexcept {
         many16(pairs, results, lanes, n);

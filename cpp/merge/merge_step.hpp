@@ -4,9 +4,10 @@
 // orders, and find_two(pairs, ids, ranks), the ranks of the first two of four ids and of the last
 // two. No include guard.
 
-// Merges one pair and asks for the ranks around it; false if there is none to merge.
-template <unsigned kWidth>
+// Merges one pair and asks for the ranks around it; false if there is none to merge, or no more than kLeast symbols.
+template <unsigned kWidth, std::size_t kLeast>
 inline bool merge_step(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth>& lane) noexcept {
+    if (kLeast > 1 && lane.n_symbols() <= kLeast) return false;
     const auto best = Ops::smallest(lane.orders);
     if (best >= MergeLane<kWidth>::kNone) return false;
     const unsigned at = static_cast<unsigned>(best) & (kWidth - 1);
@@ -19,6 +20,7 @@ inline bool merge_step(const PairRanks& pairs, const TokenId* results, MergeLane
     lane.alive ^= std::uint64_t{1} << merged;
     lane.orders[merged] = MergeLane<kWidth>::kNone;
     lane.before = static_cast<unsigned>(std::bit_width(lane.alive & ~(beyond | beyond >> 1))) - 1;
+    if (kLeast > 1 && lane.n_symbols() <= kLeast) return false;
     lane.after = static_cast<unsigned>(std::countr_zero(lane.alive & beyond));
     pairs.ask(lane.ids[lane.before], lane.ids[at]);
     pairs.ask(lane.ids[at], lane.ids[lane.after]);
@@ -35,7 +37,7 @@ inline void merge_answer(const PairRanks& pairs, MergeLane<kWidth>& lane) noexce
     lane.orders[lane.at] = MergeLane<kWidth>::order_of(ranks[1], lane.at);
 }
 
-template <unsigned kWidth>
+template <unsigned kWidth, std::size_t kLeast = 1>
 void merge_many(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth>* lanes,
                 std::size_t n_lanes) noexcept {
     constexpr std::size_t kMaxActive = 32;
@@ -44,7 +46,7 @@ void merge_many(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth
         std::size_t n_active = 0;
         for (std::size_t i = first; i < n_lanes && i < first + kMaxActive; ++i) {
             active[n_active] = lanes + i;
-            n_active += merge_step(pairs, results, lanes[i]);
+            n_active += merge_step<kWidth, kLeast>(pairs, results, lanes[i]);
         }
         while (n_active != 0) {
             // Apart, as a lane's orders are written one by one here and read all at once there, which takes a while
@@ -54,7 +56,7 @@ void merge_many(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth
             for (std::size_t i = 0; i < n_active; ++i) {
                 MergeLane<kWidth>* const lane = active[i];
                 active[n_still] = lane;
-                n_still += merge_step(pairs, results, *lane);
+                n_still += merge_step<kWidth, kLeast>(pairs, results, *lane);
             }
             n_active = n_still;
         }

@@ -31,6 +31,7 @@ std::unique_ptr<PieceTable::Generation> PieceTable::make_generation(std::size_t 
     return generation;
 }
 
+template <bool kAlone>
 bool PieceTable::put(Generation& generation, PieceKey key, const std::uint64_t ids[2], std::uint64_t n_ids) {
     const View& view = generation.view;
     const std::size_t home = static_cast<std::size_t>(View::hash(key) >> view.shift_);
@@ -40,12 +41,18 @@ bool PieceTable::put(Generation& generation, PieceKey key, const std::uint64_t i
             if (View::matches(*entry, key)) return true;
             std::uint64_t empty = 0;
             if (entry->high.load(std::memory_order_relaxed) != 0) continue;
-            if (!entry->high.compare_exchange_strong(empty, kBeingWritten, std::memory_order_relaxed)) continue;
+            if (!kAlone && !entry->high.compare_exchange_strong(empty, kBeingWritten, std::memory_order_relaxed))
+                continue;
             entry->low.store(key.low, std::memory_order_relaxed);
             entry->ids[0].store(ids[0], std::memory_order_relaxed);
             entry->ids[1].store(ids[1], std::memory_order_relaxed);
             entry->high.store(key.high | n_ids << 60, std::memory_order_release);
-            generation.n_used.fetch_add(1, std::memory_order_relaxed);
+            if (kAlone) {
+                generation.n_used.store(generation.n_used.load(std::memory_order_relaxed) + 1,
+                                        std::memory_order_relaxed);
+            } else {
+                generation.n_used.fetch_add(1, std::memory_order_relaxed);
+            }
             return true;
         }
     }
@@ -71,10 +78,17 @@ void PieceTable::insert(PieceKey key, const TokenId* ids, std::size_t n_ids) {
     // Pieces come about in order of frequency, so those that a full table moves from their home are the rarest, and
     // memory touched for the first time costs more than a longer search for them: three quarters full is not too full.
     const bool full = generation.n_used.load(std::memory_order_relaxed) * 4 > n_entries * 3;
-    if (!full && put(generation, key, pairs, n_ids)) return;
+    if (!full && put<false>(generation, key, pairs, n_ids)) return;
     if (n_entries * 2 * sizeof(Entry) > max_bytes_) return;
     grow(generation.view.n_buckets_);
-    put(*newest_.load(std::memory_order_acquire), key, pairs, n_ids);
+    put<false>(*newest_.load(std::memory_order_acquire), key, pairs, n_ids);
+}
+
+void PieceTable::insert_alone(PieceKey key, TokenId id) {
+    Generation& generation = *generations_.back();
+    const std::uint64_t ids[2] = {id, 0};
+    // At most what the table was made for, so there is room.
+    put<true>(generation, key, ids, 1);
 }
 
 // Another thread may insert into the old generation meanwhile; such an entry is lost and merged again when needed.
@@ -89,7 +103,7 @@ void PieceTable::grow(std::size_t n_buckets_seen) {
         if (high == 0 || high == kBeingWritten) continue;
         const std::uint64_t ids[2] = {e->ids[0].load(std::memory_order_relaxed),
                                       e->ids[1].load(std::memory_order_relaxed)};
-        put(*bigger, {e->low.load(std::memory_order_relaxed), high << 4 >> 4}, ids, high >> 60);
+        put<true>(*bigger, {e->low.load(std::memory_order_relaxed), high << 4 >> 4}, ids, high >> 60);
     }
     n_bytes_.fetch_add(bigger->memory.n_bytes(), std::memory_order_relaxed);
     generations_.push_back(std::move(bigger));

@@ -161,6 +161,8 @@ class PieceTable {
 
     // Remembers a piece of 1 to 15 bytes and its ids, at least one; may decline.
     void insert(PieceKey key, const TokenId* ids, std::size_t n_ids);
+    // The same of one id, while no other thread has the table: without waiting for the caches of others to agree.
+    void insert_alone(PieceKey key, TokenId id);
 
     std::size_t n_bytes() const { return n_bytes_.load(std::memory_order_relaxed); }
 
@@ -178,6 +180,7 @@ class PieceTable {
     };
 
     std::unique_ptr<Generation> make_generation(std::size_t n_buckets) const;
+    template <bool kAlone>
     static bool put(Generation& generation, PieceKey key, const std::uint64_t ids[2], std::uint64_t n_ids);
     void grow(std::size_t n_buckets_seen);
 

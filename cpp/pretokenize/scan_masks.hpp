@@ -239,6 +239,12 @@ inline std::size_t long_word_end(const scalar::Text& text, std::size_t position,
     return end;
 }
 
+// The 64 bytes from `at` on, or what is left of the text; what comes later is brought near.
+inline Block next_block(const std::uint8_t* at, std::size_t n_left) {
+    prefetch(at + (n_left < kTextAhead ? n_left : kTextAhead));
+    return n_left >= 64 ? Block::load(at) : Block::load_partial(at, n_left);
+}
+
 template <class P>
 ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
     const scalar::Text text{bytes.data(), bytes.size()};
@@ -246,8 +252,7 @@ ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, st
     while (position < text.size && n + 64 <= capacity) {
         const std::uint8_t* const at = text.bytes + position;
         const std::size_t n_left = text.size - position;
-        prefetch(at + (n_left < kTextAhead ? n_left - 1 : kTextAhead));
-        const Block block = n_left >= 64 ? Block::load(at) : Block::load_partial(at, n_left);
+        const Block block = next_block(at, n_left);
         const Classes classes = classify<P>(block, at, n_left);
         const bool at_end = classes.n == n_left;
         const Starts found = starts_in<P>(at, n_left, classes, at_end);

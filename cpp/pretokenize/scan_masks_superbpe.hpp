@@ -60,7 +60,7 @@ inline ScanResult scan_masks_superbpe(Bytes bytes, std::size_t position, std::ui
     std::size_t at = position;  // of the block; a pretoken begins at `position`
     while (position < text.size && n + 64 <= capacity) {
         const std::size_t n_left = text.size - at;
-        const Block block = n_left >= 64 ? Block::load(text.bytes + at) : Block::load_partial(text.bytes + at, n_left);
+        const Block block = next_block(text.bytes + at, n_left);
         const Classes classes = classify<P>(block, text.bytes + at, n_left);
         Matches found = superbpe_matches(classes, classes.n == n_left);
         if (!found.handled || found.n_decided == 0) {

@@ -27,7 +27,7 @@ MergeLoop::MergeLoop(MergeSequences sequences, const std::vector<std::string>& t
       crew_(options.n_threads),
       parts_(options.n_threads) {
     const std::uint64_t n_ids = std::max<std::uint64_t>(options.vocab_size, tokens.size());
-    token_index_.reserve(n_ids);
+    token_index_.reserve(n_ids, n_ids + 1);
     const auto bytes_of = [this](TokenId id) { return token(id); };
     for (const std::string& text : tokens) {
         token_data_.insert(token_data_.end(), text.begin(), text.end());

@@ -36,7 +36,7 @@ bool is_three_bytes(std::uint32_t word) {
 
 ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
     : metaspace_(vocabulary.options().metaspace), before_spaces_(before_spaces) {
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs;
+    std::vector<std::uint64_t> pairs;  // their hashes
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
         if (!vocabulary.is_reachable(id)) continue;
         const auto [left, right] = vocabulary.split_of(id);
@@ -49,32 +49,31 @@ ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
     const std::size_t n_words = std::bit_ceil(pairs.size() / 4 + 16);  // at least 16 bits a pair
     pairs_.assign(n_words, 0);
     pairs_mask_ = n_words - 1;
-    for (const auto& [left, right] : pairs) {
-        const std::uint64_t h = hash(left, right);
+    for (const std::uint64_t h : pairs) {
         pairs_[(h >> 6) & pairs_mask_] |= std::uint64_t{1} << (h & 63);
     }
 }
 
-void ExactCuts::note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std::uint64_t>>& pairs) {
+void ExactCuts::note_pairs(Bytes token, std::vector<std::uint64_t>& pairs) {
     for (std::size_t i = 1; i < token.size(); ++i) {
+        if (token[i - 1] < 0x80 && token[i] < 0x80) {
+            ascii_[token[i - 1]][token[i] >> 6] |= std::uint64_t{1} << (token[i] & 63);
+            continue;
+        }
         if (is_continuation(token[i])) continue;
         std::size_t begin = i - 1;
         while (begin > 0 && is_continuation(token[begin])) --begin;
         const bool left_partial = is_continuation(token[begin]);
         const std::size_t right_size = length_from_lead(token[i]);
         const bool right_partial = i + right_size > token.size();
-        if (token[i - 1] < 0x80 && token[i] < 0x80) {
-            ascii_[token[i - 1]][token[i] >> 6] |= std::uint64_t{1} << (token[i] & 63);
-            continue;
-        }
         if (left_partial || right_partial) {
             partial_[token[i - 1]][token[i] >> 6] |= std::uint64_t{1} << (token[i] & 63);
         }
         // A longer run of continuation bytes than any character has stands in no valid text.
         const std::size_t left_size = i - begin;
         if (left_size > 4) continue;
-        pairs.emplace_back(left_partial ? kOneByteOnly | token[i - 1] : pack(token.data() + begin, left_size),
-                           right_partial ? kOneByteOnly | token[i] : pack(token.data() + i, right_size));
+        pairs.push_back(hash(left_partial ? kOneByteOnly | token[i - 1] : pack(token.data() + begin, left_size),
+                             right_partial ? kOneByteOnly | token[i] : pack(token.data() + i, right_size)));
     }
 }
 

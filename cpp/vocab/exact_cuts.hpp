@@ -62,7 +62,7 @@ class ExactCuts {
     }
     std::size_t cut_three_bytes(Bytes text, std::size_t i, std::uint32_t left, std::uint32_t* ends, std::size_t& n_ends,
                                 std::size_t capacity) const;
-    void note_pairs(Bytes token, std::vector<std::pair<std::uint64_t, std::uint64_t>>& pairs);
+    void note_pairs(Bytes token, std::vector<std::uint64_t>& pairs);
 
     bool metaspace_ = false;
     bool never_ = false;  // merges of byte-fallback tokens exist: cut nowhere

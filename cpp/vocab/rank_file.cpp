@@ -7,34 +7,40 @@ namespace fissile {
 
 namespace {
 
-constexpr std::array<std::int8_t, 256> make_base64_values() {
-    std::array<std::int8_t, 256> values{};
-    values.fill(-1);
+// What each base64 digit stands for at each of four places; kNoDigit for what is none.
+constexpr std::uint32_t kNoDigit = 0x80000000u;
+constexpr std::array<std::array<std::uint32_t, 256>, 4> make_base64_values() {
+    std::array<std::array<std::uint32_t, 256>, 4> values{};
     constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < kDigits.size(); ++i) {
-        values[static_cast<std::uint8_t>(kDigits[i])] = static_cast<std::int8_t>(i);
+    for (unsigned place = 0; place < 4; ++place) {
+        values[place].fill(kNoDigit);
+        for (std::uint32_t i = 0; i < kDigits.size(); ++i) {
+            values[place][static_cast<std::uint8_t>(kDigits[i])] = i << (18 - 6 * place);
+        }
     }
     return values;
 }
-constexpr std::array<std::int8_t, 256> kBase64 = make_base64_values();
+constexpr std::array<std::array<std::uint32_t, 256>, 4> kBase64 = make_base64_values();
 
 // Decodes standard base64 with padding; false if it is not that.
 bool decode_base64(Bytes text, std::vector<std::uint8_t>& out) {
-    out.clear();
     if (text.empty() || text.size() % 4 != 0) return false;
-    for (std::size_t i = 0; i < text.size(); i += 4) {
-        const bool last = i + 4 == text.size();
-        const int padding = !last ? 0 : text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
-        std::uint32_t word = 0;
-        for (int k = 0; k < 4; ++k) {
-            const std::int8_t value =
-                k >= 4 - padding ? std::int8_t{0} : kBase64[text[i + static_cast<std::size_t>(k)]];
-            if (value < 0) return false;
-            word = word << 6 | static_cast<std::uint32_t>(value);
-        }
-        for (int k = 0; k < 3 - padding; ++k) out.push_back(static_cast<std::uint8_t>(word >> (16 - 8 * k)));
-    }
-    return true;
+    const std::size_t padding = text.back() != '=' ? 0 : text[text.size() - 2] != '=' ? 1 : 2;
+    out.resize(text.size() / 4 * 3);
+    std::uint32_t wrong = 0;
+    const auto decode = [&](std::size_t at, std::uint8_t c, std::uint8_t d) {
+        const std::uint32_t word = kBase64[0][text[at]] | kBase64[1][text[at + 1]] | kBase64[2][c] | kBase64[3][d];
+        wrong |= word;
+        std::uint8_t* const bytes = out.data() + at / 4 * 3;
+        bytes[0] = static_cast<std::uint8_t>(word >> 16);
+        bytes[1] = static_cast<std::uint8_t>(word >> 8);
+        bytes[2] = static_cast<std::uint8_t>(word);
+    };
+    const std::size_t last = text.size() - 4;
+    for (std::size_t i = 0; i < last; i += 4) decode(i, text[i + 2], text[i + 3]);
+    decode(last, padding == 2 ? std::uint8_t{'A'} : text[last + 2], padding != 0 ? std::uint8_t{'A'} : text[last + 3]);
+    out.resize(out.size() - padding);
+    return (wrong & kNoDigit) == 0;
 }
 
 [[noreturn]] void fail(const std::string& source, std::size_t line_number, const std::string& what) {
@@ -49,12 +55,26 @@ std::string shown(Bytes bytes) {
     return "'" + text + (bytes.size() > 40 ? "...'" : "'");
 }
 
+ModelOptions options_of_ranks() {
+    ModelOptions options;
+    options.ignore_merges = true;  // tiktoken looks the whole pretoken up first
+    options.unknown_is_error = true;
+    return options;
+}
+
+std::shared_ptr<const Vocabulary> finish(VocabularyBuilder& builder, const SpecialIds& specials) {
+    for (const auto& [content, id] : specials) builder.add_added_token(id, as_bytes(content), true);
+    return builder.finish_ranks();
+}
+
 }  // namespace
 
-RankTokens parse_rank_file(Bytes file, const std::string& source) {
-    RankTokens tokens;
+std::shared_ptr<const Vocabulary> vocabulary_from_rank_file(Bytes file, const SpecialIds& specials,
+                                                            const std::string& source) {
+    VocabularyBuilder builder(source, options_of_ranks());
+    builder.reserve(file.size() / 8 + specials.size(), file.size() / 4 * 3);  // memory is not touched before it is used
     std::vector<std::uint8_t> token;
-    std::size_t line_number = 0;
+    std::size_t line_number = 0, n_tokens = 0;
     for (std::size_t begin = 0; begin < file.size();) {
         const void* newline = std::memchr(file.data() + begin, '\n', file.size() - begin);
         const std::size_t end = newline == nullptr
@@ -86,22 +106,18 @@ RankTokens parse_rank_file(Bytes file, const std::string& source) {
             fail(source, line_number,
                  "expected a rank from 0 to " + std::to_string(kMaxTokenId) + ", found " + shown(digits));
         }
-        tokens.add(token, static_cast<TokenId>(rank));
+        builder.add_model_token(static_cast<TokenId>(rank), token);
+        ++n_tokens;
     }
-    if (tokens.size() == 0) throw FileError(source + ": no lines with a token and a rank");
-    return tokens;
+    if (n_tokens == 0) throw FileError(source + ": no lines with a token and a rank");
+    return finish(builder, specials);
 }
 
-std::shared_ptr<const Vocabulary> vocabulary_from_ranks(const RankTokens& tokens,
-                                                        const std::vector<std::pair<std::string, TokenId>>& specials,
+std::shared_ptr<const Vocabulary> vocabulary_from_ranks(const RankTokens& tokens, const SpecialIds& specials,
                                                         const std::string& source) {
-    ModelOptions options;
-    options.ignore_merges = true;  // tiktoken looks the whole pretoken up first
-    options.unknown_is_error = true;
-    VocabularyBuilder builder(source, options);
+    VocabularyBuilder builder(source, options_of_ranks());
     for (std::size_t i = 0; i < tokens.size(); ++i) builder.add_model_token(tokens.rank(i), tokens.token(i));
-    for (const auto& [content, id] : specials) builder.add_added_token(id, as_bytes(content), true);
-    return builder.finish_ranks();
+    return finish(builder, specials);
 }
 
 }  // namespace fissile

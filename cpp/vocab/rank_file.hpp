@@ -11,6 +11,14 @@
 
 namespace fissile {
 
+// Tokens beside those that merge, and their ids.
+using SpecialIds = std::vector<std::pair<std::string, TokenId>>;
+
+// Ranks must be distinct and, together with the special tokens' ids, leave no hole below the largest rank.
+// Throws FileError naming the line, what it holds and what was expected.
+std::shared_ptr<const Vocabulary> vocabulary_from_rank_file(Bytes file, const SpecialIds& specials,
+                                                            const std::string& source);
+
 // Tokens and their ranks, bytes in one array.
 class RankTokens {
    public:
@@ -34,12 +42,8 @@ class RankTokens {
     std::vector<Entry> entries_;
 };
 
-// Throws FileError naming the line, what it holds and what was expected.
-RankTokens parse_rank_file(Bytes file, const std::string& source);
-
-// Ranks must be distinct and, together with the special tokens' ids, leave no hole below the largest rank.
-std::shared_ptr<const Vocabulary> vocabulary_from_ranks(const RankTokens& tokens,
-                                                        const std::vector<std::pair<std::string, TokenId>>& specials,
+// The same of tokens that stand in no file.
+std::shared_ptr<const Vocabulary> vocabulary_from_ranks(const RankTokens& tokens, const SpecialIds& specials,
                                                         const std::string& source);
 
 }  // namespace fissile

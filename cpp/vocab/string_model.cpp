@@ -1,5 +1,7 @@
 #include "vocab/string_model.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "text/utf8.hpp"
@@ -54,15 +56,85 @@ int fallback_byte(std::string_view text) {
     return byte;
 }
 
+// Tokens, and merges, of which the places in the index are asked for together.
+constexpr std::size_t kAtOnce = 32;
+
+bool is_joined(std::string_view text, const HfMerge& merge) {
+    return text.size() == merge.left.size() + merge.right.size() && text.starts_with(merge.left) &&
+           text.ends_with(merge.right);
+}
+
+std::vector<Merge> merges_of(const HfTokens& tokens, const std::vector<HfMerge>& merges, const std::string& source) {
+    std::vector<Merge> found;
+    found.reserve(merges.size());
+    const std::vector<HfToken>& all = tokens.all();
+    std::string joined;
+    std::array<std::array<std::uint64_t, 2>, kAtOnce> hashes;
+    std::size_t next = 0;  // after the token that the last merge makes
+    for (std::size_t begin = 0; begin < merges.size(); begin += kAtOnce) {
+        const std::size_t n = std::min(kAtOnce, merges.size() - begin);
+        for (std::size_t i = 0; i < n; ++i) {
+            const HfMerge& merge = merges[begin + i];
+            hashes[i] = {TokenIndex::hash(as_bytes(merge.left)), TokenIndex::hash(as_bytes(merge.right))};
+            for (const std::uint64_t hash : hashes[i]) tokens.ask(hash);
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            const HfMerge& merge = merges[begin + i];
+            const auto place_of = [&](std::string_view text, std::uint64_t hash) {
+                const std::size_t place = tokens.place_of(text, hash);
+                if (place == HfTokens::kNowhere) {
+                    throw FileError(source + ": merges[" + std::to_string(begin + i) + "] ('" +
+                                    std::string(merge.left) + "', '" + std::string(merge.right) +
+                                    "') needs the token '" + std::string(text) + "', which is not in the vocabulary");
+                }
+                return place;
+            };
+            const TokenId left = all[place_of(merge.left, hashes[i][0])].id;
+            const TokenId right = all[place_of(merge.right, hashes[i][1])].id;
+            // Files mostly have tokens in the order of the merges that make them.
+            if (next == all.size() || !is_joined(all[next].text, merge)) {
+                joined.assign(merge.left).append(merge.right);
+                next = place_of(joined, TokenIndex::hash(as_bytes(joined)));
+            }
+            found.push_back({left, right, all[next++].id});
+        }
+    }
+    return found;
+}
+
 }  // namespace
 
-std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const std::string& source) {
-    const std::vector<HfToken>& tokens = model.tokens;
-    TokenIndex index;  // token text -> place in `tokens`
-    index.reserve(tokens.size());
-    const auto text_of = [&tokens](TokenId place) { return as_bytes(tokens[place].text); };
-    for (TokenId place = 0; place < tokens.size(); ++place) index.insert(place, text_of);
+bool HfTokens::index() {
+    index_.reserve(tokens_.size(), tokens_.size());
+    const auto text_of = [this](TokenId place) { return as_bytes(tokens_[place].text); };
+    std::array<std::uint64_t, kAtOnce> hashes;
+    bool once = true;
+    for (std::size_t begin = 0; begin < tokens_.size(); begin += kAtOnce) {
+        const std::size_t n = std::min(kAtOnce, tokens_.size() - begin);
+        for (std::size_t i = 0; i < n; ++i) {
+            hashes[i] = TokenIndex::hash(as_bytes(tokens_[begin + i].text));
+            index_.ask(hashes[i]);
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto place = static_cast<TokenId>(begin + i);
+            once &= index_.insert(place, hashes[i], text_of) == place;
+        }
+    }
+    return once;
+}
 
+std::size_t HfTokens::place_of(std::string_view text, std::uint64_t hash) const {
+    const TokenId place = index_.find(as_bytes(text), hash, [this](TokenId at) { return as_bytes(tokens_[at].text); });
+    return place == kNoToken ? kNowhere : place;
+}
+
+TokenId HfTokens::find(std::string_view text) const {
+    const std::size_t place = place_of(text, TokenIndex::hash(as_bytes(text)));
+    return place == kNowhere ? kNoToken : tokens_[place].id;
+}
+
+std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const HfTokens& tokens,
+                                                     const std::vector<HfMerge>& merges, const std::string& source) {
     ModelOptions options;
     options.alphabet = model.alphabet;
     options.metaspace = model.metaspace;
@@ -70,14 +142,14 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
     options.byte_fallback = model.byte_fallback;
     options.fuse_unk = model.fuse_unk;
     if (model.unk_token) {
-        const TokenId place = index.find(as_bytes(*model.unk_token), text_of);
-        if (place == kNoToken)
+        options.unk = tokens.find(*model.unk_token);
+        if (options.unk == kNoToken)
             throw FileError(source + ": model.unk_token '" + *model.unk_token + "' is not in model.vocab");
-        options.unk = tokens[place].id;
     }
     VocabularyBuilder builder(source, options);
+    builder.reserve(tokens.all().size() + model.added_tokens.size(), tokens.all().size() * 8);
     std::vector<std::uint8_t> bytes;
-    for (const HfToken& token : tokens) {
+    for (const HfToken& token : tokens.all()) {
         const int byte = model.byte_fallback ? fallback_byte(token.text) : -1;
         if (token.text.empty()) {
             builder.add_opaque_token(token.id, {});
@@ -97,24 +169,7 @@ std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const
     for (const HfAddedToken& token : model.added_tokens) {
         builder.add_added_token(token.id, as_bytes(token.text), token.special);
     }
-    std::vector<Merge> merges;
-    merges.reserve(model.merges.size());
-    std::string joined;
-    for (std::size_t i = 0; i < model.merges.size(); ++i) {
-        const HfMerge& merge = model.merges[i];
-        const auto id_of = [&](std::string_view text) {
-            const TokenId place = index.find(as_bytes(text), text_of);
-            if (place == kNoToken) {
-                throw FileError(source + ": merges[" + std::to_string(i) + "] ('" + std::string(merge.left) + "', '" +
-                                std::string(merge.right) + "') needs the token '" + std::string(text) +
-                                "', which is not in the vocabulary");
-            }
-            return tokens[place].id;
-        };
-        joined.assign(merge.left).append(merge.right);
-        merges.push_back({id_of(merge.left), id_of(merge.right), id_of(joined)});
-    }
-    return builder.finish_merges(std::move(merges));
+    return builder.finish_merges(merges_of(tokens, merges, source));
 }
 
 std::shared_ptr<const Vocabulary> vocabulary_from_scores(const ScoredPieces& pieces, bool byte_fallback,

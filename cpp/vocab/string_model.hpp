@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base.hpp"
+#include "vocab/token_index.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -16,6 +17,26 @@ namespace fissile {
 struct HfToken {
     std::string_view text;
     TokenId id;
+};
+// The tokens of a model, found by their text once they are indexed.
+class HfTokens {
+   public:
+    void reserve(std::size_t n) { tokens_.reserve(n); }
+    void add(std::string_view text, TokenId id) { tokens_.push_back({text, id}); }
+    // Whether no text was given twice.
+    bool index();
+
+    const std::vector<HfToken>& all() const { return tokens_; }
+    // The id of a token, or kNoToken.
+    TokenId find(std::string_view text) const;
+    // Its place in all(), or kNowhere, given its TokenIndex::hash.
+    static constexpr std::size_t kNowhere = ~std::size_t{0};
+    std::size_t place_of(std::string_view text, std::uint64_t hash) const;
+    FISSILE_PREFETCHES void ask(std::uint64_t hash) const noexcept { index_.ask(hash); }
+
+   private:
+    std::vector<HfToken> tokens_;
+    TokenIndex index_;  // of places
 };
 struct HfMerge {
     std::string_view left, right;
@@ -33,13 +54,12 @@ struct HfModel {
     bool byte_fallback = false;
     bool fuse_unk = false;
     std::optional<std::string> unk_token;
-    std::vector<HfToken> tokens;
-    std::vector<HfMerge> merges;
     std::vector<HfAddedToken> added_tokens;
 };
 
-// Throws FileError for merges of unknown tokens, ids given twice, holes.
-std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const std::string& source);
+// Throws FileError for merges of unknown tokens, ids given twice, holes. The tokens are indexed.
+std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const HfTokens& tokens,
+                                                     const std::vector<HfMerge>& merges, const std::string& source);
 
 // Pieces of a SentencePiece model of type BPE, ids in order.
 struct ScoredPiece {

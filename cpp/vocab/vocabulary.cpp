@@ -51,6 +51,11 @@ VocabularyBuilder::VocabularyBuilder(std::string source, ModelOptions options)
     v_->options_ = options;
 }
 
+void VocabularyBuilder::reserve(std::size_t n_tokens, std::size_t n_bytes) {
+    entries_.reserve(n_tokens);
+    data_.reserve(n_bytes);
+}
+
 void VocabularyBuilder::fail(const std::string& what) const { throw FileError(source_ + ": " + what); }
 
 void VocabularyBuilder::add(TokenId id, Bytes bytes, Vocabulary::Kind kind) {
@@ -92,6 +97,23 @@ void VocabularyBuilder::lay_out_tokens() {
         fail("largest id is " + std::to_string(n_vocab - 1) + ", but there are only " +
              std::to_string(entries_.size()) + " tokens");
     }
+    v.reachable_.assign(n_vocab, false);
+    v.splits_.assign(n_vocab, {kNoToken, kNoToken});
+    v.merge_orders_.assign(n_vocab, 0);
+    v.kinds_.assign(n_vocab, Vocabulary::Kind::kUnused);
+    v.token_begin_.reserve(n_vocab + 1);
+    std::size_t next = 0;
+    if (std::all_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.id == next++; })) {
+        // As most files have them: each is where it belongs.
+        for (const Entry& e : entries_) {
+            v.token_begin_.push_back(e.begin);
+            v.kinds_[e.id] = e.kind;
+        }
+        v.token_begin_.push_back(static_cast<std::uint32_t>(data_.size()));
+        v.token_data_ = std::move(data_);
+        data_.clear();
+        return;
+    }
     constexpr std::uint32_t kNone = 0xffffffffu;
     std::vector<std::uint32_t> entry_of(n_vocab, kNone);
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -106,8 +128,6 @@ void VocabularyBuilder::lay_out_tokens() {
         entry_of[e.id] = i;
     }
     v.token_data_.reserve(data_.size());
-    v.token_begin_.reserve(n_vocab + 1);
-    v.kinds_.assign(n_vocab, Vocabulary::Kind::kUnused);
     for (std::size_t id = 0; id < n_vocab; ++id) {
         v.token_begin_.push_back(static_cast<std::uint32_t>(v.token_data_.size()));
         if (entry_of[id] == kNone) {
@@ -119,24 +139,37 @@ void VocabularyBuilder::lay_out_tokens() {
         v.token_data_.insert(v.token_data_.end(), data_.begin() + e.begin, data_.begin() + e.begin + e.size);
     }
     v.token_begin_.push_back(static_cast<std::uint32_t>(v.token_data_.size()));
-    v.reachable_.assign(n_vocab, false);
-    v.splits_.assign(n_vocab, {kNoToken, kNoToken});
-    v.merge_orders_.assign(n_vocab, 0);
+}
+
+// What an entry was given, which an entry of the same id may have replaced in the vocabulary.
+Bytes VocabularyBuilder::bytes_of(const Entry& entry) const {
+    return {(data_.empty() ? v_->token_data_ : data_).data() + entry.begin, entry.size};
 }
 
 void VocabularyBuilder::index_tokens() {
     Vocabulary& v = *v_;
-    v.index_.reserve(entries_.size());
-    const auto bytes_of = [&v](TokenId id) { return v.token_bytes(id); };
-    for (const Entry& e : entries_) {
-        if (e.kind != Vocabulary::Kind::kModel) continue;
-        // An id that was named again as an added token keeps its place in the model only with the same bytes.
-        const Bytes bytes = v.token_bytes(e.id);
-        if (bytes.size() != e.size || std::memcmp(bytes.data(), data_.data() + e.begin, e.size) != 0) continue;
-        const TokenId first = v.index_.insert(e.id, bytes_of);
-        if (first != e.id && v.options_.alphabet == Alphabet::kBytes) {
-            fail("token " + quoted(bytes) + " is given twice, with ids " + std::to_string(first) + " and " +
-                 std::to_string(e.id));
+    v.index_.reserve(entries_.size(), v.n_vocab());
+    indexed_.assign(v.n_vocab(), false);
+    const auto token_bytes = [&v](TokenId id) { return v.token_bytes(id); };
+    std::array<std::uint64_t, kBlock> hashes;
+    for (std::size_t begin = 0; begin < entries_.size(); begin += kBlock) {
+        const std::size_t n = std::min(kBlock, entries_.size() - begin);
+        for (std::size_t i = 0; i < n; ++i) {
+            hashes[i] = TokenIndex::hash(bytes_of(entries_[begin + i]));
+            v.index_.ask(hashes[i]);
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            const Entry& e = entries_[begin + i];
+            if (e.kind != Vocabulary::Kind::kModel) continue;
+            // An id that was named again as an added token keeps its place in the model only with the same bytes.
+            const Bytes bytes = v.token_bytes(e.id);
+            if (!std::ranges::equal(bytes, bytes_of(e))) continue;
+            const TokenId first = v.index_.insert(e.id, hashes[i], token_bytes);
+            if (first != e.id && v.options_.alphabet == Alphabet::kBytes) {
+                fail("token " + quoted(bytes) + " is given twice, with ids " + std::to_string(first) + " and " +
+                     std::to_string(e.id));
+            }
+            indexed_[e.id] = first == e.id;
         }
     }
 }
@@ -146,7 +179,7 @@ void VocabularyBuilder::set_symbols() {
     v.byte_symbols_.fill(kNoToken);
     v.fallback_symbols_.fill(kNoToken);
     for (const Entry& e : entries_) {
-        if (e.kind == Vocabulary::Kind::kFallback) v.fallback_symbols_[data_[e.begin]] = e.id;
+        if (e.kind == Vocabulary::Kind::kFallback) v.fallback_symbols_[bytes_of(e)[0]] = e.id;
     }
     if (v.options_.alphabet == Alphabet::kBytes) {
         v.byte_pair_ranks_.assign(65536, kNoRank);
@@ -190,200 +223,6 @@ void VocabularyBuilder::insert_pair(TokenId left, TokenId right, std::uint32_t r
     }
 }
 
-// symbols_: the token's, of its own bytes. False if there are fewer than two, or some are not in the vocabulary.
-bool VocabularyBuilder::find_symbols(TokenId id) {
-    const Vocabulary& v = *v_;
-    const Bytes token = v.token_bytes(id);
-    symbols_.clear();
-    if (v.options_.alphabet == Alphabet::kBytes) {
-        for (const std::uint8_t byte : token) symbols_.push_back(v.byte_symbols_[byte]);
-    } else {
-        for (std::size_t i = 0; i < token.size();) {
-            const Char c = decode_char(token.data() + i, token.size() - i);
-            symbols_.push_back(c.code_point == kInvalid ? kNoToken : v.char_symbol(c.code_point));
-            i += c.n_bytes;
-        }
-    }
-    return symbols_.size() >= 2 && std::find(symbols_.begin(), symbols_.end(), kNoToken) == symbols_.end();
-}
-
-template <unsigned kWidth>
-void VocabularyBuilder::fill_lane(MergeLane<kWidth>& lane) const {
-    const PairRanks& pairs = v_->pairs_;
-    for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) pairs.ask(symbols_[i], symbols_[i + 1]);
-    lane.begin(symbols_.size());
-    for (std::size_t i = 0; i < symbols_.size(); ++i) lane.set_symbol(i, symbols_[i]);
-    for (std::size_t i = 0; i + 1 < symbols_.size(); ++i) lane.set_rank(i, pairs.find(symbols_[i], symbols_[i + 1]));
-}
-
-// symbols_: what the lane has left; or, if it merged all into one, the two that its last merge joined.
-template <unsigned kWidth>
-void VocabularyBuilder::take_symbols(const MergeLane<kWidth>& lane) {
-    symbols_.resize(MergeLane<kWidth>::kMaxSymbols);
-    symbols_.resize(lane.copy_ids(symbols_.data()));
-    if (symbols_.size() == 1) symbols_ = {lane.left, lane.right};
-}
-
-// Merges symbols_, at least two, until nothing is left to merge, but for the merge that would leave one.
-void VocabularyBuilder::merge_symbols() {
-    const Vocabulary& v = *v_;
-    if (symbols_.size() == 2) return;
-    if (v.tied_orders() != nullptr || symbols_.size() > MergeLane<64>::kMaxSymbols) {
-        merge_tree(v.pairs_, v.results(), symbols_, tree_, 2, v.tied_orders());
-        return;
-    }
-    fill_lane(wide_);
-    kernels_.many(v.pairs_, v.results(), &wide_, 1);
-    take_symbols(wide_);
-}
-
-// Merges the tokens of a block that fit a lane, together.
-void VocabularyBuilder::merge_narrow(TokenId begin, TokenId end) {
-    const Vocabulary& v = *v_;
-    for (TokenId id = begin; id < end; ++id) {
-        const bool fits = v.tied_orders() == nullptr && v.kinds_[id] == Vocabulary::Kind::kModel && find_symbols(id) &&
-                          symbols_.size() <= MergeLane<16>::kMaxSymbols;
-        in_lane_[id - begin] = fits;
-        if (fits) {
-            fill_lane(lanes_[id - begin]);
-        } else {
-            lanes_[id - begin].begin(0);
-        }
-    }
-    kernels_.many(v.pairs_, v.results(), lanes_.data(), end - begin);
-}
-
-void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right) {
-    Vocabulary& v = *v_;
-    v.reachable_[id] = true;
-    v.splits_[id] = {left, right};
-}
-
-// Whether tiktoken's rule (any pair that spells a token, smallest rank first) makes the token of its own bytes.
-// Slow and direct: only for the few tokens that the pairs derived so far do not reach.
-bool VocabularyBuilder::spells_out_by_ranks(TokenId id) const {
-    const Vocabulary& v = *v_;
-    const Bytes token = v.token_bytes(id);
-    std::vector<std::size_t> cuts(token.size() + 1);
-    std::iota(cuts.begin(), cuts.end(), std::size_t{0});
-    while (cuts.size() > 2) {
-        TokenId best = kNoToken;
-        std::size_t at = 0;
-        for (std::size_t i = 0; i + 2 < cuts.size(); ++i) {
-            const TokenId joined = v.find(token.subspan(cuts[i], cuts[i + 2] - cuts[i]));
-            if (joined < best) {
-                best = joined;
-                at = i + 1;
-            }
-        }
-        if (best == kNoToken) return false;
-        cuts.erase(cuts.begin() + static_cast<std::ptrdiff_t>(at));
-    }
-    return true;
-}
-
-// One pair a token: merge its bytes with the pairs of smaller ranks; if two parts are left they are its pair.
-//
-// Tokens go in blocks, first merged with the pairs from before the block. The smallest rank comes first, so what pairs
-// from inside the block do, they do after all those.
-//
-// A token that this does not reach is unreachable under the full rule too, unless some merge of a *larger* rank has to
-// come first inside it. Those are checked by the rule itself; if one is reachable after all the ranks are not in order,
-// false is returned, and the caller lists every pair instead.
-bool VocabularyBuilder::derive_rank_merges() {
-    Vocabulary& v = *v_;
-    const auto n_vocab = static_cast<TokenId>(v.n_vocab());
-    v.pairs_ = PairRanks(n_vocab, entries_.size(), n_vocab);
-    v.results_.resize(n_vocab);
-    std::iota(v.results_.begin(), v.results_.end(), TokenId{0});
-    std::vector<TokenId> unreached;
-    for (TokenId begin = 0; begin < n_vocab; begin += kBlock) {
-        const TokenId end = std::min(begin + kBlock, n_vocab);
-        merge_narrow(begin, end);
-        for (TokenId id = begin; id < end; ++id) {
-            if (v.kinds_[id] != Vocabulary::Kind::kModel || v.token_bytes(id).size() < 2) continue;
-            bool known = true;
-            if (in_lane_[id - begin]) {
-                take_symbols(lanes_[id - begin]);
-            } else {
-                known = find_symbols(id);
-            }
-            if (known) merge_symbols();
-            if (!known || symbols_.size() != 2) {
-                unreached.push_back(id);
-                continue;
-            }
-            insert_pair(symbols_[0], symbols_[1], id);
-            note_split(id, symbols_[0], symbols_[1]);
-            v.merges_.push_back({symbols_[0], symbols_[1], id});
-        }
-    }
-    // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
-    return std::none_of(unreached.begin(), unreached.end(),
-                        [&](TokenId id) { return v.token_bytes(id).size() > 512 || spells_out_by_ranks(id); });
-}
-
-// Every pair of tokens that spells a token, with the token's rank.
-void VocabularyBuilder::insert_all_splits(const std::vector<std::uint32_t>& rank_of) {
-    Vocabulary& v = *v_;
-    std::vector<std::pair<std::uint32_t, Merge>> found;
-    for (TokenId id = 0; id < v.n_vocab(); ++id) {
-        if (rank_of[id] == kNoRank) continue;
-        const Bytes token = v.token_bytes(id);
-        for (std::size_t cut = 1; cut < token.size(); ++cut) {
-            const TokenId left = v.find(token.first(cut));
-            if (left == kNoToken || rank_of[left] == kNoRank) continue;
-            const TokenId right = v.find(token.subspan(cut));
-            if (right != kNoToken && rank_of[right] != kNoRank) found.push_back({rank_of[id], {left, right, id}});
-        }
-    }
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    v.pairs_ = PairRanks(v.n_vocab(), found.size(), v.results_.size());
-    v.merges_.clear();
-    for (const auto& [rank, merge] : found) {
-        insert_pair(merge.left, merge.right, rank);
-        v.merges_.push_back(merge);
-    }
-}
-
-void VocabularyBuilder::find_splits() {
-    Vocabulary& v = *v_;
-    const auto n_vocab = static_cast<TokenId>(v.n_vocab());
-    for (TokenId begin = 0; begin < n_vocab; begin += kBlock) {
-        const TokenId end = std::min(begin + kBlock, n_vocab);
-        merge_narrow(begin, end);
-        for (TokenId id = begin; id < end; ++id) {
-            if (in_lane_[id - begin]) {
-                take_symbols(lanes_[id - begin]);
-            } else if (find_symbols(id)) {
-                merge_symbols();
-            } else {
-                continue;
-            }
-            if (symbols_.size() != 2 || v.find(v.token_bytes(id)) != id) continue;
-            const std::uint32_t rank = v.pairs_.find(symbols_[0], symbols_[1]);
-            if (rank != kNoRank && v.results_[rank] == id) note_split(id, symbols_[0], symbols_[1]);
-        }
-    }
-}
-
-void VocabularyBuilder::check_order() {
-    Vocabulary& v = *v_;
-    for (TokenId id = 0; id < v.n_vocab(); ++id) {
-        const auto [left, right] = v.splits_[id];
-        if (left != kNoToken) v.merge_orders_[id] = v.pairs_.find(left, right) + 1;
-    }
-    v.merges_are_ordered_ = true;
-    for (TokenId id = 0; id < v.n_vocab(); ++id) {
-        const auto [left, right] = v.splits_[id];
-        if (left == kNoToken) continue;
-        if (v.merge_orders_[left] >= v.merge_orders_[id] || v.merge_orders_[right] >= v.merge_orders_[id]) {
-            v.merges_are_ordered_ = false;
-            return;
-        }
-    }
-}
-
 std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
     lay_out_tokens();
     index_tokens();
@@ -400,6 +239,7 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
             if (v.splits_[id].first != kNoToken) v.reachable_[id] = false;
         }
         std::fill(v.splits_.begin(), v.splits_.end(), std::pair{kNoToken, kNoToken});
+        std::fill(v.merge_orders_.begin(), v.merge_orders_.end(), 0);
         find_splits();
     }
     check_order();
@@ -413,10 +253,13 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<M
     Vocabulary& v = *v_;
     v.pairs_ = PairRanks(v.n_vocab(), merges.size());
     for (const Merge& merge : merges) v.results_.push_back(merge.result);
+    constexpr std::uint32_t kAhead = 16;
     for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
+        if (rank + kAhead < merges.size()) v.pairs_.ask(merges[rank + kAhead].left, merges[rank + kAhead].right);
         insert_pair(merges[rank].left, merges[rank].right, rank);
     }
     v.merges_ = std::move(merges);
+    find_listed_splits();
     find_splits();
     check_order();
     return v_;

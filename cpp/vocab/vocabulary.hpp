@@ -132,6 +132,9 @@ class VocabularyBuilder {
    public:
     VocabularyBuilder(std::string source, ModelOptions options);
 
+    // Room for so many tokens, of so many bytes in all; may be left out, or be guessed too high.
+    void reserve(std::size_t n_tokens, std::size_t n_bytes);
+
     // A token of the model, spelt as it decodes (characters alphabet: a space for U+2581).
     void add_model_token(TokenId id, Bytes bytes);
     // A token that no text reaches, because it is spelt outside the alphabet: it only decodes.
@@ -160,6 +163,7 @@ class VocabularyBuilder {
     [[noreturn]] void fail(const std::string& what) const;
     void add(TokenId id, Bytes bytes, Vocabulary::Kind kind);
     void lay_out_tokens();
+    Bytes bytes_of(const Entry& entry) const;
     void index_tokens();
     void set_symbols();
     void insert_pair(TokenId left, TokenId right, std::uint32_t rank);
@@ -167,24 +171,28 @@ class VocabularyBuilder {
     void insert_all_splits(const std::vector<std::uint32_t>& rank_of);
     bool spells_out_by_ranks(TokenId id) const;
     void find_splits();
-    void note_split(TokenId id, TokenId left, TokenId right);
+    void find_listed_splits();
+    void note_split(TokenId id, TokenId left, TokenId right, std::uint32_t rank);
     bool find_symbols(TokenId id);
     template <unsigned kWidth>
     void fill_lane(MergeLane<kWidth>& lane) const;
     template <unsigned kWidth>
     void take_symbols(const MergeLane<kWidth>& lane);
     void merge_symbols();
-    void merge_narrow(TokenId begin, TokenId end);
+    bool fill_narrow(TokenId id, MergeLane<16>& lane);
+    bool find_rest(TokenId id, std::size_t place);
+    void merge_narrow(const TokenId* ids, std::size_t n);
     void check_order();
     void note_unused(const std::vector<TokenId>& unused);
 
     std::string source_;
     const MergeKernels& kernels_;
-    std::vector<std::uint8_t> data_;
+    std::vector<std::uint8_t> data_;  // of the entries; once they are laid out in order of id, the vocabulary has it
     std::vector<Entry> entries_;
+    std::vector<bool> indexed_;  // id -> the index gives it for its bytes
     std::shared_ptr<Vocabulary> v_;
-    // Tokens are merged in blocks of so many ids.
-    static constexpr TokenId kBlock = 32;
+    // Tokens are indexed, and merged, in blocks of so many.
+    static constexpr std::size_t kBlock = 32;
     std::vector<TokenId> symbols_;  // of the token in hand
     std::array<MergeLane<16>, kBlock> lanes_;
     std::array<bool, kBlock> in_lane_{};

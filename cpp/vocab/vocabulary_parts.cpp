@@ -66,6 +66,7 @@ std::shared_ptr<const Vocabulary> vocabulary_from_parts(const VocabularyParts& p
           "the places of the tokens do not fit their number");
     check(options.unk == kNoToken || options.unk < n, "the unknown token is not in the vocabulary");
     VocabularyBuilder builder(source, options);
+    builder.reserve(n, parts.token_data.size());
     for (TokenId id = 0; id < n; ++id) {
         const Bytes token =
             Bytes(parts.token_data).subspan(parts.token_begin[id], parts.token_begin[id + 1] - parts.token_begin[id]);

@@ -28,6 +28,14 @@ class SentencePieceNormalizer:
     ) -> None: ...
     def __call__(self, text: bytes) -> bytes: ...
 
+class ModelStrings:
+    def __init__(self, vocab: dict[str, int], merges: list[Any], source: str) -> None: ...
+    @staticmethod
+    def read(data: bytes) -> ModelStrings | None: ...  # see cpp/vocab/model_json.hpp
+    @property
+    def rest(self) -> bytes: ...
+    def __contains__(self, token: str) -> bool: ...
+
 class Vocabulary:
     @staticmethod
     def from_ranks(ranks: dict[bytes, int], special_tokens: dict[str, int], source: str) -> Vocabulary: ...
@@ -35,8 +43,7 @@ class Vocabulary:
     def from_rank_file(data: bytes, special_tokens: dict[str, int], source: str) -> Vocabulary: ...
     @staticmethod
     def from_merges(
-        vocab: dict[str, int],
-        merges: list[Any],
+        strings: ModelStrings,
         added_tokens: list[tuple[str, int, bool]],
         *,
         alphabet: str,

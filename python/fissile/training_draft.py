@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fissile._core import Vocabulary
+from fissile._core import ModelStrings, Vocabulary
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
 from fissile.formats.tiktoken import encoder_options
 from fissile.formats.tokenizer_json import bpe_tree, rest_of
@@ -195,8 +195,7 @@ class Draft:
 
     def _vocabulary(self, vocab: dict[str, int], merges: list[tuple[str, str]]) -> Vocabulary:
         return Vocabulary.from_merges(
-            vocab,
-            merges,
+            ModelStrings(vocab, merges, "training"),
             [(token.content, token.id, bool(token.flags & FLAG_SPECIAL)) for token in self.added],
             alphabet="bytes",
             ignore_merges=False,

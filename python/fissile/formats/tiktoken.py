@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import re
@@ -153,7 +152,7 @@ def _first_of_each_id(special_tokens: Mapping[str, int]) -> dict[str, int]:
 
 def write_ranks(ranks: Mapping[bytes, int]) -> bytes:
     """The rank file of these tokens."""
-    lines = (
-        base64.b64encode(token) + b" %d\n" % rank for token, rank in sorted(ranks.items(), key=lambda item: item[1])
-    )
+    from base64 import b64encode
+
+    lines = (b64encode(token) + b" %d\n" % rank for token, rank in sorted(ranks.items(), key=lambda item: item[1]))
     return b"".join(lines)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from fissile._core import Vocabulary
+from fissile._core import ModelStrings, Vocabulary
 from fissile.errors import TokenizerFileError
 from fissile.formats import json_nodes
 from fissile.formats.json_reader import Json, Reader
@@ -46,6 +47,7 @@ _FLAGS = {
 }
 
 
+_FALLBACK = [f"<0x{byte:02X}>" for byte in range(256)]
 _SYMBOLS = "symbols"  # in Fissile's own form: those of a model with affixes, which otherwise come from its vocabulary
 
 
@@ -78,30 +80,42 @@ def _model(reader: Reader, root: Json) -> Json:
     return model
 
 
-def _affixes(reader: Reader, root: Json, model: Json, known: bool) -> Affixes | None:
-    """How a model is spelt of which the core does not know the symbols; see fissile.pipeline.affixes."""
+class _NeedsTree(Exception):
+    """The model is not spelt as it is in the file, so its tokens are needed as Python objects."""
+
+
+def _affixes(reader: Reader, root: Json, model: Json, tokens: Json | ModelStrings | None) -> Affixes | None:
+    """How a model is spelt of which the core does not know the symbols; see fissile.pipeline.affixes.
+
+    Args:
+        reader: of the file.
+        root: all of it.
+        model: its model.
+        tokens: those of the model; None: the model is known already.
+    """
     keys = ("continuing_subword_prefix", "end_of_word_suffix")
     prefix, suffix = (reader.get(model, key, "model", (str, type(None)), None) or "" for key in keys)
     drops_unknown = model.get("unk_token") is None
     nodes = reader.steps(root.get("pre_tokenizer"), "pre_tokenizer", "pretokenizers")
     nodes += reader.steps(root.get("normalizer"), "normalizer", "normalizers")
     over_bytes = any(node["type"] == "ByteLevel" for node, _ in nodes)
-    if known:
+    if tokens is None:
         if _SYMBOLS not in model:
             return None
-        tokens = reader.get(model, _SYMBOLS, "model", list)
-        return Affixes(prefix, suffix, [str(token) for token in tokens], over_bytes, drops_unknown)
-    tokens = reader.get(model, "vocab", "model", dict)
+        symbols = reader.get(model, _SYMBOLS, "model", list)
+        return Affixes(prefix, suffix, [str(token) for token in symbols], over_bytes, drops_unknown)
     fallback = 0
     if reader.get(model, "byte_fallback", "model", bool, False):
-        fallback = sum(f"<0x{byte:02X}>" in tokens for byte in range(256))
+        fallback = sum(token in tokens for token in _FALLBACK)
     if not prefix and not suffix:
-        complete = fallback == 256 or (over_bytes and all(map(tokens.__contains__, byte_alphabet())))
+        complete = fallback == 256 or (over_bytes and all(char in tokens for char in byte_alphabet()))
         if complete or not drops_unknown:
             return None
         why = "without unk_token and without a token for every byte"
     else:
         why = f"with {' or '.join(keys)}"
+    if isinstance(tokens, ModelStrings):
+        raise _NeedsTree
     if fallback:
         reader.fail("model.byte_fallback", f"is not supported {why}")
     if reader.get(model, "ignore_merges", "model", bool, False):
@@ -144,12 +158,23 @@ def _parse(data: bytes, source: str) -> Json:
 
 def from_json(data: bytes, source: str) -> TokenizerSpec:
     """A tokenizer.json as a tokenizer; TokenizerFileError names the place of what cannot be used."""
-    root = _parse(data, source)
     reader = Reader(source)
     try:
-        return _read(reader, root)
+        strings = ModelStrings.read(data)
+        if strings is not None and (rest := _well_formed(strings.rest)) is not None:
+            with suppress(_NeedsTree):
+                return _read(reader, rest, taken=strings, payload=lambda: _parse(data, source))
+        return _read(reader, _parse(data, source))
     except RecursionError:
         raise TokenizerFileError(f"{source}: nodes are nested too deeply for a tokenizer") from None
+
+
+def _well_formed(rest: bytes) -> Json | None:
+    """What is beside the strings; None: it is not well-formed, of which the whole file says where."""
+    try:
+        return _parse(rest, "rest")
+    except TokenizerFileError:
+        return None
 
 
 def rest_of(root: Json) -> Json:
@@ -169,29 +194,45 @@ def from_rest(
         has_bytes: the model has a token for every byte to fall back on.
         payload: gives the whole tree.
     """
-    return _read(Reader(source), rest, _Known(vocabulary, has_bytes, payload))
+    return _read(Reader(source), rest, known=_Known(vocabulary, has_bytes), payload=payload)
 
 
 class _Known(NamedTuple):
     vocabulary: Vocabulary
     has_bytes: bool
-    payload: Callable[[], Json]
 
 
-def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerSpec:
+def _read(
+    reader: Reader,
+    root: Json,
+    *,
+    known: _Known | None = None,
+    taken: ModelStrings | None = None,
+    payload: Callable[[], Json] | None = None,
+) -> TokenizerSpec:
+    """A tree as a tokenizer.
+
+    Args:
+        reader: of its file.
+        root: the tree.
+        known: what was made of tokens and merges, which the tree has not.
+        taken: or the strings of tokens and merges, of which the tree has none either.
+        payload: gives the whole tree; None: it is whole.
+    """
     model = _model(reader, root)
     added = _added_tokens(reader, root)
     vocab = {} if known else reader.get(model, "vocab", "model", dict)
     merges = [] if known else reader.get(model, "merges", "model", list)
+    tokens = None if known else vocab if taken is None else taken
     byte_fallback = reader.get(model, "byte_fallback", "model", bool, False)
     fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
-    has_bytes = byte_fallback and (known.has_bytes if known else all(f"<0x{byte:02X}>" in vocab for byte in range(256)))
+    has_bytes = byte_fallback and (known.has_bytes if known else all(token in (tokens or ()) for token in _FALLBACK))
     unk = reader.get(model, "unk_token", "model", (str, type(None)), None)
 
     in_normalized = [t.content for t in added if t.flags & FLAG_NORMALIZED]
     kinds = [node["type"] for node, _ in reader.steps(root.get("normalizer"), "normalizer", "normalizers")]
     in_python = any("Prepend" in kinds or " " in text or "\u2581" in text for text in in_normalized)
-    affixes = _affixes(reader, root, model, known is not None)
+    affixes = _affixes(reader, root, model, tokens)
     normalizers = json_nodes.normalizer(reader, root.get("normalizer"), in_python or affixes is not None)
     options, alphabet = json_nodes.pre_tokenizer(
         reader,
@@ -215,8 +256,7 @@ def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerS
         known.vocabulary
         if known
         else Vocabulary.from_merges(
-            vocab,
-            merges,
+            ModelStrings(vocab, merges, reader.source) if taken is None else taken,
             [(_model_content(t, alphabet), t.id, bool(t.flags & FLAG_SPECIAL)) for t in added],
             alphabet=alphabet,
             ignore_merges=reader.get(model, "ignore_merges", "model", bool, False),
@@ -251,7 +291,7 @@ def _read(reader: Reader, root: Json, known: _Known | None = None) -> TokenizerS
         decode_tokens=decoding.decode,
         decode_malformed=decoding.decode_malformed,
         affixes=affixes,
-        payload=known.payload if known else lambda: root,
+        payload=payload or (lambda: root),
         rest=rest,
     )
 
