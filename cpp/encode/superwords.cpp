@@ -316,7 +316,7 @@ void SuperwordEncoder::look_up_triples(Workspace& ws) const {
 // Joins the runs of two among the first n ids.
 void SuperwordEncoder::join_pairs(std::size_t n, Workspace& ws) const {
     TokenId* const ids = ws.ids.data();
-    const TokenId* const results = vocabulary_.results();
+    const MergeResults results = vocabulary_.results();
     const std::size_t n_words = (n + 63) / 64;
     kernels_.find_ranks(later_, ids, n_words, ws.wanted.data(), ws.ranks.data(), ws.ranked.data());
     std::uint64_t before = 0;
@@ -337,7 +337,7 @@ void SuperwordEncoder::join_pairs(std::size_t n, Workspace& ws) const {
 // Merges the runs that are left, and remembers those of three.
 void SuperwordEncoder::join_runs(Workspace& ws) const {
     TokenId* const ids = ws.ids.data();
-    const TokenId* const results = vocabulary_.results();
+    const MergeResults results = vocabulary_.results();
     if (ws.lanes.size() < ws.n_runs) ws.lanes.resize(ws.n_runs);
     std::size_t n_lanes = 0;
     for (std::size_t i = 0; i < ws.n_runs; ++i) {

@@ -16,6 +16,7 @@
 
 #include "base.hpp"
 #include "cpu/isa.hpp"
+#include "vocab/merge_results.hpp"
 #include "vocab/pair_ranks.hpp"
 
 namespace fissile {
@@ -66,7 +67,7 @@ struct MergeLane {
 // The kernels of one ISA; `results` gives the id that each rank makes.
 struct MergeKernels {
     template <unsigned kWidth>
-    using Many = void (*)(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth>* lanes,
+    using Many = void (*)(const PairRanks& pairs, MergeResults results, MergeLane<kWidth>* lanes,
                           std::size_t n_lanes) noexcept;
     // Merge each lane until nothing is left to merge.
     Many<16> many16;
@@ -74,10 +75,10 @@ struct MergeKernels {
     // The same, but stop at two symbols.
     Many<16> to_two;
 
-    void many(const PairRanks& pairs, const TokenId* results, MergeLane<16>* lanes, std::size_t n) const noexcept {
+    void many(const PairRanks& pairs, MergeResults results, MergeLane<16>* lanes, std::size_t n) const noexcept {
         many16(pairs, results, lanes, n);
     }
-    void many(const PairRanks& pairs, const TokenId* results, MergeLane<64>* lanes, std::size_t n) const noexcept {
+    void many(const PairRanks& pairs, MergeResults results, MergeLane<64>* lanes, std::size_t n) const noexcept {
         many64(pairs, results, lanes, n);
     }
 };

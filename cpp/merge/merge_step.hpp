@@ -6,7 +6,7 @@
 
 // Merges one pair and asks for the ranks around it; false if there is none to merge, or no more than kLeast symbols.
 template <unsigned kWidth, std::size_t kLeast>
-inline bool merge_step(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth>& lane) noexcept {
+inline bool merge_step(const PairRanks& pairs, MergeResults results, MergeLane<kWidth>& lane) noexcept {
     if (kLeast > 1 && lane.n_symbols() <= kLeast) return false;
     const auto best = Ops::smallest(lane.orders);
     if (best >= MergeLane<kWidth>::kNone) return false;
@@ -16,7 +16,7 @@ inline bool merge_step(const PairRanks& pairs, const TokenId* results, MergeLane
     lane.at = at;
     lane.left = lane.ids[at];
     lane.right = lane.ids[merged];
-    lane.ids[at] = results[best >> MergeLane<kWidth>::kPositionBits];
+    lane.ids[at] = results[static_cast<std::uint32_t>(best >> MergeLane<kWidth>::kPositionBits)];
     lane.alive ^= std::uint64_t{1} << merged;
     lane.orders[merged] = MergeLane<kWidth>::kNone;
     lane.before = static_cast<unsigned>(std::bit_width(lane.alive & ~(beyond | beyond >> 1))) - 1;
@@ -38,8 +38,7 @@ inline void merge_answer(const PairRanks& pairs, MergeLane<kWidth>& lane) noexce
 }
 
 template <unsigned kWidth, std::size_t kLeast = 1>
-void merge_many(const PairRanks& pairs, const TokenId* results, MergeLane<kWidth>* lanes,
-                std::size_t n_lanes) noexcept {
+void merge_many(const PairRanks& pairs, MergeResults results, MergeLane<kWidth>* lanes, std::size_t n_lanes) noexcept {
     constexpr std::size_t kMaxActive = 32;
     MergeLane<kWidth>* active[kMaxActive];
     for (std::size_t first = 0; first < n_lanes; first += kMaxActive) {

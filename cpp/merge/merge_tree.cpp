@@ -66,7 +66,7 @@ class Tree {
 
 }  // namespace
 
-void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
+void merge_tree(const PairRanks& pairs, MergeResults results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
                 std::size_t stop_at, const std::uint32_t* orders, Interrupt* interrupt) {
     const auto n = static_cast<std::uint32_t>(ids.size());
     if (n < 2) return;

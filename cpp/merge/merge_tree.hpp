@@ -12,6 +12,7 @@
 
 #include "base.hpp"
 #include "cpu/interrupt.hpp"
+#include "vocab/merge_results.hpp"
 #include "vocab/pair_ranks.hpp"
 
 namespace fissile {
@@ -25,7 +26,7 @@ struct MergeTreeScratch {
 // Merges ids in place until nothing is left to merge or `stop_at` symbols are left (the vector shrinks).
 // At most 2^32 - 2 symbols. `results` gives the id that each rank makes; `orders`, where ranks
 // tie, the smaller number of each rank that merges first.
-void merge_tree(const PairRanks& pairs, const TokenId* results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
+void merge_tree(const PairRanks& pairs, MergeResults results, std::vector<TokenId>& ids, MergeTreeScratch& scratch,
                 std::size_t stop_at = 1, const std::uint32_t* orders = nullptr, Interrupt* interrupt = nullptr);
 
 }  // namespace fissile

@@ -39,7 +39,7 @@ class MergeRelation {
     }
     // The token that the merge of a rank makes.
     TokenId result(std::uint32_t rank) const noexcept {
-        return ranks_tokens() ? TokenId{rank} : vocabulary_->results()[rank];  // a load that is mostly waited for
+        return ranks_tokens() ? TokenId{rank} : vocabulary_->results()[rank];
     }
 
     // Ranks are below this.

@@ -22,6 +22,7 @@
 #include "base.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
+#include "vocab/merge_results.hpp"
 #include "vocab/pair_ranks.hpp"
 #include "vocab/token_index.hpp"
 
@@ -69,7 +70,9 @@ class Vocabulary {
     const ModelOptions& options() const { return options_; }
     const PairRanks& pairs() const { return pairs_; }
     // The id that the merge of each rank makes.
-    const TokenId* results() const { return results_.data(); }
+    MergeResults results() const {
+        return {results_.data(), results_.empty() ? kNoToken : results_[0], results_are_in_order_};
+    }
     std::size_t n_results() const { return results_.size(); }
     // Where several ranks merge in order of place: the smaller number of each rank that merges first. nullptr: each
     // rank has an order of its own.
@@ -112,6 +115,7 @@ class Vocabulary {
     ModelOptions options_;
     PairRanks pairs_;
     std::vector<TokenId> results_;
+    bool results_are_in_order_ = false;
     std::vector<std::uint32_t> tied_orders_;
     std::unordered_map<TokenId, std::vector<TokenId>> unused_;
     std::vector<std::uint32_t> byte_pair_ranks_;  // 65,536 for the bytes alphabet

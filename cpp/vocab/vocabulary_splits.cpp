@@ -239,6 +239,8 @@ void VocabularyBuilder::find_splits() {
 
 void VocabularyBuilder::check_order() {
     Vocabulary& v = *v_;
+    v.results_are_in_order_ = std::adjacent_find(v.results_.begin(), v.results_.end(),
+                                                 [](TokenId a, TokenId b) { return b != a + 1; }) == v.results_.end();
     v.merges_are_ordered_ = true;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const auto [left, right] = v.splits_[id];
