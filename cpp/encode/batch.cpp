@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -245,7 +246,8 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
     const auto worker = [&](unsigned index) {
         std::size_t taken = 0;
         try {
-            Encoder::Workspace ws;
+            const auto kept = std::make_unique<Encoder::Workspace>();  // too large for the stacks of some systems' threads
+            Encoder::Workspace& ws = *kept;
             ws.spans.interrupt = &interrupt;
             Utf8Buffer buffer(kConvertedTogether);
             Output<Sink>& out = outputs[index];
