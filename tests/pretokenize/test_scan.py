@@ -108,6 +108,14 @@ def test_every_isa_splits_alike_wherever_a_block_ends(pattern: str, alphabet: st
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("filler", FILLERS)
+def test_every_isa_ends_a_long_run_alike(pattern: str, filler: str) -> None:
+    tails = ("", " ", "\n", "a", "A", "'s", "!", "1", "日", "\u0301", " a", " 1", "\n ", "\n!")
+    for head, n, tail in itertools.product(("", " ", "!", "a", "\n"), range(18, 140), tails):
+        assert_isas_agree(pattern, (head + filler * n + tail).encode())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("template", ["a{}{}1{} {}A", "!{}b ", " {}\n", "日{}あ{}!", "{}{}1"])
 def test_every_isa_knows_every_character(pattern: str, template: str) -> None:
     """Masks know groups of characters by their bytes; the tables that the plain scanner asks know each by itself."""
