@@ -7,7 +7,7 @@
 
 #if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
 
-#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt"
+#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt"
 #include "cpu/target_region.hpp"
 
 #include "blocks.inc"

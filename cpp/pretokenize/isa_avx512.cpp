@@ -11,6 +11,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "cpu/prefetch.hpp"
 #include "pretokenize/cut_classes.hpp"
@@ -81,6 +82,8 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
 #include "pretokenize/scan_cuts.hpp"
 #include "pretokenize/wide_groups.hpp"
 
+#include "pretokenize/block_classes.hpp"
+#include "pretokenize/long_runs.hpp"
 #include "pretokenize/scan_masks.hpp"
 #include "pretokenize/scan_masks_deepseek.hpp"
 #include "pretokenize/scan_masks_superbpe.hpp"

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "cpu/prefetch.hpp"
 #include "pretokenize/cut_classes.hpp"
@@ -83,6 +84,8 @@ struct Block {
 #include "pretokenize/scan_cuts.hpp"
 #include "pretokenize/wide_groups.hpp"
 
+#include "pretokenize/block_classes.hpp"
+#include "pretokenize/long_runs.hpp"
 #include "pretokenize/scan_masks.hpp"
 #include "pretokenize/scan_masks_deepseek.hpp"
 #include "pretokenize/scan_masks_superbpe.hpp"

@@ -5,97 +5,11 @@
 //
 // The patterns have no look-behind, so a pretoken's start is all the state there is. Each block therefore begins at a
 // pretoken start, wherever that lies in memory; the last start found in it that nothing behind the block can change
-// begins the next block. No run is carried from block to block. What the algebra leaves out, and pretokens longer than
-// a block, go through scan_scalar.hpp one at a time.
+// begins the next block. No run is carried from block to block. Pretokens longer than a block go through long_runs.hpp,
+// and what the algebra leaves out through scan_scalar.hpp, one at a time.
 //
-// Bytes of a character that is not ASCII all carry its class. With L, N, W, R, O the masks of letters, numbers, white
-// space, newlines and others, a run starts at X & ~(X << 1); "the bits of m reached upwards from t" is ((m + t) ^ m) &
-// m.
-
-struct Classes {
-    std::uint64_t letter, upper, either;  // either: Lm, Lo and M, which end neither kind of case
-    std::uint64_t mark, number, space, newline, blank, apostrophe, slash;
-    std::uint64_t inside;  // bytes of a character after its first
-    // For patterns that set ideographs and kana apart, 0 for the others:
-    std::uint64_t cjk;        // [一-龥぀-ゟ゠-ヿ], whatever else it is
-    std::uint64_t unclassed;  // controls, formats, not assigned, no character: what is not even punctuation
-    std::uint64_t ascii_letter;
-    std::size_t n;  // bytes classified: up to the end of the last whole character
-};
-
-// Classes of the characters that are not ASCII: by groups, and what is in none of them one by one.
-template <class P>
-inline void classify_wide(const Block& block, const std::uint8_t* text, std::size_t n_left, Classes& c) {
-    std::uint64_t letters, others = 0;
-    if constexpr (P::kCasedLetters) {
-        letters = cased_cyrillic(block);
-        c.upper |= upper_cyrillic(block);
-    } else {
-        letters = cyrillic(block);
-    }
-    if (block.in_range(0xe3, 0xed) != 0) {
-        const WideGroups groups = wide_groups(block);
-        c.either |= groups.letters;
-        letters |= groups.letters;
-        others = groups.others;
-    }
-    c.letter |= letters;
-    c.inside |= (letters | others) & block.in_range(0x80, 0xbf);
-    std::uint64_t pending = block.in_range(0x80, 0xff) & below(c.n) & ~(letters | others);
-    while (pending != 0) {
-        const unsigned at = lowest(pending);
-        const Char ch = decode_char(text + at, n_left - at);
-        if (at + ch.n_bytes > 64) {
-            c.n = at;
-            break;
-        }
-        const std::uint64_t bytes = below(ch.n_bytes) << at;
-        pending &= ~bytes;
-        c.inside |= bytes & (bytes << 1);
-        const std::uint8_t flags = char_flags(ch.code_point);
-        if ((flags & kLetter) != 0) {
-            c.letter |= bytes;
-            if ((flags & kUpper) != 0) c.upper |= bytes;
-            if ((flags & kOtherLetter) != 0) c.either |= bytes;
-        } else if ((flags & kNumber) != 0) {
-            c.number |= bytes;
-        } else if ((flags & kSpace) != 0) {
-            c.space |= bytes;
-        } else if ((flags & kMark) != 0) {
-            c.mark |= bytes;
-        } else if (P::kCjkApart && flags == 0) {
-            c.unclassed |= bytes;
-        }
-    }
-    const std::uint64_t valid = below(c.n);
-    c.letter &= valid;
-    c.upper &= valid;
-    c.either &= valid;
-    c.inside &= valid;
-}
-
-template <class P>
-inline Classes classify(const Block& block, const std::uint8_t* text, std::size_t n_left) {
-    Classes c;
-    c.n = n_left < 64 ? n_left : 64;
-    c.letter = block.letters();
-    c.upper = P::kCasedLetters ? block.in_range('A', 'Z') : 0;
-    c.number = block.in_range('0', '9');
-    c.blank = block.eq(' ');
-    c.space = c.blank | block.in_range('\t', '\r');
-    c.newline = block.eq('\n') | block.eq('\r');
-    c.apostrophe = block.eq('\'');
-    c.slash = P::kOtherTail == patterns::OtherTail::kNewlinesSlashes ? block.eq('/') : 0;
-    c.either = c.mark = c.inside = 0;
-    c.cjk = c.unclassed = c.ascii_letter = 0;
-    if constexpr (P::kCjkApart) {
-        c.ascii_letter = c.letter;
-        c.unclassed = ~(block.in_range('!', '~') | c.space | block.in_range(0x80, 0xff));
-        c.cjk = ideographs_and_kana(block);
-    }
-    if (block.any_high()) classify_wide<P>(block, text, n_left, c);
-    return c;
-}
+// With L, N, W, R, O the masks of letters, numbers, white space, newlines and others, a run starts at X & ~(X << 1);
+// "the bits of m reached upwards from t" is ((m + t) ^ m) & m.
 
 // What one block yields: the starts in it that are certain (bit 0 always among them), and whether it is for the
 // algebra.
@@ -105,7 +19,7 @@ struct Starts {
 };
 
 template <class P>
-inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c, bool at_end) {
+inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<P> c, bool at_end) {
     using namespace patterns;
     constexpr bool kAnyPrefix = P::kLetterPrefix == LetterPrefix::kAny;
     const std::uint64_t valid = below(c.n);
@@ -204,47 +118,6 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, Classes c,
     return {(starts & valid & certain) | 1, true};
 }
 
-// End of a pretoken that goes on behind its first block, if it ends with a run of letters and masks can tell; else 0.
-// Parts of sentences in scripts without spaces are that long: one block in ten of Japanese begins such a pretoken.
-template <class P>
-inline std::size_t long_word_end(const scalar::Text& text, std::size_t position, const Classes& begin) {
-    const bool in_cjk = (begin.cjk & bit(begin.n - 1)) != 0;
-    const auto word = [in_cjk](const Classes& c) {
-        if constexpr (P::kCasedLetters) return c.either;
-        if constexpr (P::kCjkApart) return (c.letter | c.mark) & (in_cjk ? c.cjk : ~c.cjk);
-        return c.letter;
-    };
-    if ((word(begin) & bit(begin.n - 1)) == 0) return 0;
-    if constexpr (P::kCasedLetters) {
-        if (begin.apostrophe != 0) return 0;  // of a contraction that is not certain
-    }
-    if constexpr (P::kCjkApart) {
-        if (((begin.letter | begin.mark | begin.space | begin.unclassed) & 1) == 0)
-            return 0;  // leads ASCII letters only
-    }
-    std::size_t end = position + begin.n, n_word, n_block;
-    do {
-        if (end == text.size) return end;
-        const std::size_t n_left = text.size - end;
-        const std::uint8_t* const at = text.bytes + end;
-        const Classes c = classify<P>(n_left >= 64 ? Block::load(at) : Block::load_partial(at, n_left), at, n_left);
-        n_block = c.n;
-        n_word = static_cast<std::size_t>(std::countr_one(word(c)));
-        end += n_word;
-    } while (n_word == n_block);
-    if constexpr (P::kCasedLetters) {
-        const scalar::Text::Classified next = text.at(end);
-        if (next.is_upper_kind() || next.is_lower_kind() || next.code_point == '\'') return 0;
-    }
-    return end;
-}
-
-// The 64 bytes from `at` on, or what is left of the text; what comes later is brought near.
-inline Block next_block(const std::uint8_t* at, std::size_t n_left) {
-    prefetch(at + (n_left < kTextAhead ? n_left : kTextAhead));
-    return n_left >= 64 ? Block::load(at) : Block::load_partial(at, n_left);
-}
-
 template <class P>
 ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
     const scalar::Text text{bytes.data(), bytes.size()};
@@ -253,12 +126,12 @@ ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, st
         const std::uint8_t* const at = text.bytes + position;
         const std::size_t n_left = text.size - position;
         const Block block = next_block(at, n_left);
-        const Classes classes = classify<P>(block, at, n_left);
+        const ClassesOf<P> classes = classify<P>(block, at, n_left);
         const bool at_end = classes.n == n_left;
         const Starts found = starts_in<P>(at, n_left, classes, at_end);
         const std::uint64_t inner = found.mask & ~std::uint64_t{1};
         if (found.handled && inner == 0 && !at_end) {
-            if (const std::size_t end = long_word_end<P>(text, position, classes); end != 0) {
+            if (const std::size_t end = long_pretoken_end<P>(text, position); end != 0) {
                 position = end;
                 ends[n++] = static_cast<std::uint32_t>(position);
                 continue;

@@ -8,7 +8,7 @@
 // for the last, which leads a word.
 
 template <>
-inline Starts starts_in<patterns::DeepseekV3>(const std::uint8_t*, std::size_t, Classes c, bool at_end) {
+inline Starts starts_in<patterns::DeepseekV3>(const std::uint8_t*, std::size_t, CjkClasses c, bool at_end) {
     using P = patterns::DeepseekV3;
     const std::uint64_t valid = below(c.n);
     const std::uint64_t N = c.number & valid, W = c.space & valid, R = c.newline & valid, C = c.cjk & valid;

@@ -63,6 +63,12 @@ inline ScanResult scan_masks_superbpe(Bytes bytes, std::size_t position, std::ui
         const Block block = next_block(text.bytes + at, n_left);
         const Classes classes = classify<P>(block, text.bytes + at, n_left);
         Matches found = superbpe_matches(classes, classes.n == n_left);
+        if (found.handled && found.n_decided == 0 && all_others<P>(classes)) {
+            if (at != position) ends[n++] = static_cast<std::uint32_t>(at);
+            position = at = long_others_end<P>(text, at);
+            ends[n++] = static_cast<std::uint32_t>(position);
+            continue;
+        }
         if (!found.handled || found.n_decided == 0) {
             // By the definition: one pretoken; after a block that is not for the algebra, as many as it covers.
             const std::size_t stop = found.handled ? at + 1 : at + 48;

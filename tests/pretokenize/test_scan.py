@@ -29,6 +29,9 @@ ALPHABETS = [
     "ªA'sſ日 1",
 ]
 
+# Runs of which a pretoken is longer than a block.
+FILLERS = ["x", "日", "é", "ア", "e\u0301", "、", "/", "12", "-", "-\u0301", " ", "\t", "\n", "\u3000", " \n", "\u200b"]
+
 
 def ends(pattern: str, text: bytes, isa: str, capacity: int = 256) -> list[int]:
     return testing.scan(pattern, text, isa, capacity).tolist()
@@ -74,7 +77,7 @@ def test_every_isa_splits_alike_at_every_place_of_a_block(pattern: str) -> None:
     rng = random.Random(7)
     for alphabet in ALPHABETS:
         for _ in range(300):
-            filler = rng.choice(["x", " ", "日", "é", "ア", "e\u0301", "、", "/", "12"]) * rng.randrange(70)
+            filler = rng.choice(FILLERS) * rng.randrange(150 if rng.randrange(2) else 70)
             text = (
                 rng.choice(["", " ", "!", "A", "'", "a'"])
                 + filler
@@ -102,6 +105,14 @@ def test_every_isa_splits_alike_wherever_a_block_ends(pattern: str, alphabet: st
         for filler, pair in itertools.product(["x" * n_bytes, "!" * n_bytes, "!" + "x" * n_bytes], pairs):
             for tail in ("", "y", "!", " \n", "日"):
                 assert_isas_agree(pattern, (filler + pair + tail).encode())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("filler", FILLERS)
+def test_every_isa_ends_a_long_run_alike(pattern: str, filler: str) -> None:
+    tails = ("", " ", "\n", "a", "A", "'s", "!", "1", "日", "\u0301", " a", " 1", "\n ", "\n!")
+    for head, n, tail in itertools.product(("", " ", "!", "a", "\n"), range(18, 140), tails):
+        assert_isas_agree(pattern, (head + filler * n + tail).encode())
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
