@@ -1,6 +1,7 @@
 #include "cpu/huge_buffer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -74,34 +75,64 @@ HugeBuffer::~HugeBuffer() {
 #if defined(__linux__)
 namespace {
 
-// One block, whose size stands in its first bytes. Without a lock, as a fork may come at any time.
-std::atomic<void*> spare_block{nullptr};
-constexpr std::size_t kMostSpare = std::size_t{64} << 20;
+// Some blocks, whose size stands in their first bytes: as many as a batch has results at a time, each thread's and the
+// joined one. Without a lock, as a fork may come at any time: who takes a block out of its place owns it.
+constexpr std::size_t kMostSpare = std::size_t{64} << 20;  // all of them
+std::array<std::atomic<void*>, 4> spare_blocks{};
+std::atomic<std::size_t> spare_bytes{0};
 
 std::size_t& size_of(void* block) { return *static_cast<std::size_t*>(block); }
 
+void* take_out(std::atomic<void*>& place) noexcept {
+    void* const block = place.exchange(nullptr);
+    if (block != nullptr) spare_bytes -= size_of(block);
+    return block;
+}
+
+// Where there is no room, others leave for it.
 void put_aside(void* block) noexcept {
-    if (void* const other = spare_block.exchange(block)) munmap(other, size_of(other));
+    for (std::atomic<void*>& place : spare_blocks) {
+        if (spare_bytes + size_of(block) <= kMostSpare) break;
+        if (void* const other = take_out(place)) munmap(other, size_of(other));
+    }
+    spare_bytes += size_of(block);
+    for (std::atomic<void*>& place : spare_blocks) {
+        void* empty = nullptr;
+        if (place.compare_exchange_strong(empty, block)) return;
+    }
+    if (void* const other = spare_blocks[0].exchange(block)) {
+        spare_bytes -= size_of(other);
+        munmap(other, size_of(other));
+    }
+}
+
+// The one that suits: the least that is large enough, or else the largest, but none of more than four times the size.
+void* take_spare(std::size_t n_bytes) noexcept {
+    void* best = nullptr;
+    const auto suits_better = [&](std::size_t size, std::size_t than) {
+        return size >= n_bytes ? than < n_bytes || size < than : than < n_bytes && size > than;
+    };
+    for (std::atomic<void*>& place : spare_blocks) {
+        void* block = take_out(place);
+        if (block == nullptr) continue;
+        if (size_of(block) / 4 <= n_bytes && (best == nullptr || suits_better(size_of(block), size_of(best))))
+            std::swap(best, block);
+        if (block != nullptr) put_aside(block);
+    }
+    return best;
 }
 
 }  // namespace
 
 HugeBuffer HugeBuffer::with_any_contents(std::size_t n_bytes) {
-    if (n_bytes >= kHugePage) {
-        if (void* const block = spare_block.exchange(nullptr)) {
-            const std::size_t size = size_of(block);
-            if (size / 4 <= n_bytes) {
-                HugeBuffer buffer;
-                buffer.data_ = block;
-                buffer.n_bytes_ = size;
-                buffer.mapped_ = true;
-                if (size < n_bytes) buffer.resize(n_bytes);
-                return buffer;
-            }
-            put_aside(block);
-        }
-    }
-    return HugeBuffer(n_bytes);
+    void* const block = n_bytes < kHugePage ? nullptr : take_spare(n_bytes);
+    if (block == nullptr) return HugeBuffer(n_bytes);
+    HugeBuffer buffer;
+    buffer.data_ = block;
+    buffer.n_bytes_ = size_of(block);
+    buffer.mapped_ = true;
+    if (buffer.n_bytes_ < n_bytes) buffer.resize(n_bytes);
+    return buffer;
 }
 
 void HugeBuffer::recycle(HugeBuffer buffer) noexcept {

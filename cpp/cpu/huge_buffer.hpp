@@ -13,7 +13,7 @@ class HugeBuffer {
    public:
     HugeBuffer() = default;
     explicit HugeBuffer(std::size_t n_bytes);  // throws std::bad_alloc
-    // Memory that is not zero, for what is written before it is read: the last that was given back, if that fits, whose
+    // Memory that is not zero, for what is written before it is read: a block that was given back, if one fits, whose
     // pages are there already.
     static HugeBuffer with_any_contents(std::size_t n_bytes);
     ~HugeBuffer();
