@@ -156,7 +156,7 @@ Workload::Workload(std::string given, Pattern wanted, std::shared_ptr<const Voca
     SpanIds spans;
     encoder.encode(bytes(), encoder.plan({}), workspace, spans);
     ids.assign(spans.data(), spans.data() + spans.size());
-    ids_ends = spans.ends();
+    ids_ends.assign(spans.ends().begin(), spans.ends().end());
 }
 
 }  // namespace micro
