@@ -4,7 +4,7 @@ import base64
 import hashlib
 import html.parser
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
@@ -191,7 +191,7 @@ def test_the_policy_allows_the_pages_own_style_and_script_alone() -> None:
 
 
 def test_names_of_tokenizers_are_escaped() -> None:
-    tokenizer = fissile.Tokenizer(replace(over_bytes()._spec, source="<b>\u202e&\"'\n.json"))
+    tokenizer = fissile.Tokenizer(over_bytes()._spec._replace(source="<b>\u202e&\"'\n.json"))
     parsed = parse(tokenizer.inspect("a").html())
     assert parsed.contents["name"] == ["<b>\\u202e&\"'\\n.json"]
 
