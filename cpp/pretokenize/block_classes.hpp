@@ -71,7 +71,7 @@ inline void classify_wide(const Block& block, const std::uint8_t* text, std::siz
     c.inside &= valid;
 }
 
-// Inlined, whatever the compiler thinks: else the masks go through memory.
+// Inlined by order, as what gcc chooses by itself changes with the file.
 template <class P>
 [[gnu::always_inline]] inline ClassesOf<P> classify(const Block& block, const std::uint8_t* text, std::size_t n_left) {
     ClassesOf<P> c;
