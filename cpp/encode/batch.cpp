@@ -159,6 +159,8 @@ class Work {
                 append_end(i, options, ws, sink);
                 encoder_.mark(n_ids_of_text + i, ws, sink);
             }
+        } catch (const Cancelled&) {
+            throw;
         } catch (const Error&) {
             encoder_.finish(ws, sink);  // an error in a text before that one comes first
             throw;
@@ -246,7 +248,8 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
     const auto worker = [&](unsigned index) {
         std::size_t taken = 0;
         try {
-            const auto kept = std::make_unique<Encoder::Workspace>();  // too large for the stacks of some systems' threads
+            // Too large for the stacks of some systems' threads.
+            const auto kept = std::make_unique<Encoder::Workspace>();
             Encoder::Workspace& ws = *kept;
             ws.spans.interrupt = &interrupt;
             Utf8Buffer buffer(kConvertedTogether);
