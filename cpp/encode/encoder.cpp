@@ -61,7 +61,7 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
       specials_(std::move(added_tokens)),
       steps_(std::move(steps)),
       scan_(scanner(options, *vocabulary_)),
-      cuts_first_(may_cut_first(*vocabulary_) && !options.cut_by_vocabulary ? CutFirst::kLongWide : CutFirst::kNone),
+      cuts_first_(!options.cut_by_vocabulary && may_cut_first(*vocabulary_) ? CutFirst::kLongWide : CutFirst::kNone),
       spans_(vocabulary_, options.split_before_spaces, options.max_cache_bytes) {
     // Other patterns end their spans where words do.
     const bool long_spans = options.pattern == Pattern::kSuperbpe || options.pattern == Pattern::kNone;
@@ -202,6 +202,7 @@ void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& 
         encode_plain(text, ws, sink);
         return;
     }
+    if (ws.spans.n_waiting() == 0) ws.prefixed.clear();
     if (ws.prefixed.capacity() - ws.prefixed.size() <= text.size()) {
         spans_.finish(ws.spans, sink);  // they may be of what is there
         ws.prefixed.clear();
