@@ -25,13 +25,13 @@ class AsciiSymbols {
     }
 
     // Whether a piece is of ASCII characters alone that all are symbols.
-    bool spell(Bytes piece) const {
+    bool spells(Bytes piece) const {
         bool spelt = true;
         for (const std::uint8_t byte : piece) spelt &= byte < 128 && symbols_[byte & 127] != kNoToken;
         return spelt;
     }
-    TokenId symbol(std::uint8_t byte) const { return symbols_[byte]; }
-    std::uint32_t pair_rank(std::uint8_t left, std::uint8_t right) const {
+    TokenId byte_symbol(std::uint8_t byte) const { return symbols_[byte]; }
+    std::uint32_t byte_pair_rank(std::uint8_t left, std::uint8_t right) const {
         return ranks_[std::size_t{left} * 128 + right];
     }
 

@@ -453,15 +453,11 @@ template <unsigned kWidth>
 void SpanEncoder::fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
     if (v.has_all_bytes()) {
-        lane.begin(piece.size());
-        for (std::size_t i = 0; i < piece.size(); ++i) lane.set_symbol(i, v.byte_symbol(piece[i]));
-        for (std::size_t i = 0; i + 1 < piece.size(); ++i) lane.set_rank(i, v.byte_pair_rank(piece[i], piece[i + 1]));
+        lane.spell(piece, v);
         return;
     }
-    if (ascii_ && ascii_->spell(piece)) {
-        lane.begin(piece.size());
-        for (std::size_t i = 0; i < piece.size(); ++i) lane.set_symbol(i, ascii_->symbol(piece[i]));
-        for (std::size_t i = 0; i + 1 < piece.size(); ++i) lane.set_rank(i, ascii_->pair_rank(piece[i], piece[i + 1]));
+    if (ascii_ && ascii_->spells(piece)) {
+        lane.spell(piece, *ascii_);
         return;
     }
     find_symbols(piece, ws.symbols);

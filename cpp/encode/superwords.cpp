@@ -225,8 +225,8 @@ void SuperwordEncoder::encode_words(Bytes text, std::size_t begin, std::size_t n
     }
 }
 
-// Finds out which ids may join. n_before of them are the beginning of a run. Returns
-// the number of ids whose run has ended.
+// Finds out which ids may join. n_before of them are the beginning of a run. Returns the number of ids whose run has
+// ended.
 std::size_t SuperwordEncoder::find_joins(std::size_t n_before, bool at_end, Workspace& ws) const {
     const TokenId* const ids = ws.ids.data();
     const std::size_t n = ws.ids.size();
@@ -246,7 +246,6 @@ std::size_t SuperwordEncoder::find_joins(std::size_t n_before, bool at_end, Work
             if (!bit_at(joins, i - 2)) n_whole = i - 1;
         }
     }
-
     return n_whole;
 }
 

@@ -46,6 +46,14 @@ struct MergeLane {
         orders[i + 1] = order_of(rank, static_cast<unsigned>(i + 1));
     }
 
+    // All of that for a piece whose bytes are symbols: a Vocabulary or AsciiSymbols says which, and their ranks.
+    template <class Symbols>
+    void spell(Bytes piece, const Symbols& symbols) noexcept {
+        begin(piece.size());
+        for (std::size_t i = 0; i < piece.size(); ++i) set_symbol(i, symbols.byte_symbol(piece[i]));
+        for (std::size_t i = 0; i + 1 < piece.size(); ++i) set_rank(i, symbols.byte_pair_rank(piece[i], piece[i + 1]));
+    }
+
     std::size_t n_symbols() const noexcept { return static_cast<std::size_t>(std::popcount(alive)) - 2; }
     // Writes the symbols that are left; returns how many.
     std::size_t copy_ids(TokenId* out) const noexcept {

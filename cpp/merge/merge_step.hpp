@@ -1,8 +1,8 @@
 // The step of merge_short.hpp, and the loops around it.
 //
 // Compiled once for each ISA, inside its isa_*.cpp, which provides `Ops`: smallest(orders), the least of a lane's
-// orders, and find_two(pairs, ids, ranks), the ranks of the first two of four ids and of the last
-// two. No include guard.
+// orders, and find_two(pairs, ids, ranks), the ranks of the first two of four ids and of the last two. No include
+// guard.
 
 // Merges one pair and asks for the ranks around it; false if there is none to merge, or no more than kLeast symbols.
 template <unsigned kWidth, std::size_t kLeast>

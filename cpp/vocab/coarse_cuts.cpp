@@ -1,6 +1,7 @@
 #include "vocab/coarse_cuts.hpp"
 
 #include <array>
+#include <bit>
 #include <bitset>
 #include <vector>
 
@@ -40,8 +41,13 @@ struct Kind {
 };
 
 double weight_of(const std::bitset<128>& bytes, const std::array<double, 128>& weights) {
+    const std::bitset<128> lower_half(~std::uint64_t{0});
     double sum = 0;
-    for (std::size_t i = 0; i < 128; ++i) sum += bytes[i] ? weights[i] : 0;
+    for (const std::size_t first : {std::size_t{0}, std::size_t{64}}) {
+        for (std::uint64_t left = (bytes >> first & lower_half).to_ullong(); left != 0; left &= left - 1) {
+            sum += weights[first + static_cast<std::size_t>(std::countr_zero(left))];
+        }
+    }
     return sum;
 }
 

@@ -66,14 +66,8 @@ bool VocabularyBuilder::fill_narrow(TokenId id, MergeLane<16>& lane) {
         return true;
     }
     if (token.size() > MergeLane<16>::kMaxSymbols) return false;
-    lane.begin(token.size());
-    bool known = true;
-    for (std::size_t i = 0; i < token.size(); ++i) {
-        lane.set_symbol(i, v.byte_symbols_[token[i]]);
-        known &= v.byte_symbols_[token[i]] != kNoToken;
-    }
-    for (std::size_t i = 0; i + 1 < token.size(); ++i) lane.set_rank(i, v.byte_pair_rank(token[i], token[i + 1]));
-    return known;
+    lane.spell(token, v);
+    return std::none_of(token.begin(), token.end(), [&v](std::uint8_t b) { return v.byte_symbol(b) == kNoToken; });
 }
 
 // Merges those of up to kBlock tokens that fit a lane, together, down to two symbols.
