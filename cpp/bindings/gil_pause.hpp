@@ -12,11 +12,8 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
-#include <thread>
 
-#if defined(__x86_64__) || defined(__amd64__)
-#include <immintrin.h>
-#endif
+#include "cpu/spin_pause.hpp"
 
 namespace fissile::bindings {
 
@@ -51,19 +48,12 @@ class GilPause {
         static thread_local const char here = 0;
         return &here;
     }
-    static void pause() {
-#if defined(__x86_64__) || defined(__amd64__)
-        _mm_pause();
-#else
-        std::this_thread::yield();
-#endif
-    }
     static void take_turn() {
         const void* other = nullptr;
         if (turn().compare_exchange_strong(other, this_thread(), std::memory_order_relaxed)) return;
         const auto end = std::chrono::steady_clock::now() + kLongest;
         do {
-            pause();
+            spin_pause();
             other = nullptr;
             if (turn().compare_exchange_weak(other, this_thread(), std::memory_order_relaxed)) return;
         } while (std::chrono::steady_clock::now() < end);
