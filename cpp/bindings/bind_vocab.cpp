@@ -124,6 +124,49 @@ std::optional<ModelStrings> read_strings(const py::bytes& data) {
     return ModelStrings{data, std::move(strings)};
 }
 
+std::vector<HfAddedToken> added_of(const py::list& added_tokens, const std::string& source) {
+    std::vector<HfAddedToken> added;
+    for (const py::handle item : added_tokens) {
+        const auto token = py::cast<py::tuple>(item);
+        const std::string_view text = utf8(py::object(token[0]), "an added token", source);
+        added.push_back({text, id_of(py::object(token[1]), text, source), py::cast<bool>(token[2])});
+    }
+    return added;
+}
+
+// A model of bytes: its tokens by id, those that only are found in text empty, and its merges by ids.
+std::shared_ptr<const Vocabulary> from_tokens(
+    const py::list& tokens, const py::array_t<TokenId, py::array::c_style | py::array::forcecast>& merges,
+    const py::list& added_tokens, const std::string& source) {
+    if (merges.ndim() != 2 || merges.shape(1) != 3) throw py::value_error("merges must have the shape (m, 3)");
+    VocabularyBuilder builder(source, ModelOptions{});
+    builder.reserve(tokens.size() + added_tokens.size(), tokens.size() * 8);
+    for (std::size_t id = 0; id < tokens.size(); ++id) {
+        const py::handle token = PyList_GET_ITEM(tokens.ptr(), static_cast<py::ssize_t>(id));
+        if (!PyBytes_Check(token.ptr())) throw py::type_error("tokens must be bytes");
+        const Bytes bytes{reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(token.ptr())),
+                          static_cast<std::size_t>(PyBytes_GET_SIZE(token.ptr()))};
+        if (bytes.empty()) {
+            builder.add_opaque_token(static_cast<TokenId>(id), bytes);
+        } else {
+            builder.add_model_token(static_cast<TokenId>(id), bytes);
+        }
+    }
+    for (const HfAddedToken& token : added_of(added_tokens, source)) {
+        builder.add_added_token(token.id, as_bytes(token.text), token.special);
+    }
+    std::vector<Merge> list(static_cast<std::size_t>(merges.shape(0)));
+    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
+    if (!list.empty()) std::memcpy(list.data(), merges.data(), list.size() * sizeof(Merge));
+    for (const Merge& merge : list) {
+        for (const TokenId id : {merge.left, merge.right, merge.result}) {
+            if (id >= tokens.size()) throw py::value_error("merges name the id " + std::to_string(id));
+        }
+    }
+    const py::gil_scoped_release release;
+    return builder.finish_merges(std::move(list));
+}
+
 std::shared_ptr<const Vocabulary> from_merges(const ModelStrings& strings, const py::list& added_tokens,
                                               const std::string& alphabet, bool ignore_merges, bool byte_fallback,
                                               const std::optional<std::string>& unk_token, bool fuse_unk,
@@ -138,11 +181,7 @@ std::shared_ptr<const Vocabulary> from_merges(const ModelStrings& strings, const
     model.byte_fallback = byte_fallback;
     model.fuse_unk = fuse_unk;
     model.unk_token = unk_token;
-    for (const py::handle item : added_tokens) {
-        const auto token = py::cast<py::tuple>(item);
-        const std::string_view text = utf8(py::object(token[0]), "an added token", source);
-        model.added_tokens.push_back({text, id_of(py::object(token[1]), text, source), py::cast<bool>(token[2])});
-    }
+    model.added_tokens = added_of(added_tokens, source);
     const py::gil_scoped_release release;
     return vocabulary_from_hf(model, strings.strings->tokens, strings.strings->merges, source);
 }
@@ -291,6 +330,8 @@ void bind_vocab(py::module_& m) {
                     py::arg("fuse_unk"), py::arg("source"))
         .def_static("from_scores", &from_scores, py::arg("pieces"), py::arg("scores"), py::arg("types"), py::kw_only(),
                     py::arg("byte_fallback"), py::arg("unk_id"), py::arg("source"))
+        .def_static("from_tokens", &from_tokens, py::arg("tokens"), py::arg("merges"), py::arg("added_tokens"),
+                    py::kw_only(), py::arg("source"))
         .def_static("from_parts", &from_parts, py::arg("arrays"), py::arg("rule"), py::arg("source"))
         .def("parts", &to_parts, py::arg("rule"))
         .def_property_readonly("n_vocab", &Vocabulary::n_vocab)

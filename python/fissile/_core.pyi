@@ -64,6 +64,14 @@ class Vocabulary:
         source: str,
     ) -> Vocabulary: ...
     @staticmethod
+    def from_tokens(
+        tokens: list[bytes],
+        merges: npt.NDArray[np.uint32],  # (m, 3)
+        added_tokens: list[tuple[str, int, bool]],
+        *,
+        source: str,
+    ) -> Vocabulary: ...
+    @staticmethod
     def from_parts(arrays: dict[str, npt.NDArray[Any]], rule: str, source: str) -> Vocabulary: ...
     def parts(self, rule: str) -> dict[str, npt.NDArray[Any]]: ...  # see cpp/vocab/vocabulary_parts.hpp
     @property

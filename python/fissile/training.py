@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -379,13 +378,13 @@ def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_bytes: in
         missing = draft.merges[unneeded(draft, n_inherited, occurrences != 0)]
         report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
     apply_merges(occurrences, made, stage.joined)
-    is_model = np.array([bool(token) for token in draft.tokens])
-    is_model[[token.id for token in draft.added]] = False
+    lengths = np.fromiter(map(len, draft.tokens), np.int64, len(draft.tokens))
+    lengths[[token.id for token in draft.added]] = 0
+    is_model = lengths != 0
     report.unused = np.flatnonzero((occurrences == 0) & is_model).astype(np.uint32)
     report.n_merges = len(draft.merges)
     report.last_count = int(stage.counts[-1]) if len(stage.counts) else report.last_count
-    made_by_merging = (token for token, model in zip(draft.tokens, is_model.tolist(), strict=True) if model)
-    report.longest = nlargest(_N_LONGEST, made_by_merging, key=len)
+    report.longest = [draft.tokens[id] for id in np.argsort(-lengths, kind="stable")[:_N_LONGEST] if is_model[id]]
     # A merge that makes an old token does not change the size.
     sizes = np.maximum.accumulate(np.concatenate([[stage.n_tokens], made[:, 2] + 1]))
     left = n_tokens - np.concatenate([[0], np.cumsum(stage.joined.astype(np.int64))])

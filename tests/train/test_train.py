@@ -65,6 +65,17 @@ def test_saved_tokenizer_is_the_same(small: fissile.TrainedTokenizer, tmp_path: 
     assert pickle.loads(pickle.dumps(small)) == small == copy.deepcopy(small)
 
 
+def test_model_is_the_one_that_its_file_gives(tmp_path: Path) -> None:
+    # Spelt in the byte-level alphabet but not as they are, outside of it, and like the name of a reserved id.
+    special = ["<|end|>", "é", "<|two words|>", "<|reserved_5|>", "▁"]
+    tokenizer = trained(special_tokens=special, reserved=3, pad_to=64)
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(path)
+    ours, theirs = (t._vocabulary.parts("merges") for t in (tokenizer, fissile.Tokenizer.from_file(path)))
+    for name, array in ours.items():
+        assert array.tolist() == theirs[name].tolist(), name
+
+
 @pytest.mark.parametrize("pattern", ["gpt2", "gpt4", "llama3", "qwen2", "o200k", "deepseek_v3", "superbpe", "none"])
 def test_tokenizers_loads_it_and_gives_the_same_ids(pattern: str, tmp_path: Path) -> None:
     tokenizers = pytest.importorskip("tokenizers")
