@@ -5,7 +5,7 @@
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
 #include "stage.hpp"
-#include "vocab/token_trie.hpp"
+#include "vocab/token_prefixes.hpp"
 
 namespace micro {
 
@@ -83,15 +83,15 @@ std::vector<Stage> merge_stages(const Workload& w) {
     for (const std::size_t n_bytes : {30, 60}) stages.push_back(in_lanes<64>(w, n_bytes));
     for (const std::size_t n_bytes : {250, 4000}) stages.push_back(in_tree(w, n_bytes));
     if (!w.vocabulary->merges_are_ordered()) return stages;
-    const auto trie = std::make_shared<const TokenTrie>(*w.vocabulary);
+    const auto prefixes = std::make_shared<const TokenPrefixes>(*w.vocabulary);
     const auto pieces = std::make_shared<const std::vector<Bytes>>(pieces_of(w, 4000));
     const auto scratch = std::make_shared<BacktrackScratch>();
-    stages.push_back({"backtrack pieces of 4000 bytes", "byte", "", {}, [&w, trie, pieces, scratch] {
+    stages.push_back({"backtrack pieces of 4000 bytes", "byte", "", {}, [&w, prefixes, pieces, scratch] {
                           std::uint64_t n_bytes = 0;
                           std::vector<TokenId> ids;
                           for (const Bytes piece : *pieces) {
                               ids.clear();
-                              merge_backtrack(*w.vocabulary, *trie, piece, ids, *scratch);
+                              merge_backtrack(*w.vocabulary, *prefixes, piece, ids, *scratch);
                               sink = ids.size();
                               n_bytes += piece.size();
                           }

@@ -60,7 +60,7 @@ std::vector<Stage> sample_stages(const Workload& w) {
         sampler("BPE-dropout", std::make_shared<BpeDropout>(model.merges(false), kChance, DropoutLaw::kPaper),
                 documents),
         sampler("uniform split",
-                std::make_shared<UniformSplit>(w.vocabulary, model.trie(), kChance, UniformSplit::kAnyLength),
+                std::make_shared<UniformSplit>(w.vocabulary, model.prefixes(), kChance, UniformSplit::kAnyLength),
                 documents),
     };
 }

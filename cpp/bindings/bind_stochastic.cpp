@@ -45,13 +45,13 @@ std::shared_ptr<BpeDropout> bpe_dropout(const SplitModel& model, double p, const
 std::shared_ptr<UniformSplit> uniform_split(const SplitModel& model, double p, std::int64_t length) {
     check_chance(p, "p");
     const py::gil_scoped_release release;
-    return std::make_shared<UniformSplit>(model.vocabulary(), model.trie(), p, length);
+    return std::make_shared<UniformSplit>(model.vocabulary(), model.prefixes(), p, length);
 }
 
 // Number of ways to spell what some ids spell: (m, e) for m * 2^e, m exact below 2^53; with n_tokens, of that length.
 std::pair<double, std::int64_t> count_spellings(const SplitModel& model, const std::vector<TokenId>& ids,
                                                 const std::optional<std::size_t>& n_tokens) {
-    TokenLattice lattice(*model.vocabulary(), *model.trie());
+    TokenLattice lattice(*model.vocabulary(), *model.prefixes());
     lattice.set(ids.data(), ids.size());
     if (n_tokens) return {lattice.count_by_length(*n_tokens), 0};
     const TokenLattice::Count count = lattice.count();

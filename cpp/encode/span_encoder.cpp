@@ -9,7 +9,8 @@ namespace fissile {
 
 namespace {
 
-// From this length on, laying tokens and taking them back beats the tree, also counting the trie it needs.
+// Where windows are of no use: from this length on, laying tokens and taking them back beats the tree, also counting
+// the time it takes to put tokens in order.
 constexpr std::size_t kBacktrackBytes = 4096;
 
 // Longer spans of several pieces are not remembered whole.
@@ -32,8 +33,8 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
     : vocabulary_(std::move(vocabulary)),
       kernels_(merge_kernels_for(chosen_isa())),
       cuts_(*vocabulary_, before_spaces),
-      backtracks_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
-                  vocabulary_->merges_are_ordered()),
+      pairs_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
+                    vocabulary_->merges_are_ordered()),
       max_narrow_bytes_(MergeLane<16>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       max_lane_bytes_(MergeLane<64>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
@@ -73,9 +74,9 @@ void SpanEncoder::seed_tables() {
     insert();
 }
 
-const TokenTrie& SpanEncoder::trie() const {
-    std::call_once(trie_built_, [this] { trie_ = std::make_unique<const TokenTrie>(*vocabulary_); });
-    return *trie_;
+const TokenPrefixes& SpanEncoder::prefixes() const {
+    std::call_once(prefixes_made_, [this] { prefixes_ = std::make_unique<const TokenPrefixes>(*vocabulary_); });
+    return *prefixes_;
 }
 
 // The hot loop: most spans are answered here.
@@ -473,10 +474,13 @@ void SpanEncoder::fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws)
 // ws.symbols: the ids of a piece of any length, merged anew.
 void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
-    if (backtracks_ && piece.size() >= kBacktrackBytes) {
+    if (pairs_decide_ && piece.size() > max_lane_bytes_) {
         ws.symbols.clear();
-        merge_backtrack(v, trie(), piece, ws.symbols, ws.backtrack, ws.interrupt);
-        return;
+        if (merge_windows(v, kernels_, piece, ws.wide_lanes, ws.symbols, ws.interrupt)) return;
+        if (piece.size() >= kBacktrackBytes) {
+            merge_backtrack(v, prefixes(), piece, ws.symbols, ws.backtrack, ws.interrupt);
+            return;
+        }
     }
     if (piece.size() <= max_lane_bytes_) {
         fill_lane(piece, ws.wide_lanes[0], ws);

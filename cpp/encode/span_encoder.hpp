@@ -23,6 +23,7 @@
 #include "merge/merge_backtrack.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
+#include "merge/merge_windows.hpp"
 #include "merge/piece_table.hpp"
 #include "vocab/exact_cuts.hpp"
 #include "vocab/vocabulary.hpp"
@@ -73,7 +74,7 @@ class SpanEncoder {
             std::int64_t* n_ids;
         };
         // Unknown pieces that are merged together.
-        static constexpr std::size_t kParts = 64, kWideLanes = 16;
+        static constexpr std::size_t kParts = 64, kWideLanes = kWindowLanes;
         // A piece of an unknown span: known ids, or those that a lane is to give.
         struct Part {
             enum class Source : std::uint8_t { kKnown, kLane, kWideLane };
@@ -163,21 +164,21 @@ class SpanEncoder {
     void byte_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
     void char_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
     void seed_tables();
-    const TokenTrie& trie() const;
+    const TokenPrefixes& prefixes() const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
     ExactCuts cuts_;
     std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
-    bool backtracks_;
+    bool pairs_decide_;  // whether neighbouring tokens tell if a sequence is an encoding; see merge_windows.hpp
     // Longer pieces may have more symbols than a lane, or a wide lane.
     std::size_t max_narrow_bytes_, max_lane_bytes_;
     mutable PieceTable table_;
     mutable LongPieces long_pieces_;
     std::shared_ptr<FrontTables> front_tables_ = std::make_shared<FrontTables>();
     mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
-    mutable std::once_flag trie_built_;
-    mutable std::unique_ptr<const TokenTrie> trie_;
+    mutable std::once_flag prefixes_made_;
+    mutable std::unique_ptr<const TokenPrefixes> prefixes_;
 };
 
 }  // namespace fissile

@@ -1,5 +1,7 @@
 #include "merge/merge_backtrack.hpp"
 
+#include "cpu/hash.hpp"
+
 namespace fissile {
 
 namespace {
@@ -28,6 +30,31 @@ bool stay_apart(const Vocabulary& vocabulary, TokenId left, TokenId right, std::
     }
 }
 
+// Pairs asked about lately: the pieces that are this long repeat themselves, as rules and rows of spaces do.
+class KnownPairs {
+   public:
+    KnownPairs(const Vocabulary& vocabulary, std::vector<std::uint64_t>& words)
+        : vocabulary_(vocabulary), words_(words) {
+        words_.assign(std::size_t{1} << kBits, 0);
+    }
+
+    bool are_canonical(TokenId left, TokenId right) noexcept {
+        const std::uint64_t pair = std::uint64_t{left} << 32 | right | kKnown;
+        std::uint64_t& word = words_[(pair * kHashSeed1) >> (64 - kBits)];
+        if ((word & ~kYes) != pair) word = is_canonical_pair(vocabulary_, left, right) ? pair | kYes : pair;
+        return (word & kYes) != 0;
+    }
+
+   private:
+    static constexpr unsigned kBits = 12;
+    // Bits that ids leave free.
+    static constexpr std::uint64_t kKnown = std::uint64_t{1} << 62, kYes = std::uint64_t{1} << 63;
+    static_assert(kMaxTokenId < 1u << 30);
+
+    const Vocabulary& vocabulary_;
+    std::vector<std::uint64_t>& words_;
+};
+
 }  // namespace
 
 bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right) noexcept {
@@ -39,26 +66,26 @@ bool is_canonical_pair_at(const Vocabulary& vocabulary, TokenId left, TokenId ri
     return across == rank && stay_apart(vocabulary, left, right, across, 2 * (std::uint64_t{rank} + 1));
 }
 
-void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,
-                     BacktrackScratch& scratch, Interrupt* interrupt) {
+void merge_backtrack(const Vocabulary& vocabulary, const TokenPrefixes& prefixes, Bytes piece,
+                     std::vector<TokenId>& ids, BacktrackScratch& scratch, Interrupt* interrupt) {
     const std::size_t n = piece.size();
     const std::size_t base = ids.size();
     scratch.dead.assign(n / 64 + 1, 0);
+    KnownPairs pairs(vocabulary, scratch.pairs);
     const auto is_dead = [&](std::size_t i) { return (scratch.dead[i >> 6] >> (i & 63)) & 1; };
     std::size_t position = 0;
-    TokenId candidate = n == 0 ? kNoToken : trie.longest_prefix(piece);
+    TokenId candidate = n == 0 ? kNoToken : prefixes.longest(piece);
     for (unsigned step = 1; position < n; ++step) {
         if (step % kStepsAtOnce == 0 && interrupt != nullptr) interrupt->check_now();
         // Longest candidate that ends where encodings go on and that its left neighbour tolerates.
-        while (candidate != kNoToken &&
-               (is_dead(position + vocabulary.token_bytes(candidate).size()) ||
-                (ids.size() > base && !is_canonical_pair(vocabulary, ids.back(), candidate)))) {
-            candidate = trie.next_shorter(candidate);
+        while (candidate != kNoToken && (is_dead(position + vocabulary.token_bytes(candidate).size()) ||
+                                         (ids.size() > base && !pairs.are_canonical(ids.back(), candidate)))) {
+            candidate = prefixes.next_shorter(candidate);
         }
         if (candidate != kNoToken) {
             ids.push_back(candidate);
             position += vocabulary.token_bytes(candidate).size();
-            if (position < n) candidate = trie.longest_prefix(piece.subspan(position));
+            if (position < n) candidate = prefixes.longest(piece.subspan(position));
         } else {
             // Dead: take the last token back and go on with the next shorter one in its place. The first position
             // never dies, since the canonical encoding exists.
@@ -66,7 +93,7 @@ void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes 
             const TokenId last = ids.back();
             ids.pop_back();
             position -= vocabulary.token_bytes(last).size();
-            candidate = trie.next_shorter(last);
+            candidate = prefixes.next_shorter(last);
         }
     }
 }

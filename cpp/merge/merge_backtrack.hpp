@@ -1,5 +1,6 @@
 // Merging a long piece in linear time, without merging: tokens are laid from left to right, longest first, and taken
-// back where two neighbours could not stand beside each other.
+// back where two neighbours could not stand beside each other. For pieces of long tokens, as rows of spaces are; others
+// are quicker in windows (merge_windows.hpp).
 //
 // A sequence of reachable tokens is the canonical encoding exactly if each neighbouring pair is: encoding the bytes of
 // the two gives the two. Unmerging both along their splits decides that (is_canonical_pair). So a depth-first search
@@ -13,13 +14,14 @@
 
 #include "base.hpp"
 #include "cpu/interrupt.hpp"
-#include "vocab/token_trie.hpp"
+#include "vocab/token_prefixes.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
 
 struct BacktrackScratch {
-    std::vector<std::uint64_t> dead;  // a bit a position: no encoding goes on from here
+    std::vector<std::uint64_t> dead;   // a bit a position: no encoding goes on from here
+    std::vector<std::uint64_t> pairs;  // asked about lately, and the answer
 };
 
 // Whether encoding the bytes of left and right together gives these two tokens.
@@ -28,7 +30,7 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
 bool is_canonical_pair_at(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint32_t rank) noexcept;
 
 // Appends the canonical encoding of a piece to ids.
-void merge_backtrack(const Vocabulary& vocabulary, const TokenTrie& trie, Bytes piece, std::vector<TokenId>& ids,
-                     BacktrackScratch& scratch, Interrupt* interrupt = nullptr);
+void merge_backtrack(const Vocabulary& vocabulary, const TokenPrefixes& prefixes, Bytes piece,
+                     std::vector<TokenId>& ids, BacktrackScratch& scratch, Interrupt* interrupt = nullptr);
 
 }  // namespace fissile

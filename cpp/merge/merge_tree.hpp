@@ -3,7 +3,7 @@
 // Each pair's rank (or the order of its rank) and position are one number; over sixteen such numbers stands their
 // smallest, over sixteen of those again, up to one. A merge changes three numbers and what stands over them. Nothing
 // goes stale, as it would in a queue, and the work of a merge is the same short loops each time. Serves the runs that
-// are too long for merge_short and that merge_backtrack does not apply to.
+// are too long for merge_short and that neither merge_windows nor merge_backtrack applies to.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 
 #include "stochastic/merge_relation.hpp"
 #include "stochastic/split_table.hpp"
-#include "vocab/token_trie.hpp"
+#include "vocab/token_prefixes.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -33,19 +33,20 @@ class SplitModel {
     }
 
     // Of all tokens of the model.
-    std::shared_ptr<const TokenTrie> trie() const {
-        std::call_once(trie_built_,
-                       [this] { trie_ = std::make_shared<const TokenTrie>(*vocabulary_, TokenTrie::Tokens::kModel); });
-        return trie_;
+    std::shared_ptr<const TokenPrefixes> prefixes() const {
+        std::call_once(prefixes_made_, [this] {
+            prefixes_ = std::make_shared<const TokenPrefixes>(*vocabulary_, TokenPrefixes::Tokens::kModel);
+        });
+        return prefixes_;
     }
 
    private:
     std::shared_ptr<const Vocabulary> vocabulary_;
     mutable std::once_flag table_built_;
     mutable std::shared_ptr<const SplitTable> table_;
-    mutable std::once_flag any_built_, listed_built_, trie_built_;
+    mutable std::once_flag any_built_, listed_built_, prefixes_made_;
     mutable std::shared_ptr<const MergeRelation> any_, listed_;
-    mutable std::shared_ptr<const TokenTrie> trie_;
+    mutable std::shared_ptr<const TokenPrefixes> prefixes_;
 };
 
 // Throws Error unless p is a probability.

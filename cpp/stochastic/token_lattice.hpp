@@ -14,14 +14,15 @@
 
 #include "cpu/interrupt.hpp"
 #include "stochastic/random.hpp"
-#include "vocab/token_trie.hpp"
+#include "vocab/token_prefixes.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
 
 class TokenLattice {
    public:
-    TokenLattice(const Vocabulary& vocabulary, const TokenTrie& trie) : vocabulary_(vocabulary), trie_(trie) {}
+    TokenLattice(const Vocabulary& vocabulary, const TokenPrefixes& prefixes)
+        : vocabulary_(vocabulary), prefixes_(prefixes) {}
 
     Interrupt* interrupt = nullptr;  // looked at now and then, if there is one
 
@@ -50,11 +51,11 @@ class TokenLattice {
     template <class Visit>
     void each_token(std::size_t i, const Visit& visit) const {
         if (fallback_[i] != kNoToken) visit(fallback_[i], std::size_t{1});
-        trie_.each_prefix(Bytes(bytes_).subspan(i), visit);
+        prefixes_.each(Bytes(bytes_).subspan(i), visit);
     }
 
     const Vocabulary& vocabulary_;
-    const TokenTrie& trie_;
+    const TokenPrefixes& prefixes_;
     std::vector<std::uint8_t> bytes_;
     std::vector<TokenId> fallback_;  // of each byte
     std::vector<Count> counts_;

@@ -11,19 +11,19 @@ namespace fissile {
 
 class UniformSplit::State final : public Splitter::Scratch {
    public:
-    State(const Vocabulary& vocabulary, const TokenTrie& trie) : lattice(vocabulary, trie) {}
+    State(const Vocabulary& vocabulary, const TokenPrefixes& prefixes) : lattice(vocabulary, prefixes) {}
     TokenLattice lattice;
     std::vector<TokenId> drawn;
 };
 
-UniformSplit::UniformSplit(std::shared_ptr<const Vocabulary> vocabulary, std::shared_ptr<const TokenTrie> trie,
+UniformSplit::UniformSplit(std::shared_ptr<const Vocabulary> vocabulary, std::shared_ptr<const TokenPrefixes> prefixes,
                            double p, std::int64_t length)
-    : vocabulary_(std::move(vocabulary)), trie_(std::move(trie)), p_(p), length_(length), gaps_(p) {
+    : vocabulary_(std::move(vocabulary)), prefixes_(std::move(prefixes)), p_(p), length_(length), gaps_(p) {
     check_can_spell(*vocabulary_, "UniformSplit");
 }
 
 std::unique_ptr<Splitter::Scratch> UniformSplit::make_scratch() const {
-    return std::make_unique<State>(*vocabulary_, *trie_);
+    return std::make_unique<State>(*vocabulary_, *prefixes_);
 }
 
 void UniformSplit::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,

@@ -7,7 +7,7 @@
 
 #include "encode/splitter.hpp"
 #include "stochastic/random.hpp"
-#include "vocab/token_trie.hpp"
+#include "vocab/token_prefixes.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -18,7 +18,7 @@ class UniformSplit final : public Splitter {
     static constexpr std::int64_t kAnyLength = 0, kCanonicalLength = -1;
 
     // Throws Error if some byte has no token.
-    UniformSplit(std::shared_ptr<const Vocabulary> vocabulary, std::shared_ptr<const TokenTrie> trie, double p,
+    UniformSplit(std::shared_ptr<const Vocabulary> vocabulary, std::shared_ptr<const TokenPrefixes> prefixes, double p,
                  std::int64_t length);
 
     bool needs_spans() const override { return true; }
@@ -30,7 +30,7 @@ class UniformSplit final : public Splitter {
     class State;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
-    std::shared_ptr<const TokenTrie> trie_;
+    std::shared_ptr<const TokenPrefixes> prefixes_;
     double p_;
     std::int64_t length_;
     Gaps gaps_;

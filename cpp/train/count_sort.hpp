@@ -12,17 +12,10 @@
 #include <cstring>
 
 #include "base.hpp"
+#include "cpu/big_endian.hpp"
 #include "cpu/interrupt.hpp"
 
 namespace fissile {
-
-inline std::uint64_t big_endian(std::uint64_t little) noexcept {
-#if defined(__GNUC__)
-    return __builtin_bswap64(little);
-#else
-    return _byteswap_uint64(little);
-#endif
-}
 
 // The first eight bytes of at least as many, as a number that orders as they do.
 inline std::uint64_t prefix_of(const std::uint8_t* data) noexcept {

@@ -8,6 +8,7 @@
 #include "merge/merge_backtrack.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
+#include "merge/merge_windows.hpp"
 #include "vocab/rank_file.hpp"
 
 using namespace fissile;
@@ -99,20 +100,35 @@ std::vector<TokenId> by_tree(const Vocabulary& v, Bytes piece) {
     return ids;
 }
 
-std::vector<TokenId> by_backtracking(const Vocabulary& v, const TokenTrie& trie, Bytes piece) {
+std::vector<TokenId> by_backtracking(const Vocabulary& v, const TokenPrefixes& prefixes, Bytes piece) {
     std::vector<TokenId> ids;
     BacktrackScratch scratch;
-    merge_backtrack(v, trie, piece, ids, scratch);
+    merge_backtrack(v, prefixes, piece, ids, scratch);
     return ids;
+}
+
+// Whether windows are of use for the piece; if they are, their ids are right.
+bool by_windows(const Vocabulary& v, Bytes piece, const std::vector<TokenId>& expected) {
+    bool any = false;
+    for (const Isa isa : available_isas()) {
+        std::vector<MergeLane<64>> lanes(kWindowLanes);
+        std::vector<TokenId> ids{7};
+        any = merge_windows(v, merge_kernels_for(isa), piece, lanes.data(), ids);
+        CHECK_EQUAL(ids.front(), TokenId{7});
+        ids.erase(ids.begin());
+        CHECK(ids == (any ? expected : std::vector<TokenId>()));
+    }
+    return any;
 }
 
 }  // namespace
 
 int main() {
     std::mt19937 random(4);
+    int n_by_windows = 0, n_not = 0;
     for (int round = 0; round < 40; ++round) {
         const auto v = random_vocabulary(random, 20 + round * 5);
-        const TokenTrie trie(*v);
+        const TokenPrefixes prefixes(*v);
         check_lanes<16>(*v, random);
         check_lanes<64>(*v, random);
         for (int i = 0; i < 100; ++i) {
@@ -121,11 +137,27 @@ int main() {
             for (std::size_t k = 0; k < size; ++k) piece += static_cast<char>('a' + random() % (1 + random() % 4));
             const std::vector<TokenId> expected = by_definition(*v, as_bytes(piece));
             CHECK(by_tree(*v, as_bytes(piece)) == expected);
-            if (v->merges_are_ordered()) CHECK(by_backtracking(*v, trie, as_bytes(piece)) == expected);
+            if (!v->merges_are_ordered()) continue;
+            CHECK(by_backtracking(*v, prefixes, as_bytes(piece)) == expected);
+            ++(by_windows(*v, as_bytes(piece), expected) ? n_by_windows : n_not);
+        }
+        // Runs of one thing, of all lengths, with others around them.
+        for (int i = 0; i < 20 && v->merges_are_ordered(); ++i) {
+            std::string piece;
+            for (int part = 0; part < 3; ++part) {
+                std::string repeated;
+                for (std::size_t n = 1 + random() % 12; repeated.size() < n;)
+                    repeated += static_cast<char>('a' + random() % 3);
+                for (std::size_t n = random() % 200; n != 0; --n) piece += repeated;
+            }
+            if (piece.empty()) continue;
+            ++(by_windows(*v, as_bytes(piece), by_tree(*v, as_bytes(piece))) ? n_by_windows : n_not);
         }
         for (TokenId id = 0; id < v->n_vocab(); ++id) {
             CHECK_EQUAL(v->is_reachable(id), (by_definition(*v, v->token_bytes(id)) == std::vector<TokenId>{id}));
         }
     }
+    CHECK(n_by_windows > 1000);
+    CHECK(n_not > 10);
     return check::result();
 }

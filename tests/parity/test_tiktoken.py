@@ -80,6 +80,22 @@ def test_text_of_the_vocabularys_own_tokens(name: str) -> None:
     assert_equal(ours, theirs, texts)
 
 
+@pytest.mark.parametrize("name", ["small", *PUBLISHED])
+def test_long_pieces(name: str) -> None:
+    # Longer than a lane, of letters, tokens, one thing again and again, and all of them in turn.
+    ours, theirs = pair("gpt2") if name == "small" else published(name)
+    rng = random.Random(5)
+    texts = []
+    for _ in range(400):
+        size = rng.choice([62, 63, 80, 102, 103, 143, 500, 5000]) + rng.randrange(3)
+        words = [word for id in rng.choices(range(256, 1000), k=40) if (word := ours.decode([id])).isalpha()]
+        letters = rng.choices("etaoinshrdlu", k=40)
+        repeated = "".join(rng.choices("ab=- ", k=rng.randrange(1, 12)))
+        for parts in (words, letters, [repeated], [*words, *letters, repeated * 20, " " * 30]):
+            texts.append("".join(rng.choices(parts, k=size))[:size])
+    assert_equal(ours, theirs, texts)
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_small_vocabulary_on_real_and_hostile_text(pattern: str) -> None:
     ours, theirs = pair(pattern)
