@@ -148,7 +148,7 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
         } else if (encode_with) {
             EncoderOptions plain;
             const Encoder encoder(encode_with, plain, {});
-            sequences = sequences_of_tokens(pretokens, encoder, n_of, interrupt);
+            sequences = sequences_of_tokens(pretokens, encoder, options.n_threads, n_of, interrupt);
         } else {
             sequences = sequences_of_bytes(pretokens, ids_of_bytes, n_of, interrupt);
         }

@@ -72,6 +72,15 @@ HugeBuffer::~HugeBuffer() {
     std::free(bytes - bytes[-1]);
 }
 
+void HugeBuffer::forget_beyond(std::size_t n_bytes) noexcept {
+#if defined(__linux__)
+    const std::size_t kept = round_up(n_bytes, kPage);
+    if (mapped_ && kept < n_bytes_) madvise(static_cast<std::uint8_t*>(data_) + kept, n_bytes_ - kept, MADV_DONTNEED);
+#else
+    static_cast<void>(n_bytes);
+#endif
+}
+
 #if defined(__linux__)
 namespace {
 

@@ -23,6 +23,9 @@ class HugeBuffer {
     // Keeps what is there; what is added is zero. Memory that was mapped is moved by its pages, not copied.
     void resize(std::size_t n_bytes);  // throws std::bad_alloc
 
+    // Gives the system the memory behind the first `n_bytes` for now; what it held is not there any more.
+    void forget_beyond(std::size_t n_bytes) noexcept;
+
     void* data() const { return data_; }
     std::size_t n_bytes() const { return n_bytes_; }
 

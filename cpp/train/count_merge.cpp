@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <optional>
 
 #include "cpu/portions.hpp"
 #include "train/count_sort.hpp"
@@ -83,23 +85,39 @@ std::span<const Entry> range_of(std::span<const Entry> sorted, std::uint64_t beg
 std::uint64_t first_of(const CountTable::Short& entry) { return entry.low; }
 std::uint64_t first_of(const CountTable::Long& entry) { return entry.hash; }
 
+// Bytes of all of them, or more: memory that is reserved and not written to costs nothing, and growing would copy.
+std::size_t most_bytes(std::span<const CountTable::Short> shorts, std::span<const CountTable::Long> longs) {
+    std::size_t n = shorts.size() * kMaxInlinePiece;
+    for (const CountTable::Long& entry : longs) n += entry.n_bytes;
+    return n;
+}
+
 PretokenCounts merge_range(const std::vector<CountTable::Sorted>& tables, std::uint64_t begin, std::uint64_t last,
                            Interrupt& interrupt) {
     std::vector<std::unique_ptr<CountSource>> sources;
     PretokenCounts merged;
-    std::size_t n_expected = 0;
+    std::size_t n_expected = 0, n_bytes = 0;  // at least, and at most
     for (const CountTable::Sorted& table : tables) {
         const auto first = [](const auto& entry) { return first_of(entry); };
         const auto shorts = range_of(table.shorts, begin, last, first);
         const auto longs = range_of(table.longs, begin, last, first);
         n_expected = std::max(n_expected, shorts.size() + longs.size());
+        n_bytes += most_bytes(shorts, longs);
         if (!shorts.empty()) sources.push_back(source_of(shorts));
         if (!longs.empty()) sources.push_back(source_of(longs));
     }
+    merged.bytes.reserve(n_bytes);
     merged.ends.reserve(n_expected);
     merged.counts.reserve(n_expected);
     merge_counts(sources, [&](Bytes pretoken, std::uint64_t count) { merged.append(pretoken, count); }, interrupt);
     return merged;
+}
+
+void place(const PretokenCounts& part, PretokenCounts& merged) {
+    const std::uint64_t base = merged.bytes.size();
+    merged.bytes.insert(merged.bytes.end(), part.bytes.begin(), part.bytes.end());
+    for (const std::uint64_t end : part.ends) merged.ends.push_back(base + end);
+    merged.counts.insert(merged.counts.end(), part.counts.begin(), part.counts.end());
 }
 
 }  // namespace
@@ -171,28 +189,30 @@ PretokenCounts merge_tables(const std::vector<CountTable::Sorted>& tables, unsig
         if (begin > begins.back()) begins.push_back(begin);
     }
     const std::size_t n_ranges = begins.size();
-    std::vector<PretokenCounts> parts(n_ranges);
-    run_portions(n_ranges, n_threads, interrupt, [&](unsigned, std::size_t i) {
-        const std::uint64_t last = i + 1 < n_ranges ? begins[i + 1] - 1 : ~std::uint64_t{0};
-        parts[i] = merge_range(tables, begins[i], last, interrupt);
-    });
-    if (n_ranges == 1) return std::move(parts[0]);
+    if (n_ranges == 1) return merge_range(tables, 0, ~std::uint64_t{0}, interrupt);
+    // Each is put behind those before it as soon as they are there, and freed, so that little is held twice.
     PretokenCounts merged;
     std::size_t n_bytes = 0, n = 0;
-    for (const PretokenCounts& part : parts) {
-        n_bytes += part.bytes.size();
-        n += part.size();
+    for (const CountTable::Sorted& table : tables) {
+        n_bytes += most_bytes(table.shorts, table.longs);
+        n += table.shorts.size() + table.longs.size();
     }
     merged.bytes.reserve(n_bytes);
     merged.ends.reserve(n);
     merged.counts.reserve(n);
-    for (PretokenCounts& part : parts) {
-        const std::uint64_t base = merged.bytes.size();
-        merged.bytes.insert(merged.bytes.end(), part.bytes.begin(), part.bytes.end());
-        for (const std::uint64_t end : part.ends) merged.ends.push_back(base + end);
-        merged.counts.insert(merged.counts.end(), part.counts.begin(), part.counts.end());
-        part = PretokenCounts();
-    }
+    std::vector<std::optional<PretokenCounts>> parts(n_ranges);
+    std::size_t n_placed = 0;
+    std::mutex placing;
+    run_portions(n_ranges, n_threads, interrupt, [&](unsigned, std::size_t i) {
+        const std::uint64_t last = i + 1 < n_ranges ? begins[i + 1] - 1 : ~std::uint64_t{0};
+        PretokenCounts part = merge_range(tables, begins[i], last, interrupt);
+        const std::lock_guard guard(placing);
+        parts[i] = std::move(part);
+        for (; n_placed < n_ranges && parts[n_placed]; ++n_placed) {
+            place(*parts[n_placed], merged);
+            parts[n_placed].reset();
+        }
+    });
     return merged;
 }
 

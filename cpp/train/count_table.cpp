@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kFirstShortSlots = 2048;
 constexpr std::size_t kFirstLongSlots = 256;
-constexpr std::size_t kArenaBlock = std::size_t{256} << 10;
+// Blocks of longer pretokens: the first, and the largest. Large ones are mapped, so that the system has them back at
+// once.
+constexpr std::size_t kArenaBlock = std::size_t{256} << 10, kLargestArenaBlock = std::size_t{4} << 20;
 
 // Slots for n entries: at most half of them full, since most probes should end at their first slot.
 std::size_t slots_for(std::size_t n, std::size_t n_slots) {
@@ -42,18 +44,17 @@ bool CountTable::make_room(std::size_t n, std::size_t n_bytes, std::size_t max_b
     const bool more_shorts = short_slots != n_short_slots_, more_longs = long_slots != n_long_slots_;
     const bool more_arena = arena_left_ < n_bytes;
     if (!more_shorts && !more_longs && !more_arena) return true;
+    const std::size_t block = std::max(std::clamp(arena_bytes_, kArenaBlock, kLargestArenaBlock), n_bytes);
     // While a table grows, the old one is still there.
     const std::size_t more = (more_shorts ? short_slots * sizeof(Short) : 0) +
-                             (more_longs ? long_slots * sizeof(Long) : 0) +
-                             (more_arena ? std::max(kArenaBlock, n_bytes) : 0);
+                             (more_longs ? long_slots * sizeof(Long) : 0) + (more_arena ? block : 0);
     if (!empty() && this->n_bytes() + more > max_bytes) return false;
     if (more_arena) {
         // What is left of the last block is lost: at most a batch of it.
-        const std::size_t size = std::max(kArenaBlock, n_bytes);
-        arena_.emplace_back(new std::uint8_t[size]);
-        arena_at_ = arena_.back().get();
-        arena_left_ = size;
-        arena_bytes_ += size;
+        arena_.emplace_back(block);
+        arena_at_ = static_cast<std::uint8_t*>(arena_.back().data());
+        arena_left_ = arena_.back().n_bytes();
+        arena_bytes_ += arena_left_;
     }
     if (more_shorts) grow_shorts(short_slots);
     if (more_longs) grow_longs(long_slots);
@@ -180,6 +181,9 @@ CountTable::Sorted CountTable::sort(Interrupt& interrupt) {
     for (std::size_t i = 0; i < n_long_slots_; ++i) {
         if (l[i].hash != 0) l[n_long++] = {prefix_of(l[i].data), l[i].data, l[i].n_bytes, l[i].count};
     }
+    // The lists take half of the slots at most, and are merged into a third place.
+    short_memory_.forget_beyond(n * sizeof(Short));
+    long_memory_.forget_beyond(n_long * sizeof(Long));
     sort_by_prefix(
         s, n, [](const Short& x) { return x.low; },
         [](const Short& x, const Short& y) { return x.low != y.low ? x.low < y.low : x.high < y.high; }, interrupt);

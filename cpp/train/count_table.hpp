@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "base.hpp"
@@ -74,7 +73,7 @@ class CountTable {
     unsigned short_shift_ = 64, long_shift_ = 64;
     std::size_t n_shorts_ = 0, n_longs_ = 0;
 
-    std::vector<std::unique_ptr<std::uint8_t[]>> arena_;
+    std::vector<HugeBuffer> arena_;
     std::uint8_t* arena_at_ = nullptr;
     std::size_t arena_left_ = 0, arena_bytes_ = 0;
 };

@@ -1,9 +1,11 @@
 #include "train/merge_corpus.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "cpu/portions.hpp"
 #include "cpu/prefetch.hpp"
 
 namespace fissile {
@@ -75,29 +77,56 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
     return sequences;
 }
 
-MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
+MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder, unsigned n_threads,
                                    std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
+    // Each worker's portion of pretokens, encoded; a round of portions is put in place before the next.
+    struct Worker {
+        Encoder::Workspace workspace;
+        IdArray ids;
+        std::vector<std::size_t> ends;
+    };
+    constexpr std::size_t kPortion = 4096;
     const std::vector<std::uint32_t> order = by_count(pretokens.counts, pretokens.n);
     MergeSequences sequences(pretokens.n, pretokens.n == 0 ? 0 : pretokens.ends[pretokens.n - 1]);
-    IdArray ids;
-    Encoder::Workspace workspace;
-    workspace.spans.interrupt = &interrupt;
+    std::vector<std::unique_ptr<Worker>> workers(n_threads);
+    for (auto& worker : workers) {
+        worker = std::make_unique<Worker>();
+        worker->workspace.spans.interrupt = &interrupt;
+    }
     std::uint64_t weight = 0;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
-        if (i % kCheckEvery == 0) interrupt.check_now();
-        const Bytes pretoken = pretokens[order[i]];
-        if (pretoken.empty()) continue;
-        const auto end = static_cast<std::int64_t>(pretoken.size());
-        ids.clear();
-        encoder.encode_spans(pretoken, &end, 1, workspace, ids);
-        for (std::size_t k = 0; k < ids.size(); ++k) n_of[ids.data()[k]] += pretokens.counts[order[i]];
-        if (ids.size() < 2) continue;
-        if (pretokens.counts[order[i]] != weight) {
-            weight = pretokens.counts[order[i]];
-            sequences.begin_weight(weight);
+    for (std::size_t begin = 0; begin < order.size(); begin += kPortion * n_threads) {
+        const std::size_t n = std::min(order.size() - begin, kPortion * n_threads);
+        const std::size_t n_portions = (n + kPortion - 1) / kPortion;
+        run_portions(n_portions, n_threads, interrupt, [&](unsigned, std::size_t portion) {
+            Worker& w = *workers[portion];
+            w.ids.clear();
+            w.ends.clear();
+            const std::size_t end = begin + std::min(n, (portion + 1) * kPortion);
+            for (std::size_t i = begin + portion * kPortion; i < end; ++i) {
+                if (i + kAhead < end) prefetch(pretokens[order[i + kAhead]].data());
+                const Bytes pretoken = pretokens[order[i]];
+                const auto span_end = static_cast<std::int64_t>(pretoken.size());
+                if (span_end != 0) encoder.encode_spans(pretoken, &span_end, 1, w.workspace, w.ids);
+                w.ends.push_back(w.ids.size());
+            }
+        });
+        for (std::size_t portion = 0; portion < n_portions; ++portion) {
+            const Worker& w = *workers[portion];
+            std::size_t first = 0;
+            for (std::size_t i = 0; i < w.ends.size(); ++i) {
+                const TokenId* const ids = w.ids.data() + first;
+                const std::size_t size = w.ends[i] - first;
+                first = w.ends[i];
+                const std::uint64_t count = pretokens.counts[order[begin + portion * kPortion + i]];
+                for (std::size_t k = 0; k < size; ++k) n_of[ids[k]] += count;
+                if (size < 2) continue;
+                if (count != weight) {
+                    weight = count;
+                    sequences.begin_weight(weight);
+                }
+                std::copy_n(ids, size, sequences.add(size));
+            }
         }
-        std::copy_n(ids.data(), ids.size(), sequences.add(ids.size()));
     }
     sequences.finish();
     return sequences;

@@ -32,7 +32,7 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
                                   std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
 
 // Each pretoken as the encoder encodes it by itself.
-MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder,
+MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder, unsigned n_threads,
                                    std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
 
 // Sequences of token ids, n of them, laid out as pretokens are; Error names an id that is not below n_of.size().

@@ -74,7 +74,7 @@ std::vector<std::string> MergeLoop::tokens_from(TokenId first) const {
 // Counts fall with rank as a power of it, roughly. From where the last epoch began and ended, half of what the last
 // merge is expected to occur; the first epoch knows nothing yet. A bad guess costs time and nothing else.
 std::uint64_t MergeLoop::next_threshold() const {
-    const std::uint64_t floor = std::max<std::uint64_t>(options_.min_frequency, 1);
+    const std::uint64_t floor = least_threshold();
     const std::size_t n = result_.counts.size();
     if (result_.epochs.empty() && options_.first_threshold != 0) return std::max(floor, options_.first_threshold);
     if (options_.first_threshold == 0 && sequences_.n_slots() < kMinSlotsForEpochs) return floor;
@@ -93,8 +93,9 @@ std::uint64_t MergeLoop::next_threshold() const {
 void MergeLoop::begin_epoch() {
     if (!result_.epochs.empty()) sequences_.compact();
     const std::uint64_t threshold = next_threshold();
-    result_.epochs.push_back({threshold, sequences_.n_slots(), result_.merges.size()});
-    pairs_.build(sequences_, shapes_, token_ends_.size(), threshold, interrupt_);
+    pairs_.build(sequences_, shapes_, token_ends_.size(), threshold, least_threshold(), options_.vocab_size - n_tokens_,
+                 interrupt_);
+    result_.epochs.push_back({pairs_.threshold(), sequences_.n_slots(), result_.merges.size()});
 }
 
 TrainResult MergeLoop::run() {
@@ -104,13 +105,12 @@ TrainResult MergeLoop::run() {
         const std::size_t end = w + 1 < weights.size() ? weights[w + 1].begin : sequences_.n_slots();
         total_weight_ += weights[w].weight * (end - weights[w].begin);
     }
-    const std::uint64_t floor = std::max<std::uint64_t>(options_.min_frequency, 1);
     if (n_tokens_ < options_.vocab_size) begin_epoch();
     PairIndex::Best best;
     while (n_tokens_ < options_.vocab_size) {
         interrupt_.check_now();
         if (!pairs_.take_best(best)) {
-            if (pairs_.threshold() <= floor) break;
+            if (pairs_.threshold() <= least_threshold()) break;
             begin_epoch();
             continue;
         }

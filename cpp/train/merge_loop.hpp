@@ -7,6 +7,7 @@
 // Plain definition: tests/reference/train.py.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -98,6 +99,7 @@ class MergeLoop {
 
     void begin_epoch();
     std::uint64_t next_threshold() const;
+    std::uint64_t least_threshold() const { return std::max<std::uint64_t>(options_.min_frequency, 1); }
     Bytes token(TokenId id) const {
         const std::uint64_t begin = id == 0 ? 0 : token_ends_[id - 1];
         return {token_data_.data() + begin, static_cast<std::size_t>(token_ends_[id] - begin)};

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 
 #include "cpu/hash.hpp"
+#include "cpu/prefetch.hpp"
 
 namespace fissile {
 
@@ -32,6 +34,93 @@ void for_each_pair(const MergeSequences& sequences, Interrupt& interrupt, const 
         }
     }
 }
+
+constexpr PairKey kEmpty = ~PairKey{0};  // no pair of ids
+
+// What is counted of each pair that is asked for.
+class PairCells {
+   public:
+    struct Cell {
+        PairKey key = kEmpty;
+        std::uint64_t count = 0;
+        std::uint32_t n = 0;
+        std::uint32_t* out = nullptr;
+    };
+
+    // Stays where it is until another pair is asked for that is new.
+    Cell& of(PairKey key) {
+        Cell* cell = find(key);
+        if (cell->key != kEmpty) return *cell;
+        if ((n_ + 1) * 2 > cells_.size()) {
+            std::vector<Cell> old(cells_.size() * 2);
+            old.swap(cells_);
+            for (const Cell& moved : old) {
+                if (moved.key != kEmpty) *find(moved.key) = moved;
+            }
+            cell = find(key);
+        }
+        ++n_;
+        cell->key = key;
+        return *cell;
+    }
+    std::size_t size() const { return n_; }
+    std::vector<Cell>& all() { return cells_; }
+
+   private:
+    Cell* find(PairKey key) {
+        const std::size_t mask = cells_.size() - 1;
+        std::size_t slot = hash_of(key) >> 8 & mask;
+        while (cells_[slot].key != key && cells_[slot].key != kEmpty) slot = (slot + 1) & mask;
+        return &cells_[slot];
+    }
+    std::vector<Cell> cells_ = std::vector<Cell>(1 << 12);
+    std::size_t n_ = 0;
+};
+
+// Counters that pairs share, which stop at the most that they hold.
+class PairSketch {
+   public:
+    PairSketch(const MergeSequences& sequences, std::uint64_t threshold, Interrupt& interrupt)
+        : sequences_(sequences),
+          interrupt_(interrupt),
+          enough_(static_cast<std::uint32_t>(std::min<std::uint64_t>(threshold, kMost))),
+          counters_(std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots() / 4, 1 << 12, 1 << 21))) {
+        for_each([this](PairKey key, std::uint32_t, std::uint64_t weight) {
+            std::uint32_t& counter = counters_[place_of(key)];
+            counter = static_cast<std::uint32_t>(std::min(std::min(weight, kMost) + counter, kMost));
+        });
+    }
+
+    // Calls visit(key, position, weight) for all neighbours that are as frequent as the threshold, and some others.
+    template <class Visit>
+    void for_each_frequent(const Visit& visit) const {
+        for_each([&](PairKey key, std::uint32_t position, std::uint64_t weight) {
+            if (counters_[place_of(key)] >= enough_) visit(key, position, weight);
+        });
+    }
+
+   private:
+    static constexpr std::uint64_t kMost = 0xffffffffu;
+    static constexpr std::size_t kAhead = 16;  // slots looked ahead for, while memory answers
+
+    std::size_t place_of(PairKey key) const {
+        return hash_of(key) >> (64 - static_cast<unsigned>(std::countr_zero(counters_.size())));
+    }
+    template <class Visit>
+    void for_each(const Visit& visit) const {
+        const std::uint32_t* const slots = sequences_.slots();
+        const std::size_t n_ahead = sequences_.n_slots() - std::min(sequences_.n_slots(), kAhead + 1);
+        for_each_pair(sequences_, interrupt_, [&](TokenId left, TokenId right, std::uint32_t p, std::uint64_t weight) {
+            if (p < n_ahead) prefetch(&counters_[place_of(pair_key(slots[p + kAhead], slots[p + kAhead + 1]))]);
+            visit(pair_key(left, right), p, weight);
+        });
+    }
+
+    const MergeSequences& sequences_;
+    Interrupt& interrupt_;
+    std::uint32_t enough_;
+    std::vector<std::uint32_t> counters_;
+};
 
 }  // namespace
 
@@ -114,11 +203,13 @@ bool PairIndex::take_best(Best& best) {
 }
 
 void PairIndex::build(const MergeSequences& sequences, const TokenShapes& shapes, std::size_t n_ids,
-                      std::uint64_t threshold, Interrupt& interrupt) {
+                      std::uint64_t threshold, std::uint64_t least, std::uint64_t n_wanted, Interrupt& interrupt) {
     threshold_ = threshold;
     if (n_ids <= kDenseIds) {
         build_dense(sequences, shapes, n_ids, interrupt);
     } else {
+        const std::uint64_t sampled = sampled_threshold(sequences, shapes, n_wanted, interrupt);
+        if (sampled != 0) threshold_ = std::max(sampled, least);
         build_sparse(sequences, shapes, interrupt);
     }
 }
@@ -151,54 +242,45 @@ void PairIndex::build_dense(const MergeSequences& sequences, const TokenShapes& 
     });
 }
 
-// A sketch first: counters that pairs share, so never too low. Only pairs whose counter reaches the threshold enter the
-// table, which rare pairs would fill.
-void PairIndex::build_sparse(const MergeSequences& sequences, const TokenShapes& shapes, Interrupt& interrupt) {
-    const std::size_t n_counters = std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots() / 4, 1 << 12, 1 << 21));
-    const unsigned shift = static_cast<unsigned>(64 - std::countr_zero(n_counters));
-    std::vector<std::uint64_t> sketch(n_counters);
-    for_each_pair(sequences, interrupt, [&](TokenId left, TokenId right, std::uint32_t, std::uint64_t weight) {
-        sketch[hash_of(pair_key(left, right)) >> shift] += weight;
-    });
-    struct Cell {
-        PairKey key = kEmpty;
-        std::uint64_t count = 0;
-        std::uint32_t n = 0;
-        std::uint32_t* out = nullptr;
-    };
-    std::vector<Cell> cells(1 << 12);
-    std::size_t n_cells = 0;
-    const auto cell_of = [&](PairKey key) -> Cell& {
-        const std::size_t mask = cells.size() - 1;
-        std::size_t slot = hash_of(key) & mask;
-        while (cells[slot].key != key && cells[slot].key != kEmpty) slot = (slot + 1) & mask;
-        return cells[slot];
-    };
+// How often about kSpare * n_wanted pairs occur at least, by one pair in kShare; 0 if there are not so many. Merging
+// takes some of the pairs for the tokens that others make, and makes new ones.
+std::uint64_t PairIndex::sampled_threshold(const MergeSequences& sequences, const TokenShapes& shapes,
+                                           std::uint64_t n_wanted, Interrupt& interrupt) {
+    constexpr std::uint64_t kShare = 64, kSpare = 2, kLeast = 64;
+    PairCells cells;
     for_each_pair(sequences, interrupt, [&](TokenId left, TokenId right, std::uint32_t, std::uint64_t weight) {
         const PairKey key = pair_key(left, right);
-        if (sketch[hash_of(key) >> shift] < threshold_) return;
-        Cell& cell = cell_of(key);
+        if (hash_of(key) % kShare == 0) cells.of(key).count += weight;
+    });
+    std::vector<std::uint64_t> counts;
+    for (const PairCells::Cell& cell : cells.all()) {
+        if (cell.key != kEmpty && shapes.allows(left_of(cell.key), right_of(cell.key))) counts.push_back(cell.count);
+    }
+    const std::uint64_t n = std::max(n_wanted * kSpare / kShare, kLeast);
+    if (n >= counts.size()) return 0;
+    const auto nth = counts.begin() + static_cast<std::ptrdiff_t>(n);
+    std::nth_element(counts.begin(), nth, counts.end(), std::greater<>());
+    return *nth;
+}
+
+// A sketch first: counters that pairs share, so never too low, up to the threshold. Only pairs whose counter reaches it
+// enter the table, which rare pairs would fill.
+void PairIndex::build_sparse(const MergeSequences& sequences, const TokenShapes& shapes, Interrupt& interrupt) {
+    const PairSketch sketch(sequences, threshold_, interrupt);
+    PairCells cells;
+    sketch.for_each_frequent([&](PairKey key, std::uint32_t, std::uint64_t weight) {
+        PairCells::Cell& cell = cells.of(key);
         cell.count += weight;
         ++cell.n;
-        if (cell.key != kEmpty) return;
-        cell.key = key;
-        if (++n_cells * 2 <= cells.size()) return;
-        std::vector<Cell> old(cells.size() * 2);
-        old.swap(cells);
-        for (const Cell& moved : old) {
-            if (moved.key != kEmpty) cell_of(moved.key) = moved;
-        }
     });
-    reset(n_cells);
-    for (Cell& cell : cells) {
+    reset(cells.size());
+    for (PairCells::Cell& cell : cells.all()) {
         if (cell.key != kEmpty && cell.count >= threshold_ && shapes.allows(left_of(cell.key), right_of(cell.key))) {
             cell.out = insert(cell.key, cell.count, cell.n);
         }
     }
-    for_each_pair(sequences, interrupt, [&](TokenId left, TokenId right, std::uint32_t position, std::uint64_t) {
-        const PairKey key = pair_key(left, right);
-        if (sketch[hash_of(key) >> shift] < threshold_) return;
-        Cell& cell = cell_of(key);
+    sketch.for_each_frequent([&](PairKey key, std::uint32_t position, std::uint64_t) {
+        PairCells::Cell& cell = cells.of(key);
         if (cell.out != nullptr) *cell.out++ = position;
     });
 }

@@ -50,9 +50,10 @@ class PairIndex {
         PositionList positions;
     };
 
-    // Indexes the compacted `sequences` from nothing. Pairs that `shapes` does not allow are left out.
+    // Indexes the compacted `sequences` from nothing. Pairs that `shapes` does not allow are left out. `threshold` is
+    // for sequences that hold fewer pairs than `n_wanted` merges need; else it is chosen here, from `least` up.
     void build(const MergeSequences& sequences, const TokenShapes& shapes, std::size_t n_ids, std::uint64_t threshold,
-               Interrupt& interrupt);
+               std::uint64_t least, std::uint64_t n_wanted, Interrupt& interrupt);
 
     std::uint64_t threshold() const { return threshold_; }
     // Takes the most frequent pair out, the smallest key among equals; false if none is left.
@@ -84,6 +85,8 @@ class PairIndex {
     void build_dense(const MergeSequences& sequences, const TokenShapes& shapes, std::size_t n_ids,
                      Interrupt& interrupt);
     void build_sparse(const MergeSequences& sequences, const TokenShapes& shapes, Interrupt& interrupt);
+    static std::uint64_t sampled_threshold(const MergeSequences& sequences, const TokenShapes& shapes,
+                                           std::uint64_t n_wanted, Interrupt& interrupt);
     std::size_t slot_of(PairKey key) const;
     void grow();
     void push(Queued queued);

@@ -221,7 +221,9 @@ def train(
     occurrences = _fill_report(report, draft, stage, report.n_bytes)
     if superwords is not None:
         options.vocab_size = vocab_size
-        draft, stage, n_bytes = superwords.add(draft, pattern, counts.sequence, options, counting, clock, report)
+        sequence = counts.sequence
+        del corpus, counts  # of as much memory as the text, in the worst case
+        draft, stage, n_bytes = superwords.add(draft, pattern, sequence, options, counting, clock, report)
         if superwords.unit == "runs":  # runs are a part of the corpus, which is as the first stage left it
             stage.initial, n_bytes = occurrences, report.n_bytes
         _fill_report(report, draft, stage, n_bytes)
