@@ -52,7 +52,7 @@ _SYMBOLS = "symbols"  # in Fissile's own form: those of a model with affixes, wh
 
 
 def _added_tokens(reader: Reader, root: Json) -> list[AddedToken]:
-    tokens = []
+    tokens: dict[str, AddedToken] = {}
     for i, item in enumerate(reader.get(root, "added_tokens", "", list, [])):
         where = f"added_tokens[{i}]"
         if not isinstance(item, dict):
@@ -64,8 +64,15 @@ def _added_tokens(reader: Reader, root: Json) -> list[AddedToken]:
         if not 0 <= id < 2**28:
             reader.fail(f"{where}.id", f"expected from 0 to {2**28 - 1}, found {id}")
         flags = sum(flag for name, flag in _FLAGS.items() if reader.get(item, name, where, bool, False))
-        tokens.append(AddedToken(content, id, flags))
-    return tokens
+        if tokens.setdefault(content, AddedToken(content, id, flags)).flags != flags:
+            reader.fail(where, f"{content!r} is there already, with other properties")
+    return list(tokens.values())
+
+
+def _numbered(added: list[AddedToken], strings: ModelStrings, source: str) -> list[AddedToken]:
+    """Added tokens with the ids that `tokenizers` gives them, which may be others than the file has for them."""
+    ids = strings.ids_of_added([token.content for token in added], source)
+    return [token._replace(id=id) for token, id in zip(added, ids, strict=True)]
 
 
 def _model(reader: Reader, root: Json) -> Json:
@@ -226,6 +233,8 @@ def _read(
     tokens = None if known else vocab if taken is None else taken
     byte_fallback = reader.get(model, "byte_fallback", "model", bool, False)
     fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
+    if added and known is None:
+        added = _numbered(added, ModelStrings(vocab, [], reader.source) if taken is None else taken, reader.source)
     has_bytes = byte_fallback and (known.has_bytes if known else all(token in (tokens or ()) for token in _FALLBACK))
     unk = reader.get(model, "unk_token", "model", (str, type(None)), None)
 
@@ -274,7 +283,7 @@ def _read(
     decoding = json_nodes.decoder(
         reader, root.get("decoder"), "affixes" if affixes else alphabet, byte_fallback, list(strings.values())
     )
-    rest = rest_of(root)
+    rest = rest_of(root) | {"added_tokens": _added_nodes(added)}
     if affixes is not None:
         rest["model"][_SYMBOLS] = affixes.symbols
     return TokenizerSpec(
@@ -379,10 +388,7 @@ def bpe_tree(
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [
-            {"id": t.id, "content": t.content} | {name: bool(t.flags & flag) for name, flag in _FLAGS.items()}
-            for t in added_tokens
-        ],
+        "added_tokens": _added_nodes(added_tokens),
         "normalizer": None,
         "pre_tokenizer": pre_tokenizer_tree(pattern),
         "post_processor": None,
@@ -405,3 +411,10 @@ def bpe_tree(
 def to_json(tree: Mapping[str, Any]) -> bytes:
     """The file of a tree."""
     return json.dumps(tree, ensure_ascii=False, indent=2).encode()
+def _added_nodes(added_tokens: list[AddedToken]) -> list[Json]:
+    return [
+        {"id": t.id, "content": t.content} | {name: bool(t.flags & flag) for name, flag in _FLAGS.items()}
+        for t in added_tokens
+    ]
+
+
