@@ -537,8 +537,9 @@ class Tokenizer(_core.Encoder):
 
         Args:
             path: the file.
-            format: "fissile" (everything there is, quickly loaded), "json" (tokenizer.json), "tiktoken" (ranks, from a rank
-                file only) or "model" (from a SentencePiece model only). None: by the file's extension.
+            format: "fissile" (everything there is, quickly loaded), "json" (tokenizer.json, which `tokenizers` loads with
+                the same ids), "tiktoken" (ranks, from a rank file only) or "model" (from a SentencePiece model only). None:
+                by the file's extension.
 
         Raises:
             ValueError: the format cannot hold this tokenizer.
@@ -557,8 +558,14 @@ class Tokenizer(_core.Encoder):
         write_whole(target, lambda partial: Path(partial).write_bytes(data))
 
     def _foreign_form(self) -> bytes:
-        """The file this tokenizer came from, or one that it could have come from."""
-        return bytes(self._spec.payload()) if self._spec.kind == "sentencepiece" else self._as_json()
+        """The file this tokenizer came from, or one that says all that it is."""
+        from fissile.formats import tokenizer_json
+
+        spec = self._spec
+        if spec.kind == "sentencepiece":
+            return bytes(spec.payload())
+        tree = spec.payload() or tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
+        return tokenizer_json.to_json(tree)
 
     def _as_own(self) -> bytes:
         from fissile.formats import own
@@ -573,7 +580,7 @@ class Tokenizer(_core.Encoder):
             raise ValueError("a SentencePiece model cannot be written as tokenizer.json: save it as .model")
         if spec.kind == "tokenizers":
             return tokenizer_json.to_json(spec.payload())
-        return tokenizer_json.to_json(tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens))
+        return tokenizer_json.from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
 
     def _as_model(self) -> bytes:
         if self._spec.kind != "sentencepiece":
@@ -588,9 +595,10 @@ class Tokenizer(_core.Encoder):
         return tiktoken.write_ranks(self._ranks())
 
     def _ranks(self) -> dict[bytes, int]:
-        added = {token.id for token in self._spec.added_tokens}
-        ids = (i for i in range(self.n_vocab) if i not in added and self._vocabulary.has_token(i))
-        return {self._vocabulary.token_bytes(i): i for i in ids}
+        vocabulary = self._vocabulary
+        # Of a rank file, a token of the ranks may have the same id.
+        added = {t.id for t in self._spec.added_tokens if vocabulary.token_bytes(t.id) == t.content.encode()}
+        return {vocabulary.token_bytes(i): i for i in range(self.n_vocab) if i not in added and vocabulary.has_token(i)}
 
     # --- the object ---------------------------------------------------------------------------------------------------
 

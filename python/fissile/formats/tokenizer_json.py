@@ -7,6 +7,7 @@ not part of its ids and are not applied: Ragged.pad does both.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from fissile.pipeline.pre_tokenizers import byte_alphabet
 __all__ = [
     "bpe_tree",
     "from_json",
+    "from_ranks",
     "from_rest",
     "pre_tokenizer_tree",
     "rest_of",
@@ -231,10 +233,10 @@ def _read(
     vocab = {} if known else reader.get(model, "vocab", "model", dict)
     merges = [] if known else reader.get(model, "merges", "model", list)
     tokens = None if known else vocab if taken is None else taken
-    byte_fallback = reader.get(model, "byte_fallback", "model", bool, False)
-    fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
     if added and known is None:
         added = _numbered(added, ModelStrings(vocab, [], reader.source) if taken is None else taken, reader.source)
+    byte_fallback = reader.get(model, "byte_fallback", "model", bool, False)
+    fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
     has_bytes = byte_fallback and (known.has_bytes if known else all(token in (tokens or ()) for token in _FALLBACK))
     unk = reader.get(model, "unk_token", "model", (str, type(None)), None)
 
@@ -362,16 +364,49 @@ def pre_tokenizer_tree(pattern: str) -> Json:
 
 
 def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedToken]) -> Json:
-    """The tokenizer.json of a rank file: merges in rank order, and whole pretokens looked up first, as tiktoken does."""
+    """The tokenizer.json of a rank file: merges in rank order, and whole pretokens looked up first, as tiktoken does.
+
+    `tokenizers` keeps the id of an added token only if its text is in the model, or if it is the next one; so special tokens
+    behind a hole are put into the model. Whole pretokens are then looked up only if some token needs it, so that text which
+    spells a special token stays text where it is asked to be.
+    """
     chars = byte_alphabet()
-    added_ids = {token.id for token in added_tokens}
+    special_ids = set(vocabulary.special_tokens().values())
     text = {
         id: "".join(chars[byte] for byte in vocabulary.token_bytes(id))
         for id in range(vocabulary.n_vocab)
-        if id not in added_ids and vocabulary.has_token(id)
+        if id not in special_ids and vocabulary.has_token(id)
     }
     merges = [[text[left], text[right]] for left, right, _ in vocabulary.merges().tolist()]
-    return bpe_tree({string: id for id, string in text.items()}, merges, pattern, added_tokens, ignore_merges=True)
+    vocab = {string: id for id, string in text.items()}
+    are_next = [token.id for token in added_tokens] == list(range(len(vocab), len(vocab) + len(added_tokens)))
+    if not are_next:
+        vocab |= {token.content: token.id for token in added_tokens if token.content not in vocab}
+    looks_up = are_next or len(vocabulary.unreachable()) > 0
+    return bpe_tree(vocab, merges, pattern, added_tokens, ignore_merges=looks_up)
+
+
+def from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedToken]) -> bytes:
+    """The same as a file that `tokenizers` gives the same ids by. Of special tokens with one id it has the first; a warning
+    names the others.
+
+    Raises:
+        ValueError: a special token has the id or the spelling of a token of the ranks.
+    """
+    first = {token.id: token for token in reversed(added_tokens)}
+    left_out = [token for token in added_tokens if token is not first[token.id]]
+    if left_out:
+        named = ", ".join(f"{token.content!r} ({token.id}, {first[token.id].content!r})" for token in left_out)
+        warnings.warn(f"a tokenizer.json has one special token an id, and is written without {named}", stacklevel=4)
+    tree = tree_from_ranks(vocabulary, pattern, [first[id] for id in sorted(first)])
+    vocab, special_ids = tree["model"]["vocab"], set(vocabulary.special_tokens().values())
+    for token in first.values():
+        if token.id not in special_ids or vocab.get(token.content, token.id) != token.id:
+            raise ValueError(
+                f"a token of the ranks has the id or the spelling of the special token {token.content!r} ({token.id}), which "
+                "a tokenizer.json cannot say"
+            )
+    return to_json(tree)
 
 
 def bpe_tree(
@@ -408,9 +443,6 @@ def bpe_tree(
     }
 
 
-def to_json(tree: Mapping[str, Any]) -> bytes:
-    """The file of a tree."""
-    return json.dumps(tree, ensure_ascii=False, indent=2).encode()
 def _added_nodes(added_tokens: list[AddedToken]) -> list[Json]:
     return [
         {"id": t.id, "content": t.content} | {name: bool(t.flags & flag) for name, flag in _FLAGS.items()}
@@ -418,3 +450,6 @@ def _added_nodes(added_tokens: list[AddedToken]) -> list[Json]:
     ]
 
 
+def to_json(tree: Mapping[str, Any]) -> bytes:
+    """The file of a tree."""
+    return json.dumps(tree, ensure_ascii=False, indent=2).encode()
