@@ -102,13 +102,15 @@ class Tokenizer(_core.Encoder):
         Args:
             path: the file.
             pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...), that of an OpenAI
-                encoding ("cl100k_base", ...), or a regular expression as tiktoken has it. One that is not built in runs
-                through the regex package, at two to three microseconds a pretoken. None: the file must be one that OpenAI
-                published.
+                encoding ("cl100k_base", ...), of which the file must then have all ranks, or a regular expression as
+                tiktoken has it. One that is not built in runs through the regex package, at two to three microseconds a
+                pretoken. "gpt2" is both: the encoding for a file with its 50,256 ranks, for others the pattern alone.
+                None: the file must be one that OpenAI published.
             special_tokens: text to id. None: those of the encoding, if one is named or recognised; else none.
 
         Raises:
-            TokenizerFileError: the file is broken, or does not say which pattern it is for.
+            TokenizerFileError: the file is broken, has not as many ranks as the encoding, or does not say which pattern it
+                is for.
             ValueError: no such pattern.
             ImportError: the pattern needs the regex package (pip install 'fissile[regex]').
         """
