@@ -29,6 +29,7 @@ Text = str | bytes | bytearray | memoryview
 Special = Literal["all"] | Iterable[str] | None
 PathLike = str | os.PathLike[str]
 
+_FILES = ("tokenizer.json", "tokenizer.model")  # of a model: the first that there is
 _MAX_ID = (1 << 28) - 1  # kMaxTokenId of the core
 
 
@@ -137,30 +138,26 @@ class Tokenizer(_core.Encoder):
     def from_pretrained(name_or_directory: PathLike) -> Tokenizer:
         """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
 
-        Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file. The hub needs the huggingface_hub package.
+        Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file that OpenAI published; in a directory also for
+        tokenizer.fissile, which `fissile encode` leaves beside its shards. The hub needs the huggingface_hub package.
 
         Raises:
-            TokenizerFileError: there is no tokenizer in the directory, or it is broken.
+            TokenizerFileError: there is no tokenizer in the directory or of this name, or it is broken.
             FileNotFoundError: there is no such directory, and no model can have such a name.
         """
         directory = Path(name_or_directory)
         if directory.is_dir():
-            found = [directory / "tokenizer.json", directory / "tokenizer.model", *sorted(directory.glob("*.tiktoken"))]
-            for path in found:
+            found = [directory / name for name in (*_FILES, "tokenizer.fissile")]
+            for path in (*found, *sorted(directory.glob("*.tiktoken"))):
                 if path.is_file():
                     return Tokenizer.from_file(path)
             raise TokenizerFileError(
-                f"{directory}: expected tokenizer.json, tokenizer.model or a .tiktoken file in it, found none"
+                f"{directory}: expected tokenizer.json, tokenizer.model, tokenizer.fissile or a .tiktoken file in it, "
+                "found none"
             )
         if not _may_be_on_hub(os.fspath(name_or_directory)):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(name_or_directory))
-        try:
-            from huggingface_hub import hf_hub_download
-        except ImportError:
-            raise TokenizerFileError(
-                f"{name_or_directory} is no directory; to load it from the Hugging Face hub, pip install 'fissile[hub]'"
-            ) from None
-        return Tokenizer.from_file(hf_hub_download(str(name_or_directory), "tokenizer.json"))
+        return Tokenizer.from_file(_from_hub(str(name_or_directory)))
 
     # --- encoding -----------------------------------------------------------------------------------------------------
 
@@ -640,6 +637,30 @@ def _may_be_on_hub(name: str) -> bool:
     """Whether a name may be a model's, "org/name" or "name"; the hub is not asked for a file that is not there."""
     is_name = re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", name, re.ASCII) is not None
     return is_name and Path(name).suffix not in (".fissile", ".json", ".model", ".tiktoken")
+
+
+def _from_hub(name: str) -> str:
+    """Path of the tokenizer of a model on the hub, from its cache or fetched."""
+    try:
+        import huggingface_hub as hub
+        from huggingface_hub.errors import EntryNotFoundError
+    except ImportError:
+        raise TokenizerFileError(
+            f"{name} is no directory; to load it from the Hugging Face hub, pip install 'fissile[hub]'"
+        ) from None
+    for file in _FILES:
+        try:
+            return str(hub.hf_hub_download(name, file))
+        except EntryNotFoundError as error:
+            is_known = hub.try_to_load_from_cache(name, file) is hub._CACHED_NO_EXIST
+            if isinstance(error, OSError) and not is_known:  # the hub was not reached, and may have it
+                raise
+    for file in sorted(hub.list_repo_files(name)):
+        if file.endswith(".tiktoken"):
+            return str(hub.hf_hub_download(name, file))
+    raise TokenizerFileError(
+        f"{name} on the Hugging Face hub: expected tokenizer.json, tokenizer.model or a .tiktoken file, found none"
+    )
 
 
 def _from_own(data: bytes, source: str) -> Tokenizer:
