@@ -62,20 +62,29 @@ class Tokenizer(_core.Encoder):
     # --- loading ------------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def from_file(path: PathLike) -> Tokenizer:
+    def from_file(path: PathLike, *, add_bos: bool | None = None, add_eos: bool | None = None) -> Tokenizer:
         """A tokenizer from a file, told by its content.
 
         A tokenizer.json, a SentencePiece model of type BPE, a .tiktoken rank file that OpenAI published, or what save wrote
         in Fissile's own form.
 
+        Args:
+            path: the file.
+            add_bos: of a SentencePiece model, which does not say itself: whether encode(..., add_special_tokens=True) puts
+                its bos piece in front of a text. None: it does, if there is one, as Llama's tokenizers do.
+            add_eos: the same of its eos piece, behind a text. None: it does not.
+
         Raises:
             TokenizerFileError: the file is none of these, or broken; the message says where.
+            ValueError: add_bos or add_eos for another file than a SentencePiece model.
             OSError: the file cannot be read.
         """
         from fissile.formats.signature import kind_of
 
         data = Path(path).read_bytes()
         kind = kind_of(data)
+        if kind not in ("sentencepiece", None) and (add_bos, add_eos) != (None, None):
+            raise ValueError(f"{path}: add_bos and add_eos are for SentencePiece models")
         if kind == "own":
             from fissile.formats import own
 
@@ -89,7 +98,7 @@ class Tokenizer(_core.Encoder):
         if kind == "sentencepiece":
             from fissile.formats import sentencepiece
 
-            return Tokenizer(sentencepiece.from_model(data, str(path)))
+            return Tokenizer(sentencepiece.from_model(data, str(path), add_bos, add_eos))
         raise TokenizerFileError(
             f"{path}: expected a tokenizer.json, a SentencePiece .model or a .tiktoken rank file, found a file that begins with {data[:16]!r}"
         )
@@ -587,6 +596,10 @@ class Tokenizer(_core.Encoder):
         return self._foreign_form()
 
     def _as_ranks(self) -> bytes:
+        if not self._spec.rest["has_usual_template"]:
+            raise ValueError(
+                "a SentencePiece model does not say that add_bos or add_eos was given: save it as .fissile"
+            )
         from fissile.formats import tiktoken
 
         if self._spec.kind != "tiktoken":
@@ -617,7 +630,11 @@ class Tokenizer(_core.Encoder):
         return hash(self._digest())
 
     def _digest(self) -> bytes:
-        return hashlib.sha256(self._foreign_form()).digest()
+        digest = hashlib.sha256(self._foreign_form())
+        if self._spec.kind == "sentencepiece":
+            encoder = self._spec.encoder
+            digest.update(repr((encoder["template_before"], encoder["template_after"])).encode())
+        return digest.digest()
 
     def __repr__(self) -> str:
         spec = self._spec
