@@ -364,13 +364,16 @@ class Tokenizer(_core.Encoder):
                 bytes of UTF-8. A token that begins or ends inside a character takes, in "char", all of it.
 
         Returns:
-            (n, 2) int64: begin and end of each token.
+            (n, 2) int64: begin and end of each token. Where a space was put in front of the text, and is a token, it is
+            empty; of a tokenizer.json in "char" it takes the first character, as in `tokenizers`.
         """
         if unit not in ("char", "byte"):
             raise ValueError(f"unit must be 'char' or 'byte', not {unit!r}")
         _, begins, ends = self._token_ranges(
             text, in_chars=unit == "char", allowed_special=allowed_special, disallowed_special=disallowed_special
         )
+        if unit == "char" and self._spec.kind == "tokenizers":
+            ends += begins == ends  # of a space put in front, alone a token: there it lies on the character behind it
         return np.stack([begins, ends], axis=1)
 
     def inspect(
@@ -593,13 +596,13 @@ class Tokenizer(_core.Encoder):
     def _as_model(self) -> bytes:
         if self._spec.kind != "sentencepiece":
             raise ValueError("only a tokenizer made from a SentencePiece model can be written as one")
-        return self._foreign_form()
-
-    def _as_ranks(self) -> bytes:
         if not self._spec.rest["has_usual_template"]:
             raise ValueError(
                 "a SentencePiece model does not say that add_bos or add_eos was given: save it as .fissile"
             )
+        return self._foreign_form()
+
+    def _as_ranks(self) -> bytes:
         from fissile.formats import tiktoken
 
         if self._spec.kind != "tiktoken":
