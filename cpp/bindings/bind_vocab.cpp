@@ -124,6 +124,11 @@ std::optional<ModelStrings> read_strings(const py::bytes& data) {
     return ModelStrings{data, std::move(strings)};
 }
 
+std::vector<TokenId> ids_of_added_texts(const ModelStrings& strings, const std::vector<std::string>& texts,
+                                        const std::string& source) {
+    return ids_of_added(strings.strings->tokens, {texts.begin(), texts.end()}, source);
+}
+
 std::vector<HfAddedToken> added_of(const py::list& added_tokens, const std::string& source) {
     std::vector<HfAddedToken> added;
     for (const py::handle item : added_tokens) {
@@ -320,7 +325,8 @@ void bind_vocab(py::module_& m) {
             [](const ModelStrings& strings, const std::string& token) {
                 return strings.strings->tokens.find(token) != kNoToken;
             },
-            py::arg("token"));
+            py::arg("token"))
+        .def("ids_of_added", &ids_of_added_texts, py::arg("texts"), py::arg("source"));
 
     py::class_<Vocabulary, std::shared_ptr<Vocabulary>>(m, "Vocabulary", "A BPE model: tokens and merges, immutable.")
         .def_static("from_ranks", &from_ranks, py::arg("ranks"), py::arg("special_tokens"), py::arg("source"))

@@ -111,6 +111,14 @@ bool finds(const Encoder& encoder, const SpecialPlan& plan, TokenId id) {
     return false;
 }
 
+// Whether some token takes white space beside it, which is not in its bytes.
+bool any_strips(const Encoder& encoder) {
+    const std::vector<AddedToken>& tokens = encoder.special_tokens().tokens();
+    return std::any_of(tokens.begin(), tokens.end(), [](const AddedToken& token) {
+        return (token.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
+    });
+}
+
 // Which bytes of the text each byte of something made from it stands for.
 class Origins {
    public:
@@ -172,7 +180,8 @@ bool is_the_same(Bytes text, Bytes made, const TextSteps::Sources& sources) {
     return true;
 }
 
-// The way of a text through steps that rewrite it, as Encoder::encode takes it, with the origin of every byte.
+// The way of a text as Encoder::encode takes it, added tokens and steps that rewrite it included, with the origin of
+// every byte.
 class Walk {
    public:
     Walk(const Encoder& encoder, const SpecialPlan& plan, TokenRanges& ranges)
@@ -272,7 +281,7 @@ class Walk {
 
 TokenRanges token_ranges(const Encoder& encoder, Bytes text, const SpecialPlan& plan) {
     TokenRanges ranges;
-    if (encoder.steps().normalize || encoder.steps().split) {
+    if (encoder.steps().normalize || encoder.steps().split || any_strips(encoder)) {
         encoder.check_disallowed(text, plan);
         Walk(encoder, plan, ranges).text(text);
         return ranges;

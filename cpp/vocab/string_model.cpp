@@ -133,6 +133,28 @@ TokenId HfTokens::find(std::string_view text) const {
     return place == kNowhere ? kNoToken : tokens_[place].id;
 }
 
+std::vector<TokenId> ids_of_added(const HfTokens& tokens, const std::vector<std::string_view>& texts,
+                                  const std::string& source) {
+    const std::size_t n = tokens.all().size();
+    std::vector<TokenId> ids;
+    std::vector<std::string_view> not_in_model;
+    for (const std::string_view text : texts) {
+        TokenId id = tokens.find(text);
+        if (id == kNoToken) {
+            id = static_cast<TokenId>(n + not_in_model.size());
+            not_in_model.push_back(text);
+        }
+        ids.push_back(id);
+    }
+    for (const HfToken& token : tokens.all()) {
+        if (token.id < n || token.id - n >= not_in_model.size()) continue;  // mostly: ids without holes
+        throw FileError(source + ": added_tokens: '" + std::string(not_in_model[token.id - n]) +
+                        "' is not in model.vocab, so that it gets id " + std::to_string(token.id) +
+                        ", which is that of '" + std::string(token.text) + "' there");
+    }
+    return ids;
+}
+
 std::shared_ptr<const Vocabulary> vocabulary_from_hf(const HfModel& model, const HfTokens& tokens,
                                                      const std::vector<HfMerge>& merges, const std::string& source) {
     ModelOptions options;

@@ -47,6 +47,12 @@ struct HfAddedToken {
     bool special;
 };
 
+// The ids that `tokenizers` gives to added tokens, whatever id the file has for them: that of the model's token with
+// this text, and to the others the next ones after as many as the model has tokens, in the order of the file. Throws
+// FileError where one of these is a token's of the model. The tokens are indexed, and no text is given twice.
+std::vector<TokenId> ids_of_added(const HfTokens& tokens, const std::vector<std::string_view>& texts,
+                                  const std::string& source);
+
 struct HfModel {
     Alphabet alphabet = Alphabet::kBytes;
     bool metaspace = false;  // U+2581 in tokens stands for a space

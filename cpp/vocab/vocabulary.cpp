@@ -87,11 +87,8 @@ void VocabularyBuilder::add_added_token(TokenId id, Bytes content, bool special)
 void VocabularyBuilder::lay_out_tokens() {
     Vocabulary& v = *v_;
     if (entries_.empty()) fail("no tokens");
-    std::size_t n_vocab = 0, n_model = 0;
-    for (const Entry& e : entries_) {
-        n_vocab = std::max(n_vocab, std::size_t{e.id} + 1);
-        if (e.kind < Vocabulary::Kind::kAdded) n_model = std::max(n_model, std::size_t{e.id} + 1);
-    }
+    std::size_t n_vocab = 0;
+    for (const Entry& e : entries_) n_vocab = std::max(n_vocab, std::size_t{e.id} + 1);
     // A file with one token and id 200,000,000 is broken; do not allocate for it.
     if (n_vocab > entries_.size() * 16 + (1u << 20)) {
         fail("largest id is " + std::to_string(n_vocab - 1) + ", but there are only " +
@@ -126,6 +123,13 @@ void VocabularyBuilder::lay_out_tokens() {
                  quoted({data_.data() + e.begin, e.size}));
         }
         entry_of[e.id] = i;
+    }
+    // Holes are for tokens that are found in text, which the model may have as well: it is without them up to the last
+    // token that is only its own.
+    std::size_t n_model = n_vocab;
+    while (n_model > 0 &&
+           (entry_of[n_model - 1] == kNone || entries_[entry_of[n_model - 1]].kind >= Vocabulary::Kind::kAdded)) {
+        --n_model;
     }
     v.token_data_.reserve(data_.size());
     for (std::size_t id = 0; id < n_vocab; ++id) {

@@ -35,6 +35,7 @@ class ModelStrings:
     @property
     def rest(self) -> bytes: ...
     def __contains__(self, token: str) -> bool: ...
+    def ids_of_added(self, texts: list[str], source: str) -> list[int]: ...  # see cpp/vocab/string_model.hpp
 
 class Vocabulary:
     @staticmethod

@@ -29,6 +29,7 @@ Text = str | bytes | bytearray | memoryview
 Special = Literal["all"] | Iterable[str] | None
 PathLike = str | os.PathLike[str]
 
+_FILES = ("tokenizer.json", "tokenizer.model")  # of a model: the first that there is
 _MAX_ID = (1 << 28) - 1  # kMaxTokenId of the core
 
 
@@ -61,20 +62,29 @@ class Tokenizer(_core.Encoder):
     # --- loading ------------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def from_file(path: PathLike) -> Tokenizer:
+    def from_file(path: PathLike, *, add_bos: bool | None = None, add_eos: bool | None = None) -> Tokenizer:
         """A tokenizer from a file, told by its content.
 
         A tokenizer.json, a SentencePiece model of type BPE, a .tiktoken rank file that OpenAI published, or what save wrote
         in Fissile's own form.
 
+        Args:
+            path: the file.
+            add_bos: of a SentencePiece model, which does not say itself: whether encode(..., add_special_tokens=True) puts
+                its bos piece in front of a text. None: it does, if there is one, as Llama's tokenizers do.
+            add_eos: the same of its eos piece, behind a text. None: it does not.
+
         Raises:
             TokenizerFileError: the file is none of these, or broken; the message says where.
+            ValueError: add_bos or add_eos for another file than a SentencePiece model.
             OSError: the file cannot be read.
         """
         from fissile.formats.signature import kind_of
 
         data = Path(path).read_bytes()
         kind = kind_of(data)
+        if kind not in ("sentencepiece", None) and (add_bos, add_eos) != (None, None):
+            raise ValueError(f"{path}: add_bos and add_eos are for SentencePiece models")
         if kind == "own":
             from fissile.formats import own
 
@@ -88,7 +98,7 @@ class Tokenizer(_core.Encoder):
         if kind == "sentencepiece":
             from fissile.formats import sentencepiece
 
-            return Tokenizer(sentencepiece.from_model(data, str(path)))
+            return Tokenizer(sentencepiece.from_model(data, str(path), add_bos, add_eos))
         raise TokenizerFileError(
             f"{path}: expected a tokenizer.json, a SentencePiece .model or a .tiktoken rank file, found a file that begins with {data[:16]!r}"
         )
@@ -102,13 +112,15 @@ class Tokenizer(_core.Encoder):
         Args:
             path: the file.
             pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...), that of an OpenAI
-                encoding ("cl100k_base", ...), or a regular expression as tiktoken has it. One that is not built in runs
-                through the regex package, at two to three microseconds a pretoken. None: the file must be one that OpenAI
-                published.
+                encoding ("cl100k_base", ...), of which the file must then have all ranks, or a regular expression as
+                tiktoken has it. One that is not built in runs through the regex package, at two to three microseconds a
+                pretoken. "gpt2" is both: the encoding for a file with its 50,256 ranks, for others the pattern alone.
+                None: the file must be one that OpenAI published.
             special_tokens: text to id. None: those of the encoding, if one is named or recognised; else none.
 
         Raises:
-            TokenizerFileError: the file is broken, or does not say which pattern it is for.
+            TokenizerFileError: the file is broken, has not as many ranks as the encoding, or does not say which pattern it
+                is for.
             ValueError: no such pattern.
             ImportError: the pattern needs the regex package (pip install 'fissile[regex]').
         """
@@ -135,30 +147,26 @@ class Tokenizer(_core.Encoder):
     def from_pretrained(name_or_directory: PathLike) -> Tokenizer:
         """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
 
-        Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file. The hub needs the huggingface_hub package.
+        Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file that OpenAI published; in a directory also for
+        tokenizer.fissile, which `fissile encode` leaves beside its shards. The hub needs the huggingface_hub package.
 
         Raises:
-            TokenizerFileError: there is no tokenizer in the directory, or it is broken.
+            TokenizerFileError: there is no tokenizer in the directory or of this name, or it is broken.
             FileNotFoundError: there is no such directory, and no model can have such a name.
         """
         directory = Path(name_or_directory)
         if directory.is_dir():
-            found = [directory / "tokenizer.json", directory / "tokenizer.model", *sorted(directory.glob("*.tiktoken"))]
-            for path in found:
+            found = [directory / name for name in (*_FILES, "tokenizer.fissile")]
+            for path in (*found, *sorted(directory.glob("*.tiktoken"))):
                 if path.is_file():
                     return Tokenizer.from_file(path)
             raise TokenizerFileError(
-                f"{directory}: expected tokenizer.json, tokenizer.model or a .tiktoken file in it, found none"
+                f"{directory}: expected tokenizer.json, tokenizer.model, tokenizer.fissile or a .tiktoken file in it, "
+                "found none"
             )
         if not _may_be_on_hub(os.fspath(name_or_directory)):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(name_or_directory))
-        try:
-            from huggingface_hub import hf_hub_download
-        except ImportError:
-            raise TokenizerFileError(
-                f"{name_or_directory} is no directory; to load it from the Hugging Face hub, pip install 'fissile[hub]'"
-            ) from None
-        return Tokenizer.from_file(hf_hub_download(str(name_or_directory), "tokenizer.json"))
+        return Tokenizer.from_file(_from_hub(str(name_or_directory)))
 
     # --- encoding -----------------------------------------------------------------------------------------------------
 
@@ -356,13 +364,16 @@ class Tokenizer(_core.Encoder):
                 bytes of UTF-8. A token that begins or ends inside a character takes, in "char", all of it.
 
         Returns:
-            (n, 2) int64: begin and end of each token.
+            (n, 2) int64: begin and end of each token. Where a space was put in front of the text, and is a token, it is
+            empty; of a tokenizer.json in "char" it takes the first character, as in `tokenizers`.
         """
         if unit not in ("char", "byte"):
             raise ValueError(f"unit must be 'char' or 'byte', not {unit!r}")
         _, begins, ends = self._token_ranges(
             text, in_chars=unit == "char", allowed_special=allowed_special, disallowed_special=disallowed_special
         )
+        if unit == "char" and self._spec.kind == "tokenizers":
+            ends += begins == ends  # of a space put in front, alone a token: there it lies on the character behind it
         return np.stack([begins, ends], axis=1)
 
     def inspect(
@@ -537,8 +548,9 @@ class Tokenizer(_core.Encoder):
 
         Args:
             path: the file.
-            format: "fissile" (everything there is, quickly loaded), "json" (tokenizer.json), "tiktoken" (ranks, from a rank
-                file only) or "model" (from a SentencePiece model only). None: by the file's extension.
+            format: "fissile" (everything there is, quickly loaded), "json" (tokenizer.json, which `tokenizers` loads with
+                the same ids), "tiktoken" (ranks, from a rank file only) or "model" (from a SentencePiece model only). None:
+                by the file's extension.
 
         Raises:
             ValueError: the format cannot hold this tokenizer.
@@ -557,8 +569,14 @@ class Tokenizer(_core.Encoder):
         write_whole(target, lambda partial: Path(partial).write_bytes(data))
 
     def _foreign_form(self) -> bytes:
-        """The file this tokenizer came from, or one that it could have come from."""
-        return bytes(self._spec.payload()) if self._spec.kind == "sentencepiece" else self._as_json()
+        """The file this tokenizer came from, or one that says all that it is."""
+        from fissile.formats import tokenizer_json
+
+        spec = self._spec
+        if spec.kind == "sentencepiece":
+            return bytes(spec.payload())
+        tree = spec.payload() or tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
+        return tokenizer_json.to_json(tree)
 
     def _as_own(self) -> bytes:
         from fissile.formats import own
@@ -573,11 +591,15 @@ class Tokenizer(_core.Encoder):
             raise ValueError("a SentencePiece model cannot be written as tokenizer.json: save it as .model")
         if spec.kind == "tokenizers":
             return tokenizer_json.to_json(spec.payload())
-        return tokenizer_json.to_json(tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens))
+        return tokenizer_json.from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
 
     def _as_model(self) -> bytes:
         if self._spec.kind != "sentencepiece":
             raise ValueError("only a tokenizer made from a SentencePiece model can be written as one")
+        if not self._spec.rest["has_usual_template"]:
+            raise ValueError(
+                "a SentencePiece model does not say that add_bos or add_eos was given: save it as .fissile"
+            )
         return self._foreign_form()
 
     def _as_ranks(self) -> bytes:
@@ -588,9 +610,10 @@ class Tokenizer(_core.Encoder):
         return tiktoken.write_ranks(self._ranks())
 
     def _ranks(self) -> dict[bytes, int]:
-        added = {token.id for token in self._spec.added_tokens}
-        ids = (i for i in range(self.n_vocab) if i not in added and self._vocabulary.has_token(i))
-        return {self._vocabulary.token_bytes(i): i for i in ids}
+        vocabulary = self._vocabulary
+        # Of a rank file, a token of the ranks may have the same id.
+        added = {t.id for t in self._spec.added_tokens if vocabulary.token_bytes(t.id) == t.content.encode()}
+        return {vocabulary.token_bytes(i): i for i in range(self.n_vocab) if i not in added and vocabulary.has_token(i)}
 
     # --- the object ---------------------------------------------------------------------------------------------------
 
@@ -610,7 +633,11 @@ class Tokenizer(_core.Encoder):
         return hash(self._digest())
 
     def _digest(self) -> bytes:
-        return hashlib.sha256(self._foreign_form()).digest()
+        digest = hashlib.sha256(self._foreign_form())
+        if self._spec.kind == "sentencepiece":
+            encoder = self._spec.encoder
+            digest.update(repr((encoder["template_before"], encoder["template_after"])).encode())
+        return digest.digest()
 
     def __repr__(self) -> str:
         spec = self._spec
@@ -630,6 +657,30 @@ def _may_be_on_hub(name: str) -> bool:
     """Whether a name may be a model's, "org/name" or "name"; the hub is not asked for a file that is not there."""
     is_name = re.fullmatch(r"([\w-][\w.-]*/)?[\w-][\w.-]*", name, re.ASCII) is not None
     return is_name and Path(name).suffix not in (".fissile", ".json", ".model", ".tiktoken")
+
+
+def _from_hub(name: str) -> str:
+    """Path of the tokenizer of a model on the hub, from its cache or fetched."""
+    try:
+        import huggingface_hub as hub
+        from huggingface_hub.errors import EntryNotFoundError
+    except ImportError:
+        raise TokenizerFileError(
+            f"{name} is no directory; to load it from the Hugging Face hub, pip install 'fissile[hub]'"
+        ) from None
+    for file in _FILES:
+        try:
+            return str(hub.hf_hub_download(name, file))
+        except EntryNotFoundError as error:
+            is_known = hub.try_to_load_from_cache(name, file) is hub._CACHED_NO_EXIST
+            if isinstance(error, OSError) and not is_known:  # the hub was not reached, and may have it
+                raise
+    for file in sorted(hub.list_repo_files(name)):
+        if file.endswith(".tiktoken"):
+            return str(hub.hf_hub_download(name, file))
+    raise TokenizerFileError(
+        f"{name} on the Hugging Face hub: expected tokenizer.json, tokenizer.model or a .tiktoken file, found none"
+    )
 
 
 def _from_own(data: bytes, source: str) -> Tokenizer:

@@ -11,7 +11,8 @@ import pytest
 
 import fissile
 from fissile.errors import TokenizerFileError
-from reference.texts import WORLD, small_ranks
+from fissile.formats.tiktoken import ENCODINGS
+from reference.texts import WORLD, shared, small_ranks
 
 RANKS = fissile.Tokenizer.from_ranks(
     {bytes([b]): b for b in range(256)} | {b"ab": 256, b"abc": 257}, "llama3", {"<s>": 258}
@@ -234,6 +235,48 @@ def test_nodes_nested_too_deeply() -> None:
             .encode(),
             "deep",
         )
+
+
+CUT = [*GOOD_LINES, *(base64.b64encode(b"%03d" % i) + b" %d" % (256 + i) for i in range(744))]
+
+
+@pytest.mark.parametrize("name", sorted(set(ENCODINGS) - {"gpt2"}))
+def test_an_encoding_has_all_its_ranks(name: str, tmp_path: Path) -> None:
+    """A file that was cut at the end of a line is none of the encoding, nor are ranks of one's own."""
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file(CUT))
+    expected = ENCODINGS[name].n_ranks
+    for specials in (None, {"<s>": 200_000}):
+        with pytest.raises(
+            TokenizerFileError, match=f"1000 ranks, expected the {expected} of {name}; pattern="
+        ) as caught:
+            fissile.Tokenizer.from_tiktoken(path, name, specials)
+        assert str(path) in str(caught.value)
+    path.write_bytes(rank_file([*CUT[:500], CUT[500][:3]]))
+    with pytest.raises(TokenizerFileError, match="line 501: expected a token in base64"):
+        fissile.Tokenizer.from_tiktoken(path, name)
+
+
+def test_gpt2_is_a_pattern_and_an_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file(CUT))
+    assert fissile.Tokenizer.from_tiktoken(path, "gpt2").special_tokens == {}
+    path.write_bytes(
+        rank_file([*GOOD_LINES, *(base64.b64encode(b"%05d" % i) + b" %d" % (256 + i) for i in range(50_000))])
+    )
+    whole = fissile.Tokenizer.from_tiktoken(path, "gpt2")
+    assert whole.special_tokens == {"<|endoftext|>": 50256}
+    assert whole == fissile.Tokenizer.from_tiktoken(path, "r50k_base")
+    assert fissile.Tokenizer.from_tiktoken(path, "gpt2", {}).special_tokens == {}
+
+
+def test_the_ranks_of_published_encodings() -> None:
+    tiktoken = pytest.importorskip("tiktoken_ext.openai_public")
+    assert ENCODINGS.keys() <= tiktoken.ENCODING_CONSTRUCTORS.keys()
+    for name in ("gpt2", "cl100k_base", "o200k_base"):
+        data = shared("vocab", f"{name}.tiktoken")
+        if data is not None:
+            assert data.count(b"\n") == ENCODINGS[name].n_ranks
 
 
 def test_missing_files_and_directories(tmp_path: Path) -> None:

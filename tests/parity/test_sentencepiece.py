@@ -260,6 +260,47 @@ def test_saving_and_pickling(tmp_path: "object") -> None:
     assert fissile.Tokenizer.from_pretrained(str(tmp_path)) == ours
 
 
+@pytest.mark.parametrize("names", [{}, {"bos_piece": "<bos>", "eos_piece": "<eos>"}], ids=str)
+def test_templates(names: dict[str, object], tmp_path: "object") -> None:
+    """bos in front is usual; the other ways are SentencePiece's arguments, and stay with what is saved."""
+    path = f"{tmp_path}/tokenizer.model"
+    with open(path, "wb") as file:
+        file.write(train(byte_fallback=True, vocab_size=600, **names))
+    for add_bos, add_eos in itertools.product([None, True, False], repeat=2):
+        theirs = sentencepiece.SentencePieceProcessor(
+            model_file=path, add_bos=add_bos is not False, add_eos=bool(add_eos)
+        )
+        ours = fissile.Tokenizer.from_file(path, add_bos=add_bos, add_eos=add_eos)
+        ours.save(f"{tmp_path}/t.fissile")
+        for again in (ours, fissile.Tokenizer.from_file(f"{tmp_path}/t.fissile"), pickle.loads(pickle.dumps(ours))):
+            assert again == ours and hash(again) == hash(ours)
+            for text in ("Hello world", ""):
+                wanted = theirs.encode(text)
+                assert again.encode(text, add_special_tokens=True).tolist() == wanted
+                assert again.encode_batch([text], add_special_tokens=True, eod=5).tolist() == [[*wanted, 5]]
+                assert again.count(text, add_special_tokens=True) == len(wanted)
+        is_usual = add_bos is not False and not add_eos
+        assert (ours == fissile.Tokenizer.from_file(path)) == is_usual
+        if not is_usual:
+            with pytest.raises(ValueError, match=r"save it as \.fissile"):
+                ours.save(f"{tmp_path}/again.model")
+
+
+def test_templates_that_cannot_be(tmp_path: "object") -> None:
+    path = f"{tmp_path}/tokenizer.model"
+    with open(path, "wb") as file:
+        file.write(train(byte_fallback=True, vocab_size=600, bos_id=-1, eos_id=-1))
+    assert fissile.Tokenizer.from_file(path).encode("", add_special_tokens=True).tolist() == []
+    for name in ("bos", "eos"):
+        with pytest.raises(fissile.TokenizerFileError, match=f"no piece for add_{name}=True"):
+            fissile.Tokenizer.from_file(path, **{f"add_{name}": True})
+    ranks = fissile.Tokenizer.from_ranks({bytes([b]): b for b in range(256)}, "gpt2", {"<s>": 256})
+    ranks.save(f"{tmp_path}/t.json")
+    with pytest.raises(ValueError, match="add_bos and add_eos are for SentencePiece models"):
+        fissile.Tokenizer.from_file(f"{tmp_path}/t.json", add_eos=False)
+    assert ranks.encode("a", add_special_tokens=True).tolist() == [97]  # a rank file has no template
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -216,14 +216,14 @@ def test_templates_are_added_when_asked_for() -> None:
 def test_offsets_in_characters(kind: str) -> None:
     ours, theirs = pair(kind)
     leading = (" Hello", "  two  spaces", " ", "   ", " \n a", " <|im_start|>  b", "<|im_start|> a")
-    for text in ("Hello world", "Häuser naïve", "日本語 text", "a <|im_start|> b", *leading):
-        encoding = theirs.encode(text, add_special_tokens=False)
-        got = ours.offsets(text).tolist()
-        ids = ours.encode(text).tolist()
-        assert ids == encoding.ids
-        for (begin, end), (their_begin, their_end), id in zip(got, encoding.offsets, ids, strict=True):
-            # `tokenizers` gives a leading space to nobody when it trims, and whole characters to tokens inside one.
-            assert their_begin <= begin + 1 and end <= their_end + 1, (text, id)
+    for text in ("Hello world", "Häuser naïve", "日本語 text", "a <|im_start|> b", "", "日", "<s>日本</s>\n", *leading):
+        check_offsets(ours, theirs, text)
+
+
+def check_offsets(ours: fissile.Tokenizer, theirs: "tokenizers.Tokenizer", text: str) -> None:
+    encoding = theirs.encode(text, add_special_tokens=False)
+    assert ours.encode(text).tolist() == encoding.ids
+    assert ours.offsets(text).tolist() == [list(span) for span in encoding.offsets], (text, encoding.tokens)
 
 
 PIECES = [
@@ -244,6 +244,24 @@ PIECES = [
     "<|im_start|>",
     "<unk>",
 ]
+TOUCHED = ["<left>", " <right>", "word", "HTTP", "日本", "e\u0301"]  # by white space, letters or a normal form
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=200)
+@given(pieces=st.lists(st.sampled_from([*PIECES, *TOUCHED]) | st.characters(exclude_categories=["Cs"]), max_size=10))
+def test_offsets_of_any_text(kind: str, pieces: list[str]) -> None:
+    check_offsets(*pair(kind), "".join(pieces))
+
+
+@pytest.mark.parametrize("name", ["qwen3", "deepseek_v3", "llama2"])
+@settings(max_examples=200)
+@given(pieces=st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"]), max_size=10))
+def test_offsets_of_shared_tokenizers(name: str, pieces: list[str]) -> None:
+    ours, theirs = shared_pair(name)
+    untrimmed = tokenizers.Tokenizer.from_str(theirs.to_str())
+    untrimmed.post_processor = processors.Sequence([])
+    check_offsets(ours, untrimmed, "".join(pieces))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "NFC"])

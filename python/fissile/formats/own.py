@@ -121,6 +121,8 @@ def _spec(header: dict[str, Any], arrays: dict[str, Any], source: str) -> Tokeni
         control=[int(id) for id in rest["control"]],
         user_defined=[(str(text), int(id)) for text, id in rest["user_defined"]],
         bos=[int(id) for id in rest["bos"]],
+        eos=[int(id) for id in rest["eos"]],
+        has_usual_template=bool(rest["has_usual_template"]),
     )
     return sentencepiece.from_rest(arrays["model"].tobytes(), vocabulary, kinds, source, foreign)
 

@@ -30,7 +30,9 @@ class Kinds(NamedTuple):
     unknown: int
     control: list[int]
     user_defined: list[tuple[str, int]]
-    bos: list[int]  # of <s>, if there is one
+    bos: list[int]  # of <s>, where that is put in front of a text if special tokens are to be added
+    eos: list[int]  # of </s>, where that is put behind it
+    has_usual_template: bool  # <s> in front if there is one, as Llama's tokenizers add it
 
 
 class _Broken(ValueError):
@@ -98,21 +100,27 @@ def _bytes(message: dict[int, Any], number: int, name: str) -> bytes:
     return value
 
 
-def from_model(data: bytes, source: str) -> TokenizerSpec:
+def from_model(data: bytes, source: str, add_bos: bool | None = None, add_eos: bool | None = None) -> TokenizerSpec:
     """A .model file as a tokenizer.
 
+    Args:
+        data: the file.
+        source: its name.
+        add_bos: whether add_special_tokens puts the bos piece in front. None: if there is one.
+        add_eos: whether it puts the eos piece behind. None: no.
+
     Raises:
-        TokenizerFileError: the file is broken, of another type than BPE, or needs what is not supported.
+        TokenizerFileError: the file is broken, of another type than BPE, needs what is not supported, or has no such piece.
     """
     try:
-        return _read(data, source)
+        return _read(data, source, add_bos, bool(add_eos))
     except _Broken as error:
         raise TokenizerFileError(f"{source}: a SentencePiece model that {error}") from None
     except UnicodeDecodeError:
         raise TokenizerFileError(f"{source}: a piece is not UTF-8") from None
 
 
-def _read(data: bytes, source: str) -> TokenizerSpec:
+def _read(data: bytes, source: str, add_bos: bool | None, add_eos: bool) -> TokenizerSpec:
     def refuse(what: str) -> NoReturn:
         raise TokenizerFileError(f"{source}: {what}")
 
@@ -152,11 +160,22 @@ def _read(data: bytes, source: str) -> TokenizerSpec:
         unk_id=unknown[0],
         source=source,
     )
+
+    def control(name: str, number: int, usual: bytes) -> list[int]:
+        piece = _bytes(trainer, number, f"trainer_spec.{name}_piece") or usual
+        return [id for id, text in enumerate(pieces) if text == piece and types[id] == _CONTROL][:1]
+
+    bos, eos = control("bos", 46, b"<s>"), control("eos", 47, b"</s>")
+    for name, asked, ids in (("bos", add_bos, bos), ("eos", add_eos, eos)):
+        if asked and not ids:
+            refuse(f"no piece for add_{name}=True")
     kinds = Kinds(
         unknown=unknown[0],
         control=[id for id, kind in enumerate(types) if kind == _CONTROL],
         user_defined=[(text.decode(), id) for id, text in enumerate(pieces) if types[id] == _USER_DEFINED],
-        bos=[id for id, text in enumerate(pieces) if text == b"<s>" and types[id] == _CONTROL][:1],
+        bos=[] if add_bos is False else bos,
+        eos=eos if add_eos else [],
+        has_usual_template=not add_eos and (add_bos is not False or not bos),
     )
     return _spec_of(rest, vocabulary, kinds, source, lambda: data)
 
@@ -188,7 +207,7 @@ def _spec_of(
         refuse("denormalizer_spec with a table of characters is not supported")
     dummy_prefix = bool(normalizer.get(3, 1))
     remove_extra = bool(normalizer.get(4, 1))
-    encoder: dict[str, Any] = {"pattern": "metaspace", "template_before": kinds.bos}
+    encoder: dict[str, Any] = {"pattern": "metaspace", "template_before": kinds.bos, "template_after": kinds.eos}
     as_suffix = bool(trainer.get(24, 0))
     table = _bytes(normalizer, 2, "normalizer_spec.precompiled_charsmap")
     if (

@@ -32,35 +32,39 @@ _HARMONY = {
 
 class _Encoding(NamedTuple):
     pattern: str
+    n_ranks: int
     special_tokens: dict[str, int]
     sha256: str | None  # of the published rank file
 
 
 # Patterns, special tokens and checksums as in tiktoken 0.14, tiktoken_ext/openai_public.py.
 ENCODINGS = {
-    "gpt2": _Encoding("gpt2", {"<|endoftext|>": 50256}, None),
+    "gpt2": _Encoding("gpt2", 50256, {"<|endoftext|>": 50256}, None),
     "r50k_base": _Encoding(
-        "gpt2", {"<|endoftext|>": 50256}, "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
+        "gpt2", 50256, {"<|endoftext|>": 50256}, "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
     ),
     "p50k_base": _Encoding(
-        "gpt2", {"<|endoftext|>": 50256}, "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069"
+        "gpt2", 50280, {"<|endoftext|>": 50256}, "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069"
     ),
     "p50k_edit": _Encoding(
         "gpt2",
+        50280,
         {"<|endoftext|>": 50256, "<|fim_prefix|>": 50281, "<|fim_middle|>": 50282, "<|fim_suffix|>": 50283},
         None,
     ),
     "cl100k_base": _Encoding(
         "cl100k",
+        100256,
         {"<|endoftext|>": 100257, **_FIM, "<|endofprompt|>": 100276},
         "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
     ),
     "o200k_base": _Encoding(
         "o200k",
+        199998,
         {"<|endoftext|>": 199999, "<|endofprompt|>": 200018},
         "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
     ),
-    "o200k_harmony": _Encoding("o200k", {"<|endoftext|>": 199999, "<|endofprompt|>": 200018, **_HARMONY}, None),
+    "o200k_harmony": _Encoding("o200k", 199998, {"<|endoftext|>": 199999, "<|endofprompt|>": 200018, **_HARMONY}, None),
 }
 
 
@@ -94,12 +98,13 @@ def from_rank_file(
 
     Args:
         path: the file.
-        pattern: name of a pattern or of an OpenAI encoding, or a regular expression. None: the file must be published.
+        pattern: name of a pattern or of an OpenAI encoding, of which the file must have all ranks, or a regular expression.
+            "gpt2", which is both, is the encoding if it has as many. None: the file must be published.
         special_tokens: text to id. None: those of the encoding that `pattern` names or the file is, else none.
     """
     source = str(path)
     data = Path(path).read_bytes()
-    encoding = ENCODINGS.get(pattern or "")
+    name, encoding = pattern, ENCODINGS.get(pattern or "")
     if pattern is None:
         digest = hashlib.sha256(data).hexdigest()
         encoding = next((e for e in ENCODINGS.values() if e.sha256 == digest), None)
@@ -109,6 +114,9 @@ def from_rank_file(
                 f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken, or --pattern on the command line"
             )
         pattern = encoding.pattern
+    n_ranks = data.count(b" ") if encoding else 0  # one a line
+    if encoding and n_ranks != encoding.n_ranks and is_built_in(pattern):
+        encoding = None
     given = special_tokens is not None
     if special_tokens is None:
         special_tokens = encoding.special_tokens if encoding else {}
@@ -117,6 +125,11 @@ def from_rank_file(
     if given:  # those of a published encoding are none of its ranks
         decoded = _without(decoded, _ranks_among(data, set(decoded.values())))
     vocabulary = Vocabulary.from_rank_file(data, decoded, source)
+    if encoding and n_ranks != encoding.n_ranks:
+        raise TokenizerFileError(
+            f"{source}: {n_ranks} ranks, expected the {encoding.n_ranks} of {name}; pattern={pattern!r} splits text alike "
+            "for ranks of one's own"
+        )
     return spec_of(vocabulary, pattern, special_tokens, source)
 
 

@@ -7,6 +7,7 @@ not part of its ids and are not applied: Ragged.pad does both.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from fissile.pipeline.pre_tokenizers import byte_alphabet
 __all__ = [
     "bpe_tree",
     "from_json",
+    "from_ranks",
     "from_rest",
     "pre_tokenizer_tree",
     "rest_of",
@@ -52,7 +54,7 @@ _SYMBOLS = "symbols"  # in Fissile's own form: those of a model with affixes, wh
 
 
 def _added_tokens(reader: Reader, root: Json) -> list[AddedToken]:
-    tokens = []
+    tokens: dict[str, AddedToken] = {}
     for i, item in enumerate(reader.get(root, "added_tokens", "", list, [])):
         where = f"added_tokens[{i}]"
         if not isinstance(item, dict):
@@ -64,8 +66,15 @@ def _added_tokens(reader: Reader, root: Json) -> list[AddedToken]:
         if not 0 <= id < 2**28:
             reader.fail(f"{where}.id", f"expected from 0 to {2**28 - 1}, found {id}")
         flags = sum(flag for name, flag in _FLAGS.items() if reader.get(item, name, where, bool, False))
-        tokens.append(AddedToken(content, id, flags))
-    return tokens
+        if tokens.setdefault(content, AddedToken(content, id, flags)).flags != flags:
+            reader.fail(where, f"{content!r} is there already, with other properties")
+    return list(tokens.values())
+
+
+def _numbered(added: list[AddedToken], strings: ModelStrings, source: str) -> list[AddedToken]:
+    """Added tokens with the ids that `tokenizers` gives them, which may be others than the file has for them."""
+    ids = strings.ids_of_added([token.content for token in added], source)
+    return [token._replace(id=id) for token, id in zip(added, ids, strict=True)]
 
 
 def _model(reader: Reader, root: Json) -> Json:
@@ -224,6 +233,8 @@ def _read(
     vocab = {} if known else reader.get(model, "vocab", "model", dict)
     merges = [] if known else reader.get(model, "merges", "model", list)
     tokens = None if known else vocab if taken is None else taken
+    if added and known is None:
+        added = _numbered(added, ModelStrings(vocab, [], reader.source) if taken is None else taken, reader.source)
     byte_fallback = reader.get(model, "byte_fallback", "model", bool, False)
     fuse_unk = reader.get(model, "fuse_unk", "model", bool, False)
     has_bytes = byte_fallback and (known.has_bytes if known else all(token in (tokens or ()) for token in _FALLBACK))
@@ -274,7 +285,7 @@ def _read(
     decoding = json_nodes.decoder(
         reader, root.get("decoder"), "affixes" if affixes else alphabet, byte_fallback, list(strings.values())
     )
-    rest = rest_of(root)
+    rest = rest_of(root) | {"added_tokens": _added_nodes(added)}
     if affixes is not None:
         rest["model"][_SYMBOLS] = affixes.symbols
     return TokenizerSpec(
@@ -353,16 +364,49 @@ def pre_tokenizer_tree(pattern: str) -> Json:
 
 
 def tree_from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedToken]) -> Json:
-    """The tokenizer.json of a rank file: merges in rank order, and whole pretokens looked up first, as tiktoken does."""
+    """The tokenizer.json of a rank file: merges in rank order, and whole pretokens looked up first, as tiktoken does.
+
+    `tokenizers` keeps the id of an added token only if its text is in the model, or if it is the next one; so special tokens
+    behind a hole are put into the model. Whole pretokens are then looked up only if some token needs it, so that text which
+    spells a special token stays text where it is asked to be.
+    """
     chars = byte_alphabet()
-    added_ids = {token.id for token in added_tokens}
+    special_ids = set(vocabulary.special_tokens().values())
     text = {
         id: "".join(chars[byte] for byte in vocabulary.token_bytes(id))
         for id in range(vocabulary.n_vocab)
-        if id not in added_ids and vocabulary.has_token(id)
+        if id not in special_ids and vocabulary.has_token(id)
     }
     merges = [[text[left], text[right]] for left, right, _ in vocabulary.merges().tolist()]
-    return bpe_tree({string: id for id, string in text.items()}, merges, pattern, added_tokens, ignore_merges=True)
+    vocab = {string: id for id, string in text.items()}
+    are_next = [token.id for token in added_tokens] == list(range(len(vocab), len(vocab) + len(added_tokens)))
+    if not are_next:
+        vocab |= {token.content: token.id for token in added_tokens if token.content not in vocab}
+    looks_up = are_next or len(vocabulary.unreachable()) > 0
+    return bpe_tree(vocab, merges, pattern, added_tokens, ignore_merges=looks_up)
+
+
+def from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedToken]) -> bytes:
+    """The same as a file that `tokenizers` gives the same ids by. Of special tokens with one id it has the first; a warning
+    names the others.
+
+    Raises:
+        ValueError: a special token has the id or the spelling of a token of the ranks.
+    """
+    first = {token.id: token for token in reversed(added_tokens)}
+    left_out = [token for token in added_tokens if token is not first[token.id]]
+    if left_out:
+        named = ", ".join(f"{token.content!r} ({token.id}, {first[token.id].content!r})" for token in left_out)
+        warnings.warn(f"a tokenizer.json has one special token an id, and is written without {named}", stacklevel=4)
+    tree = tree_from_ranks(vocabulary, pattern, [first[id] for id in sorted(first)])
+    vocab, special_ids = tree["model"]["vocab"], set(vocabulary.special_tokens().values())
+    for token in first.values():
+        if token.id not in special_ids or vocab.get(token.content, token.id) != token.id:
+            raise ValueError(
+                f"a token of the ranks has the id or the spelling of the special token {token.content!r} ({token.id}), which "
+                "a tokenizer.json cannot say"
+            )
+    return to_json(tree)
 
 
 def bpe_tree(
@@ -379,10 +423,7 @@ def bpe_tree(
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [
-            {"id": t.id, "content": t.content} | {name: bool(t.flags & flag) for name, flag in _FLAGS.items()}
-            for t in added_tokens
-        ],
+        "added_tokens": _added_nodes(added_tokens),
         "normalizer": None,
         "pre_tokenizer": pre_tokenizer_tree(pattern),
         "post_processor": None,
@@ -400,6 +441,13 @@ def bpe_tree(
             "merges": merges,
         },
     }
+
+
+def _added_nodes(added_tokens: list[AddedToken]) -> list[Json]:
+    return [
+        {"id": t.id, "content": t.content} | {name: bool(t.flags & flag) for name, flag in _FLAGS.items()}
+        for t in added_tokens
+    ]
 
 
 def to_json(tree: Mapping[str, Any]) -> bytes:
