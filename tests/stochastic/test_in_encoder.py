@@ -150,6 +150,34 @@ def test_ids_are_the_documented_ones(name: str) -> None:
     assert (digest(batch), batch[0][:12].tolist()) == (VECTORS[name], FIRST[name])
 
 
+# Ids of a text whose words have each pair of tokens several times: paper and subword-nmt differ in those alone.
+LAW_TEXT = "Singing, ringing, bringing: the bananas in the inning; there, other, another tattoo. Onionon insisting stststst ininininin"
+LAW_VECTORS: dict[tuple[fissile.stochastic.Law, fissile.stochastic.Merges], str] = {
+    ("paper", "any"): "00e19d622ce19db8",
+    ("tokenizers", "any"): "5d1c04bbe9f647b7",
+    ("sentencepiece", "any"): "4a295e82bf892225",
+    ("subword-nmt", "any"): "68c2c88420f3f08c",
+    ("paper", "listed"): "4764bb42b0c47b5c",
+    ("tokenizers", "listed"): "2d450dbf08acbda0",
+    ("sentencepiece", "listed"): "8f9835ac0ff27757",
+    ("subword-nmt", "listed"): "fa2958f3cf614cfa",
+}
+
+
+def test_no_law_has_the_ids_of_another() -> None:
+    tok = fissile.Tokenizer.from_ranks(vector_ranks(), "gpt2", {"<|end|>": len(vector_ranks())})
+    found = {
+        (law, merges): digest(
+            tok.encode_batch(
+                [LAW_TEXT * 3], split=fissile.BPEDropout(0.3, law, merges), seed=42, epoch=1, first_index=10
+            )
+        )
+        for law, merges in LAW_VECTORS
+    }
+    assert found == LAW_VECTORS
+    assert len(set(found.values())) == len(LAW_VECTORS)
+
+
 @pytest.mark.parametrize("isa", _core._testing.isas())  # type: ignore[attr-defined]
 def test_instruction_sets_agree(isa: str) -> None:
     here = Path(__file__)
