@@ -1,4 +1,7 @@
-"""The examples of README.md and docs/ do what they say: every Python block runs, and every command of fissile."""
+"""The examples of README.md and docs/ do what they say: every Python block runs, and every command of fissile.
+
+A block of language "text" is what the Python block before it prints, to the letter.
+"""
 
 import gzip
 import json
@@ -12,7 +15,7 @@ import pytest
 import fissile
 from fissile.cli import main
 from fissile.demo import standard_library
-from reference.texts import library_text
+from reference.texts import library_text, shared
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -33,6 +36,7 @@ NOT_HERE = re.compile(r"TEXT\|FILE|fissile\.data\.torch|import distributed|^benc
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the examples name."""
     monkeypatch.chdir(tmp_path)
+    Path("LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())
     text = library_text(30_000)
     lines = [line for line in text.split("\n") if line]
     for name in ("corpus", "books", "src", "other"):
@@ -83,7 +87,10 @@ def test_examples_run(document: str, folder: Path, capsys: pytest.CaptureFixture
     names: dict[str, Any] = {"tok": tok, "texts": texts, "train_step": lambda batch: None}
     n_run = 0
     for language, block in BLOCK.findall((ROOT / document).read_text("utf-8")):
+        if language == "text":
+            assert capsys.readouterr().out == block
         if language == "python" and not NOT_HERE.search(block):
+            capsys.readouterr()
             exec(compile(block, document, "exec"), names)
             n_run += 1
         for command in re.findall(r"^(?:\w+\$ )?fissile (.*)", "" if language else block, re.MULTILINE):
@@ -93,3 +100,20 @@ def test_examples_run(document: str, folder: Path, capsys: pytest.CaptureFixture
             assert (status, capsys.readouterr().err) == (0, ""), command
             n_run += 1
     assert n_run
+
+
+def test_the_sentence_of_the_samplers_is_what_they_make_of_it(tmp_path: Path) -> None:
+    data = shared("vocab", "cl100k_base.tiktoken")
+    if data is None:
+        pytest.skip("shared/vocab is not here")
+    (tmp_path / "cl100k_base.tiktoken").write_bytes(data)
+    tok = fissile.Tokenizer.from_file(tmp_path / "cl100k_base.tiktoken")
+    document = (ROOT / "docs/stochastic.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(None|\w+\([\d.]+\)|\"characters\")` \| `(.*)` \|$", document, re.MULTILINE)
+    assert len(rows) == 5
+    sentence = rows[0][1].replace(r"\|", "")
+    assert sentence in " ".join((ROOT / "LICENSE").read_text().split())
+    for split, shown in rows:
+        ids = tok.encode(sentence, split=eval(split, vars(fissile)), seed=3).tolist()
+        found = r"\|".join(tok.decode([id]) for id in ids)
+        assert found.startswith(shown[:-3]) if shown.endswith("...") else found == shown, split

@@ -211,12 +211,13 @@ struct SingleArguments {
     PyObject* disallowed = nullptr;
     PyObject* add_special = nullptr;
     PyObject* split = nullptr;
+    PyObject* parents = nullptr;
 };
 
-// Whether a keyword belongs to splitting, which `encode` takes and `count` does not; without a `split` the others mean
-// nothing.
+// Whether a keyword belongs to splitting, which `encode` takes and `count` does not; without a `split` seed,
+// first_index and epoch mean nothing.
 bool is_of_splitting(std::string_view name) {
-    return name == "split" || name == "seed" || name == "first_index" || name == "epoch";
+    return name == "split" || name == "return_parents" || name == "seed" || name == "first_index" || name == "epoch";
 }
 
 SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssize_t n_args, PyObject* names,
@@ -229,6 +230,7 @@ SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssi
         const auto name = py::cast<std::string>(PyTuple_GET_ITEM(names, i));
         if (may_split && is_of_splitting(name)) {
             if (name == "split" && args[n_args + i] != Py_None) parsed.split = args[n_args + i];
+            if (name == "return_parents" && args[n_args + i] != Py_False) parsed.parents = args[n_args + i];
             continue;
         }
         PyObject** const slot = name == "text"                 ? &parsed.text
@@ -298,12 +300,12 @@ PyObject* raw_call(const Body& body) noexcept {
 PyObject* encode(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObject* names) noexcept {
     return raw_call([&] {
         const SingleArguments arguments = parse_single("encode", args, n_args, names, true);
-        if (arguments.split != nullptr) {
-            // Tokenizer's method, which knows the samplers by their public names.
+        if (arguments.split != nullptr || arguments.parents != nullptr) {
+            // Tokenizer's method, which knows the samplers by their public names, and refuses parents without one.
             const auto method = py::reinterpret_borrow<py::object>(self).attr("_encode_split");
-            PyObject* const ids = PyObject_Vectorcall(method.ptr(), args, static_cast<std::size_t>(n_args), names);
-            if (ids == nullptr) throw py::error_already_set();
-            return ids;
+            PyObject* const result = PyObject_Vectorcall(method.ptr(), args, static_cast<std::size_t>(n_args), names);
+            if (result == nullptr) throw py::error_already_set();
+            return result;
         }
         const ScratchLease scratch;
         encode_one(encoder_of(self), arguments, *scratch.operator->(), scratch->ids);
@@ -326,8 +328,8 @@ PyObject* count(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObje
 PyMethodDef kEncode = {
     "encode", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode)), METH_FASTCALL | METH_KEYWORDS,
     "encode($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False, split=None, "
-    "seed=None, first_index=0, epoch=0)\n--\n\n"
-    "Token ids of one text: uint32, shape (n,).\n\n"
+    "seed=None, first_index=0, epoch=0, return_parents=False)\n--\n\n"
+    "Token ids of one text: uint32, shape (n,); with return_parents a pair of them and the parents, int64, (n,).\n\n"
     "Args:\n"
     "    text: str, bytes or a buffer of bytes; bytes need not be valid UTF-8.\n"
     "    allowed_special: texts of special tokens to take as such, or 'all'.\n"
@@ -338,7 +340,7 @@ PyMethodDef kEncode = {
     "        has none, like many a tokenizer.json, and nothing is added (as `tokenizers` does; in tiktoken\n"
     "        there is no such argument). What is put behind each text of a batch is `eod` there.\n"
     "    split: a sampler of random spellings, such as fissile.StochasTok(0.1); None: none.\n"
-    "    seed, first_index, epoch: as of Tokenizer.encode_batch, for the one text.\n"
+    "    seed, first_index, epoch, return_parents: as of Tokenizer.encode_batch, for the one text.\n"
     "Raises:\n"
     "    ValueError: a disallowed special token is in the text, or a str holds a lone surrogate.\n"
     "    TypeError: text is of another type.\n"};

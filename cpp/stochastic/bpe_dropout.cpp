@@ -208,8 +208,10 @@ void BpeDropout::find_waiting_words(const TokenId* ids, State& state) const {
 // Merges a disturbed word of which all that may become is known.
 void BpeDropout::redraw_known(WordMerges* word, std::uint64_t first_gap, State& state) const {
     std::uint64_t gap = gaps_.draw(*state.later_drops);
-    std::uint16_t begins = word->before_step(word->n_steps());
-    if (first_gap < word->n_steps()) {
+    std::uint16_t begins;
+    if (first_gap >= word->n_steps()) {
+        begins = word->before_step(word->n_steps());
+    } else {
         const auto step = static_cast<unsigned>(first_gap);
         const PossibleMerges merges = word->merges();
         const auto drop_at_step = [&] {

@@ -163,6 +163,17 @@ class CandidateTree {
         nodes_[node] = candidate;
         while (node /= 2) update(node);
     }
+    // The leaves of three places, from the left, have changed: above the node where their ways meet, they are one.
+    void changed(std::size_t first, std::size_t second, std::size_t third) {
+        std::size_t a = n_leaves_ + first, b = n_leaves_ + second, c = n_leaves_ + third;
+        while (a != c) {
+            a /= 2, b /= 2, c /= 2;
+            update(a);
+            update(b);
+            update(c);
+        }
+        while (a /= 2) update(a);
+    }
 
    private:
     void update(std::size_t node) { nodes_[node] = std::min(nodes_[2 * node], nodes_[2 * node + 1]); }
@@ -203,9 +214,10 @@ void by_places(bool dropped_come_back, const MergeRelation& merges, DropoutWord&
         ids[j] = kNoToken;
         following[i] = k;
         if (k != kEnd) previous[k] = i;
-        tree.set(j, CandidateTree::kNone);
-        tree.set(i, order(k == kEnd ? kNoRank : word.find(merges, ids[i], ids[k]), i));
-        if (h != kEnd) tree.set(h, order(word.find(merges, ids[h], ids[i]), h));
+        tree.leaf(j) = CandidateTree::kNone;
+        tree.leaf(i) = order(k == kEnd ? kNoRank : word.find(merges, ids[i], ids[k]), i);
+        if (h != kEnd) tree.leaf(h) = order(word.find(merges, ids[h], ids[i]), h);
+        tree.changed(h == kEnd ? i : h, i, j);
         for (const std::uint64_t dropped : word.dropped) {
             const auto place = static_cast<std::uint32_t>(dropped);
             if (place != h && place != j) tree.set(place, dropped);  // those two are no candidates any more

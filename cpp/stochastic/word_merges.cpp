@@ -63,7 +63,7 @@ WordMerges* WordMemory::add(const WordMerges::Key& key, const WordChart& chart, 
     auto* const ends = const_cast<std::uint16_t*>(word->merges().ends);
     auto* const between = ends + chart.n_merges();
     auto* const cuts = between + chart.n_merges();
-    auto* const begins = cuts + chart.n_merges();
+    auto* const begins = const_cast<std::uint16_t*>(word->begins());
     std::uint8_t sorted[WordChart::kMaxMerges];
     chart.sort(sorted);
     const std::uint32_t all = (1u << n) - 1;

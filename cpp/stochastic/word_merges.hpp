@@ -74,18 +74,19 @@ class WordMerges {
     std::size_t n_cells() const { return n_symbols_ * (n_symbols_ + 1u) / 2; }
     const Outcome* outcomes() const { return reinterpret_cast<const Outcome*>(this + 1); }
     Outcome* outcomes() { return reinterpret_cast<Outcome*>(this + 1); }
-    const TokenId* chart() const { return reinterpret_cast<const TokenId*>(outcomes() + n_symbols_); }
-    const std::uint16_t* begins() const {
-        return reinterpret_cast<const std::uint16_t*>(chart() + n_cells()) + 3 * n_merges_;
-    }
+    // An even number of them, so that the chart is aligned.
+    std::size_t n_begins() const { return (n_symbols_ + 1u) & ~1u; }
+    const std::uint16_t* begins() const { return reinterpret_cast<const std::uint16_t*>(outcomes() + n_symbols_); }
+    const TokenId* chart() const { return reinterpret_cast<const TokenId*>(begins() + n_begins()); }
     std::size_t n_bytes() const {
-        return sizeof(WordMerges) + n_symbols_ * sizeof(Outcome) + n_cells() * sizeof(TokenId) +
-               (3 * n_merges_ + n_symbols_) * sizeof(std::uint16_t);
+        return sizeof(WordMerges) + n_symbols_ * sizeof(Outcome) + n_begins() * sizeof(std::uint16_t) +
+               n_cells() * sizeof(TokenId) + 3 * n_merges_ * sizeof(std::uint16_t);
     }
 
     Key key_;
     std::uint8_t n_symbols_, n_merges_, n_steps_ = 0;
-    // Behind it: outcomes [n_symbols], chart [n_cells], ends, between and cuts [n_merges] each, begins [n_symbols].
+    // Behind it, what most words need first, as only the first lines are asked for ahead: outcomes [n_symbols], begins
+    // [n_begins], chart [n_cells], ends, between and cuts [n_merges] each.
 };
 
 // Words met lately, in a ring: a new word takes the place of the oldest, and a word that is met again when it is old

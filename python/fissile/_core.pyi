@@ -1,7 +1,7 @@
 """The compiled core. Arrays are C-contiguous; shapes and dtypes stand beside them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +139,7 @@ class Encoder:
         template_before: Sequence[int] = [],
         template_after: Sequence[int] = [],
     ) -> None: ...
+    @overload
     def encode(
         self,
         text: Text,
@@ -150,7 +151,22 @@ class Encoder:
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        return_parents: Literal[False] = False,
     ) -> npt.NDArray[np.uint32]: ...  # (n,)
+    @overload
+    def encode(
+        self,
+        text: Text,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+        split: Any,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
+        return_parents: Literal[True],
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]: ...  # ids (n,), parents (n,)
     def count(
         self,
         text: Text,

@@ -11,10 +11,11 @@ neither do its questions; and options are shuffled, not rotated.
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,8 @@ import numpy.typing as npt
 from fissile.ragged import Ragged
 
 if TYPE_CHECKING:
-    from fissile.tokenizer import Tokenizer
+    from fissile.stochastic import Split
+    from fissile.tokenizer import Special, Tokenizer
 
 __all__ = ["KINDS", "TASKS", "Question", "TokenizedQuestions", "character_tasks", "language_game", "tokenize"]
 
@@ -30,6 +32,8 @@ Kind = Literal["most", "contains", "starts", "ends", "longest", "shortest"]
 KINDS: tuple[Kind, ...] = ("most", "contains", "starts", "ends", "longest", "shortest")
 Task = Literal["count", "first_position", "letter_at"]
 TASKS: tuple[Task, ...] = ("count", "first_position", "letter_at")
+
+_Name = TypeVar("_Name", bound=str)
 
 N_OPTIONS = 4
 # Wordings that mean the same, one drawn for each question.
@@ -88,17 +92,21 @@ def language_game(
         The questions of each part.
 
     Raises:
-        ValueError: a part has too few words for a kind, which is named.
+        TypeError: an argument is of another type; it is named.
+        ValueError: a part has too few words for a kind, which is named; or an argument asks for nothing that can be made.
 
     >>> game = language_game(["banana", "kiwi", "fig", "pear", "grapefruit", "plum", "clementine"], 2, seed=1)
     >>> [question.text.count(",") for question in game["train"]]
     [3, 3]
     """
-    parts = {"train": n} if isinstance(n, int) else dict(n)
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ValueError(f"kinds must be among {', '.join(KINDS)}, not {kind!r}")
-    letters = sorted({word.lower() for word in words if word.isalpha()})
+    parts = (
+        {part: _count(f"n[{part!r}]", size) for part, size in n.items()}
+        if isinstance(n, Mapping)
+        else {"train": _count("n", n)}
+    )
+    kinds = _chosen("kinds", kinds, KINDS)
+    seed = _integer("seed", seed)
+    letters = _made_of_letters(words)
     random.Random(f"{seed} words").shuffle(letters)
     game: dict[str, list[Question]] = {}
     for part, own in _divided(letters, parts, shares).items():
@@ -109,6 +117,44 @@ def language_game(
     return game
 
 
+def _integer(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+    return int(value)
+
+
+def _count(name: str, value: object) -> int:
+    if (n := _integer(name, value)) < 0:
+        raise ValueError(f"{name} must not be negative, found {n}")
+    return n
+
+
+def _chosen(name: str, chosen: Iterable[_Name], known: Sequence[_Name]) -> tuple[_Name, ...]:
+    """Kinds or tasks that were asked for."""
+    if isinstance(chosen, str):
+        raise TypeError(f"{name} must be a sequence of names, such as [{chosen!r}], not a str")
+    names = tuple(chosen)
+    for one in names:
+        if one not in known:
+            raise ValueError(f"{name} must be among {', '.join(known)}, not {one!r}")
+    if not names:
+        raise ValueError(f"{name} is empty, expected some of {', '.join(known)}")
+    return names
+
+
+def _made_of_letters(words: Iterable[str]) -> list[str]:
+    """The words to ask about."""
+    if isinstance(words, str):
+        raise TypeError("words must be a sequence of words, not a str")
+    found = set()
+    for i, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"words[{i}] must be a str, not {type(word).__name__}")
+        if word.isalpha():
+            found.add(word.lower())
+    return sorted(found)
+
+
 def _divided(words: list[str], parts: Mapping[str, int], shares: Mapping[str, float] | None) -> dict[str, list[str]]:
     """The words of each part."""
     if shares is None:
@@ -116,7 +162,12 @@ def _divided(words: list[str], parts: Mapping[str, int], shares: Mapping[str, fl
         shares = {part: max(n / total, 0.1) for part, n in parts.items()}
     if set(shares) != set(parts):
         raise ValueError(f"shares must be given for {', '.join(parts)}, not for {', '.join(shares)}")
+    for part, share in shares.items():
+        if not 0 <= share < math.inf:  # false for nan
+            raise ValueError(f"shares[{part!r}] must be a number of at least 0, not {share}")
     total_share = sum(shares.values())
+    if parts and total_share == 0:
+        raise ValueError("shares are all 0: no part gets any words")
     divided: dict[str, list[str]] = {}
     begin = summed = 0.0
     for part in parts:
@@ -192,14 +243,17 @@ def character_tasks(words: Sequence[str], n: int, seed: int, tasks: Sequence[Tas
         seed: names the set.
         tasks: which tasks to make.
 
+    Raises:
+        TypeError: an argument is of another type; it is named.
+        ValueError: there is no word to ask about, or no such task.
+
     >>> question = character_tasks(["banana"], 1, seed=1, tasks=["first_position"])[0]
     >>> question.text, question.answer  # doctest: +ELLIPSIS
     ("At which position is the first '...' in 'banana'? Answer:", ' ...')
     """
-    for task in tasks:
-        if task not in TASKS:
-            raise ValueError(f"tasks must be among {', '.join(TASKS)}, not {task!r}")
-    letters = sorted({word.lower() for word in words if word.isalpha()})
+    n, seed = _count("n", n), _integer("seed", seed)
+    tasks = _chosen("tasks", tasks, TASKS)
+    letters = _made_of_letters(words)
     if not letters and n > 0:
         raise ValueError("there is no word made of letters to ask about")
     alphabet = sorted(set("".join(letters)))
@@ -230,13 +284,16 @@ class TokenizedQuestions:
     Attributes:
         ids: a Ragged with one document a question: the question, then the answer.
         answer_begins: (n,) int64: the place of the first token of each answer in its document; all behind it are the
-            answer's, so a loss counts ids[i][answer_begins[i]:].
+            answer's and what ends it, so a loss counts ids[i][answer_begins[i]:].
         kinds: the kind of each question.
+        parents: (total,) int64: for each of ids.ids, where in the ids of the same questions without `split` stands the
+            token that holds its first byte; without a split the numbers from 0.
     """
 
     ids: Ragged
     answer_begins: npt.NDArray[np.int64]
     kinds: tuple[str, ...]
+    parents: npt.NDArray[np.int64]
 
     def answer_mask(self) -> npt.NDArray[np.bool_]:
         """(total,): True for the tokens of answers, in the order of ids.ids."""
@@ -246,23 +303,82 @@ class TokenizedQuestions:
 
 
 def tokenize(
-    questions: Sequence[Question], tokenizer: Tokenizer, *, end: int | None = None, **options: object
+    questions: Sequence[Question],
+    tokenizer: Tokenizer,
+    *,
+    end: int | None = None,
+    add_special_tokens: bool = False,
+    threads: int | None = None,
+    dtype: npt.DTypeLike = np.uint32,
+    allowed_special: Special = None,
+    disallowed_special: Special = None,
+    split: Split = None,
+    seed: int | None = None,
+    first_index: int = 0,
+    epoch: int = 0,
 ) -> TokenizedQuestions:
-    """Questions and answers as ids. The border between the two is always a border of tokens.
+    """Each question and its answer as one document. The border between the two is always a border of tokens.
 
     Args:
         questions: what to encode.
         tokenizer: what encodes.
-        end: an id put behind every answer, or None.
-        options: as of Tokenizer.encode_batch (split, seed, epoch, ...); a split changes questions and leaves answers, which
-            are what is measured, canonical.
+        end: an id put behind every answer, such as that of "<|endoftext|>", or None.
+        add_special_tokens: put the file's template around each document: its first tokens in front of the question, its
+            last ones behind the answer, before `end`.
+        split: as of Tokenizer.encode_batch, like the other arguments. It changes questions and leaves answers, which are
+            what is measured, canonical.
+
+    Raises:
+        TypeError: questions[i] is no Question.
+        ValueError: `end` is no id of the vocabulary; or as Tokenizer.encode_batch.
     """
-    asked = tokenizer.encode_batch([question.text for question in questions], **options)  # type: ignore[call-overload]
-    answered = tokenizer.encode_batch([question.answer for question in questions])
-    closing = [] if end is None else [end]
-    documents = [np.concatenate([a, b, closing]) for a, b in zip(asked, answered, strict=True)]
-    ids = np.concatenate([*documents, np.empty(0)]).astype(np.uint32)
-    offsets = np.concatenate([[0], np.cumsum([len(document) for document in documents], dtype=np.int64)])
+    for i, question in enumerate(questions):
+        if not isinstance(question, Question):
+            raise TypeError(f"questions[{i}] must be a Question, not {type(question).__name__}")
+    closing: list[int] = []
+    if end is not None:
+        closing = [_integer("end", end)]
+        if not 0 <= closing[0] < tokenizer.n_vocab or not tokenizer._vocabulary.has_token(closing[0]):
+            raise ValueError(f"end must be the id of a token, not {closing[0]}")
+    texts = [question.text for question in questions]
+    how: dict[str, Any] = {
+        "threads": threads,
+        "dtype": dtype,
+        "allowed_special": allowed_special,
+        "disallowed_special": disallowed_special,
+    }
+    asked = tokenizer.encode_batch(texts, add_special_tokens=add_special_tokens, **how)
+    drawn, parents = asked, np.arange(len(asked.ids))
+    if split is not None:
+        how_drawn = how | {"split": split, "seed": seed, "first_index": first_index, "epoch": epoch}
+        drawn, parents = tokenizer.encode_batch(
+            texts, add_special_tokens=add_special_tokens, return_parents=True, **how_drawn
+        )
+    # An answer is encoded in its place: by itself a vocabulary that puts spaces in front of texts would give it another.
+    answered = tokenizer.encode_batch([question.text + question.answer for question in questions], **how)
+
+    template = tokenizer._spec.encoder if add_special_tokens else {}
+    n_before, after = len(template.get("template_before", ())), list(template.get("template_after", ()))
+    ending = np.array(after + closing, dtype)
+    documents, origins = [np.empty(0, dtype)], [np.empty(0, np.int64)]
+    begins, sizes = np.zeros((2, len(questions)), np.int64)
+    place = 0  # where the document begins in the ids without a split
+    for i, question in enumerate(questions):
+        n_asked = len(asked[i]) - len(after)
+        plain = asked[i][n_before:n_asked]
+        answer = answered[i][len(plain) :]
+        if not np.array_equal(answered[i][: len(plain)], plain):  # a token would cross the border
+            answer = tokenizer.encode_batch([question.answer], **how)[0]
+        own = parents[drawn.offsets[i] : drawn.offsets[i + 1]] - asked.offsets[i]
+        begins[i] = np.searchsorted(own, n_asked)
+        n_rest = len(answer) + len(ending)
+        documents += [drawn[i][: begins[i]], answer, ending]
+        origins += [place + own[: begins[i]], place + n_asked + np.arange(n_rest)]
+        place += n_asked + n_rest
+        sizes[i] = begins[i] + n_rest
     return TokenizedQuestions(
-        Ragged(ids, offsets.astype(np.int64)), asked.lengths, tuple(question.kind for question in questions)
+        Ragged(np.concatenate(documents), np.append(0, np.cumsum(sizes)), tokenizer._decoder.to_lists),
+        begins,
+        tuple(question.kind for question in questions),
+        np.concatenate(origins),
     )

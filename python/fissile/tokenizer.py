@@ -249,8 +249,7 @@ class Tokenizer(_core.Encoder):
                 vocabulary cannot be split as asked.
         """
         self._check_dtype(dtype)
-        if eod is not None and return_parents:
-            raise ValueError("return_parents=True cannot go with eod: an id that is put in has no parent")
+        self._check_parents(return_parents, split, eod)
         ids, offsets, parents = self._encode_batch(
             texts,
             threads=threads,
@@ -263,6 +262,7 @@ class Tokenizer(_core.Encoder):
         ragged = Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
         return (ragged, parents) if return_parents else ragged
 
+    @overload
     def encode_files(
         self,
         paths: PathLike | Sequence[PathLike],
@@ -278,7 +278,43 @@ class Tokenizer(_core.Encoder):
         first_index: int = 0,
         epoch: int = 0,
         eod: int | None = None,
-    ) -> Ragged:
+        return_parents: Literal[False] = False,
+    ) -> Ragged: ...
+    @overload
+    def encode_files(
+        self,
+        paths: PathLike | Sequence[PathLike],
+        separator: str | bytes | None = None,
+        threads: int | None = None,
+        dtype: npt.DTypeLike = np.uint32,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+        split: Split,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
+        eod: int | None = None,
+        return_parents: Literal[True],
+    ) -> tuple[Ragged, npt.NDArray[np.int64]]: ...
+    def encode_files(
+        self,
+        paths: PathLike | Sequence[PathLike],
+        separator: str | bytes | None = None,
+        threads: int | None = None,
+        dtype: npt.DTypeLike = np.uint32,
+        *,
+        allowed_special: Special = None,
+        disallowed_special: Special = None,
+        add_special_tokens: bool = False,
+        split: Split = None,
+        seed: int | None = None,
+        first_index: int = 0,
+        epoch: int = 0,
+        eod: int | None = None,
+        return_parents: bool = False,
+    ) -> Ragged | tuple[Ragged, npt.NDArray[np.int64]]:
         """Encode text files, read inside the core: no Python object per document.
 
         Args:
@@ -286,45 +322,61 @@ class Tokenizer(_core.Encoder):
             separator: text that ends a document and belongs to none; None: a file is a document.
             threads: as of encode_batch, like the other arguments.
 
+        Returns:
+            As encode_batch.
+
         Raises:
             OSError: a file is missing (FileNotFoundError), a directory, or cannot be read; it is named.
         """
         self._check_dtype(dtype)
+        self._check_parents(return_parents, split, eod)
         names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        ids, offsets, _ = self._encode_files(
+        ids, offsets, parents = self._encode_files(
             [os.fspath(name) for name in names],
             separator=separator,
             threads=threads,
             allowed_special=allowed_special,
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
-            splitting=self._splitting(split, seed, epoch, first_index, False),
+            splitting=self._splitting(split, seed, epoch, first_index, return_parents),
             ending=self._ending(eod, dtype),
         )
-        return Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        ragged = Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        return (ragged, parents) if return_parents else ragged
 
     def _encode_split(
         self,
         text: Text,
         *,
-        split: Split,
+        split: Split = None,
         seed: int | None = None,
         first_index: int = 0,
         epoch: int = 0,
+        return_parents: bool = False,
         allowed_special: Special = None,
         disallowed_special: Special = None,
         add_special_tokens: bool = False,
-    ) -> npt.NDArray[np.uint32]:
+    ) -> npt.NDArray[np.uint32] | tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
         """What encode(text, split=...) calls."""
-        ids, _, _ = self._encode_batch(
+        self._check_parents(return_parents, split)
+        ids, _, parents = self._encode_batch(
             [text],
             threads=1,
             allowed_special=allowed_special,
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
-            splitting=self._splitting(split, seed, epoch, first_index, False),
+            splitting=self._splitting(split, seed, epoch, first_index, return_parents),
         )
-        return ids
+        return (ids, parents) if return_parents else ids
+
+    @staticmethod
+    def _check_parents(return_parents: bool, split: Split, eod: int | None = None) -> None:
+        if not isinstance(return_parents, (bool, np.bool_)):
+            raise TypeError(f"return_parents must be True or False, not {return_parents!r}")
+        if return_parents and split is None:
+            raise ValueError("return_parents=True needs a split")
+        if return_parents and eod is not None:
+            raise ValueError("return_parents=True cannot go with eod: an id that is put in has no parent")
 
     def _ending(self, eod: int | None, dtype: npt.DTypeLike) -> list[int]:
         if eod is None:
@@ -338,15 +390,13 @@ class Tokenizer(_core.Encoder):
         self, split: Split, seed: int | None, epoch: int, first_index: int, return_parents: bool
     ) -> tuple[_core.Splitter, int, int, int, bool] | None:
         if split is None:
-            if return_parents:
-                raise ValueError("return_parents=True needs a split")
             return None
         splitter = self._splitters.get(split)
         if splitter is None:
             if len(self._splitters) >= 16:  # a schedule of p leaves many behind
                 self._splitters = {}
             splitter = self._splitters[split] = prepare(split, self)
-        return splitter, *draw_key(seed, epoch, first_index), return_parents
+        return splitter, *draw_key(seed, epoch, first_index), bool(return_parents)
 
     def offsets(
         self,

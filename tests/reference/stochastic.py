@@ -1,8 +1,12 @@
 """Stochastic splitting from its definitions: the generator, the samplers and their exact laws."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from random import Random
+
+import numpy as np
 
 MASK32 = 0xFFFFFFFF
 Draw = Callable[[], bool]
@@ -87,6 +91,16 @@ def stochastok(ids: Sequence[int], table: dict[int, list[tuple[int, int]]], p: f
             order.insert(order.index(slot) + 1, len(pool))
             pool.append(right)
     return [pool[slot] for slot in order]
+
+
+def paper_loop(ids: Sequence[int], table: dict[int, list[tuple[int, int]]], p: float, rng: Random) -> list[int]:
+    """The paper's loop as it stands, with random numbers of its own."""
+    current = list(ids)
+    for _ in range(int(len(ids) * p)):
+        place = rng.randrange(len(current))
+        if table[current[place]]:
+            current[place : place + 1] = rng.choice(table[current[place]])
+    return current
 
 
 def stochastok_law(ids: tuple, table: dict, tries: int) -> dict[tuple, Fraction]:
@@ -209,6 +223,49 @@ def spellings(text: bytes, tokens: dict[bytes, int]) -> list[list[int]]:
     for end in range(1, len(text) + 1):
         ways.append([[*w, tokens[text[i:end]]] for i in range(end) if text[i:end] in tokens for w in ways[i]])
     return ways[-1]
+
+
+def uniform_spelling(text: bytes, tokens: dict[bytes, int], rng: Random) -> list[int]:
+    """One of all spellings, each as likely: a token is taken as often as there are spellings behind it."""
+    longest = max(map(len, tokens))
+    ways = [0] * len(text) + [1]  # of the text from here
+    for i in reversed(range(len(text))):
+        ends = range(i + 1, min(i + longest, len(text)) + 1)
+        ways[i] = sum(ways[end] for end in ends if text[i:end] in tokens)
+    drawn, i = [], 0
+    while i < len(text):
+        left = rng.randrange(ways[i])
+        for end in range(i + 1, len(text) + 1):
+            if text[i:end] not in tokens:
+                continue
+            if left < ways[end]:
+                break
+            left -= ways[end]
+        drawn.append(tokens[text[i:end]])
+        i = end
+    return drawn
+
+
+def same_distribution(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Kolmogorov-Smirnov: whether two samples may come from one law, at a level that two of one law miss once in a million.
+
+    Of whole numbers it misses them less often than that.
+    """
+    first, second, values = np.sort(a), np.sort(b), np.unique([*a, *b])
+    below = [np.searchsorted(sample, values, side="right") / len(sample) for sample in (first, second)]
+    distance = np.abs(below[0] - below[1]).max()
+    return bool(distance < math.sqrt(math.log(2 / 1e-6) / 2 * (1 / len(a) + 1 / len(b))))
+
+
+def same_means(a: np.ndarray, b: np.ndarray, least: int = 50) -> bool:
+    """Whether the columns of two samples (n_draws, k) of counts may have one mean each, by the same level or below.
+
+    Columns that both samples together hold fewer than `least` counts of, or of which all counts are equal, are left out.
+    """
+    kept = (a.sum(axis=0) + b.sum(axis=0) >= least) & ((a.var(axis=0) > 0) | (b.var(axis=0) > 0))
+    spread = np.sqrt(a.var(axis=0) / len(a) + b.var(axis=0) / len(b))[kept]
+    assert kept.any()
+    return bool((np.abs(a.mean(axis=0) - b.mean(axis=0))[kept] < 6.5 * spread).all())
 
 
 def fits(counts: dict, law: dict) -> bool:

@@ -1,11 +1,11 @@
 """split= in every encoding call: repeatable, whatever the threads, cuts, instruction set and process."""
 
-import functools
 import hashlib
 import multiprocessing
 import os
 import subprocess
 import sys
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ SAMPLERS: dict[str, fissile.stochastic.Split] = {
 TEXTS = [library_text(40_000)[i : i + 900] for i in range(0, 40_000, 900)] + ["", WORLD, *adversarial(500).values()]
 
 
-@functools.cache
+@cache
 def tokenizer() -> fissile.Tokenizer:
     return fissile.Tokenizer.from_ranks(small_ranks(), "cl100k", {"<|end|>": 1000, "<|x|>": 1001})
 
@@ -150,6 +150,34 @@ def test_ids_are_the_documented_ones(name: str) -> None:
     assert (digest(batch), batch[0][:12].tolist()) == (VECTORS[name], FIRST[name])
 
 
+# Ids of a text whose words have each pair of tokens several times: paper and subword-nmt differ in those alone.
+LAW_TEXT = "Singing, ringing, bringing: the bananas in the inning; there, other, another tattoo. Onionon insisting stststst ininininin"
+LAW_VECTORS: dict[tuple[fissile.stochastic.Law, fissile.stochastic.Merges], str] = {
+    ("paper", "any"): "00e19d622ce19db8",
+    ("tokenizers", "any"): "5d1c04bbe9f647b7",
+    ("sentencepiece", "any"): "4a295e82bf892225",
+    ("subword-nmt", "any"): "68c2c88420f3f08c",
+    ("paper", "listed"): "4764bb42b0c47b5c",
+    ("tokenizers", "listed"): "2d450dbf08acbda0",
+    ("sentencepiece", "listed"): "8f9835ac0ff27757",
+    ("subword-nmt", "listed"): "fa2958f3cf614cfa",
+}
+
+
+def test_no_law_has_the_ids_of_another() -> None:
+    tok = fissile.Tokenizer.from_ranks(vector_ranks(), "gpt2", {"<|end|>": len(vector_ranks())})
+    found = {
+        (law, merges): digest(
+            tok.encode_batch(
+                [LAW_TEXT * 3], split=fissile.BPEDropout(0.3, law, merges), seed=42, epoch=1, first_index=10
+            )
+        )
+        for law, merges in LAW_VECTORS
+    }
+    assert found == LAW_VECTORS
+    assert len(set(found.values())) == len(LAW_VECTORS)
+
+
 @pytest.mark.parametrize("isa", _core._testing.isas())  # type: ignore[attr-defined]
 def test_instruction_sets_agree(isa: str) -> None:
     here = Path(__file__)
@@ -252,13 +280,41 @@ def test_published_vocabularies_decode_to_the_same(vocabulary: str, tmp_path: Pa
         assert len(parents) == len(drawn.ids)
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_way_gives_the_same_parents(name: str, tmp_path: Path) -> None:
+    tok, split = tokenizer(), SAMPLERS[name]
+    texts = [*TEXTS[:8], "", WORLD]
+    ids, parents = tok.encode_batch(texts, split=split, seed=7, first_index=100, return_parents=True)
+    assert parents.dtype == np.int64
+    canonical = tok.encode_batch(texts)
+    for i, text in enumerate(texts):
+        one, its_parents = tok.encode(text, split=split, seed=7, first_index=100 + i, return_parents=True)
+        assert np.array_equal(one, ids[i])
+        assert its_parents.dtype == np.int64
+        assert np.array_equal(its_parents + canonical.offsets[i], parents[ids.offsets[i] : ids.offsets[i + 1]])
+    for i, text in enumerate(texts):
+        (tmp_path / str(i)).write_bytes(text.encode())
+    paths = [tmp_path / str(i) for i in range(len(texts))]
+    of_files, their_parents = tok.encode_files(paths, split=split, seed=7, first_index=100, return_parents=True)
+    assert of_files == ids
+    assert np.array_equal(their_parents, parents)
+    small, their_parents = tok.encode_files(
+        paths, separator="\n", dtype=np.uint16, split=split, seed=7, return_parents=True
+    )
+    assert small.ids.dtype == np.uint16
+    lines = [line for text in texts for line in text.split("\n")]
+    wanted, line_parents = tok.encode_batch(lines, split=split, seed=7, return_parents=True)
+    assert small == wanted
+    assert np.array_equal(their_parents, line_parents)
+
+
 def test_template_tokens_are_not_split() -> None:
     tok = tokenizer()
     for split in SAMPLERS.values():
         assert tok.encode_batch(["a"], split=split, add_special_tokens=True, seed=1)[0][-1] == ord("a")
 
 
-def test_wrong_arguments_are_named() -> None:
+def test_wrong_arguments_are_named(tmp_path: Path) -> None:
     tok, split = tokenizer(), fissile.StochasTok(0.1)
     for name, limit in (("seed", 2**64), ("epoch", 2**32), ("first_index", 2**56)):
         for value in (-1, limit):
@@ -268,8 +324,26 @@ def test_wrong_arguments_are_named() -> None:
                 tok.encode_batch(["a"], split=split, **{name: value})  # type: ignore[call-overload]
         with pytest.raises(TypeError, match=f"{name} must be an integer, not float"):
             tok.encode_batch(["a"], split=split, **{name: 1.5})  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="return_parents=True needs a split"):
-        tok.encode_batch(["a"], split=None, return_parents=True)
+    encode_ways = (
+        partial(tok.encode, "a"),
+        partial(tok.encode_batch, ["a"]),
+        partial(tok.encode_files, [tmp_path / "a"]),
+    )
+    (tmp_path / "a").write_text("a")
+    for encode in encode_ways:
+        with pytest.raises(ValueError, match="return_parents=True needs a split"):
+            encode(split=None, return_parents=True)
+        with pytest.raises(ValueError, match="return_parents=True needs a split"):
+            encode(return_parents=True)
+        with pytest.raises(TypeError, match="return_parents must be True or False, not 'yes'"):
+            encode(split=split, return_parents="yes")
+        assert not isinstance(encode(return_parents=False), tuple)
+        assert not isinstance(encode(split=split, return_parents=False), tuple)
+    for encode in encode_ways[1:]:
+        with pytest.raises(ValueError, match="return_parents=True cannot go with eod"):
+            encode(split=split, return_parents=True, eod=1000)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'return_parents'"):
+        tok.count("a", return_parents=True)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="unexpected keyword argument 'split'"):
         tok.count("a", split=split)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="disallowed special token"):
