@@ -12,7 +12,14 @@ from fissile.benchmark.sentencepiece_model import model_of
 from fissile.benchmark.tokenizer_files import TokenizerFiles
 from reference.texts import WORLD
 
-TEXTS = ["The cat sat on the mat.", " two  spaces, 2024\n", "東京 and the cats, naïve 🦊", "aaaaaaaaa", "", *WORLD.split("\n")]
+TEXTS = [
+    "The cat sat on the mat.",
+    " two  spaces, 2024\n",
+    "東京 and the cats, naïve 🦊",
+    "aaaaaaaaa",
+    "",
+    *WORLD.split("\n"),
+]
 
 
 @pytest.fixture(scope="module")
