@@ -33,7 +33,6 @@ from fissile.benchmark.trades import PACKAGES, chosen
 from fissile.benchmark.training import TrainingRow
 from fissile.progress import shown
 
-
 SAME = ("cpu", "cores", "cores used", "python", "packages")
 """Of a machine: what rows of one table have in common."""
 
