@@ -24,7 +24,10 @@ NEEDS = {
 }
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in NO_SCRIPTS)
 
-pytestmark = pytest.mark.skipif(not BENCH.is_dir(), reason="this copy of the sources is without bench/")
+pytestmark = [
+    pytest.mark.skipif(not BENCH.is_dir(), reason="this copy of the sources is without bench/"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the scripts pin cores and read /proc"),
+]
 
 
 def run(script: str, *arguments: object) -> str:
@@ -170,8 +173,6 @@ def test_superwords(text: Path, tmp_path: Path) -> None:
 
 
 def test_interrupt(text: Path, tmp_path: Path) -> None:
-    if sys.platform == "win32":
-        pytest.skip("sends signals")
     said = run("interrupt", text, "--only", "sleeps", "--runs", 1, "-o", tmp_path / "interrupt.md")
     _, name, seconds, exception, *_ = (cell.strip() for cell in said.splitlines()[-1].split("|"))
     assert (name, round(float(seconds))) == ("a Python that sleeps", 1)
