@@ -1,11 +1,15 @@
 """Counting pretokens, side by side with the counting phases of trainers, every run a fresh process.
 
-    python bench/count.py english=FILE code=FILE -o bench/results/count
+    python bench/count.py english=FILE code=FILE --micro BUILD/micro -o bench/results/count
 
 A FILE is plain text, UTF-8. No peer has counting by itself: a vocabulary of 258 tokens makes a trainer count and merge
 twice. Peers take turns, so a slow minute of the machine hits all of them; those that are ten times slower run fewer times.
 Wall and CPU are those of the whole process, interpreter start included; a line of an empty interpreter with numpy shows
 how much that is. See bench/README.md for how to read the numbers.
+
+With bench/micro, counting is also compared with what it cannot do without, on one core and the first 32 MB of each text:
+finding all pretokens, making their keys and hashing them, and looking each up in a table that does nothing else. To be
+reached is 0.8 of the encoder's speed of scanning and hashing, which can be read as with that look-up or without.
 """
 
 from __future__ import annotations
@@ -13,11 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from fissile.benchmark.machine import describe
 from fissile.benchmark.processes import timed
+from fissile.benchmark.tables import machine_lines
 
 CL100K = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -87,6 +93,31 @@ def table(title: str, runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     return lines
 
 
+LEAST_SHARE = 0.8
+
+
+def shares(micro: Path, texts: dict[str, Path], patterns: list[str]) -> list[str]:
+    """Markdown: counting on one core as a share of scanning and hashing alone, in the same run."""
+    lines = [f"\n## Counting on one core, of the speed of scanning and hashing alone ({LEAST_SHARE} to reach)\n"]
+    limits = ("scan, hash and probe", "scan and hash")
+    lines += ["| text | count MB/s | " + " | ".join(f"{limit} MB/s | share | " for limit in limits) + " |"]
+    lines += ["|---|--:|" + "--:|--:|---|" * len(limits)]
+    for name, path in texts.items():
+        for pattern in patterns:
+            command = [str(micro.resolve()), "--text", str(path), "--bytes", "32000000", "--pattern", pattern]
+            command += ["--only", "count a text;scan and hash", "--rounds", "5", "--json"]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            stages = json.loads(done.stdout)["stages"]
+            ours = 1e3 / stages["count a text"]["ns"]
+            cells = [f"{name}, {pattern}", f"{ours:.0f}"]
+            for limit in limits:
+                rate = 1e3 / stages[limit]["ns"]
+                mark = "reached" if ours >= LEAST_SHARE * rate else "**missed**"
+                cells += [f"{rate:.0f}", f"{ours / rate:.2f}", mark]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="+", metavar="NAME=FILE")
@@ -99,6 +130,7 @@ def main() -> None:
     parser.add_argument(
         "--peers", nargs="+", default=[peer for peer in PROGRAMS if peer != "interpreter"], choices=PROGRAMS
     )
+    parser.add_argument("--micro", type=Path, help="the program of bench/micro")
     options = parser.parse_args()
     texts = [text.partition("=") for text in options.texts]
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -117,12 +149,20 @@ def main() -> None:
                 runs = {peer: results for peer, results in runs.items() if results}
                 found[title] = runs
                 print("\n".join(table(title, runs)), flush=True)
+    last = []
+    if options.micro:
+        last = shares(options.micro, {name: Path(file) for name, _, file in texts}, options.patterns)
+        print("\n".join(last))
     about = describe(PROGRAMS)
     command = "python bench/count.py " + " ".join(f"{name}=FILE" for name, _, _ in texts)
-    command += f" --runs {options.runs} --slow-runs {options.slow_runs} -o bench/results/{options.out.name}"
-    lines = ["# Counting pretokens", "", f"Made by `{command}`", "", json.dumps(about)]
+    command += (
+        " --micro BUILD/micro" * bool(options.micro)
+        + f" --runs {options.runs} --slow-runs {options.slow_runs} -o bench/results/{options.out.name}"
+    )
+    lines = ["# Counting pretokens", "", f"Made by `{command}`", "", machine_lines(about)]
     for title, runs in found.items():
         lines += table(title, runs)
+    lines += last
     options.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
     options.out.with_suffix(".json").write_text(json.dumps({"machine": about, "runs": found}, indent=1) + "\n")
 

@@ -27,9 +27,10 @@ FILE_BYTES = 64_000_000
 
 def write_corpus(folder: Path, texts: list[Path], n_bytes: int) -> None:
     text = b"".join(path.read_bytes() for path in texts)
-    for i in range(n_bytes // FILE_BYTES):
-        begin = i * FILE_BYTES % len(text)
-        piece = (text[begin:] + text * (FILE_BYTES // len(text) + 1))[:FILE_BYTES]
+    size = min(FILE_BYTES, n_bytes)
+    for i in range(n_bytes // size):
+        begin = i * size % len(text)
+        piece = (text[begin:] + text * (size // len(text) + 1))[:size]
         (folder / f"{i:03}.txt").write_bytes(piece)
 
 
@@ -63,6 +64,7 @@ def main() -> None:
         in_one_process()  # the files are in memory now
         start = seconds(
             lambda: ray.init(
+                address="local",
                 num_cpus=arguments.workers,
                 object_store_memory=100 << 20,
                 include_dashboard=False,

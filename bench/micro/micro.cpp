@@ -1,9 +1,10 @@
 // Each stage of the engine alone, in nanoseconds a unit, beside what the machine allows in the same run.
 //
-//     micro [--text FILE] [--ranks FILE] [--pattern NAME] [--bytes N] [--vocab N] [--rounds N] [--only PART] [--json]
-//     micro --once [--only PART]       each stage once, for counting instructions (bench/check.py): prints the
-//     compiler,
-//                                      and of each stage how many units, the unit and the name
+//     micro [--text FILE] [--ranks FILE] [--pattern NAME] [--bytes N] [--vocab N] [--rounds N] [--only PARTS] [--json]
+//     micro --once [--only PARTS]      each stage once, for counting instructions (bench/check.py)
+//
+// --once prints the compiler, and of each stage how many units, the unit and the name. PARTS are parts of names of
+// stages, with semicolons between them; limits of those that are asked for come with them.
 //
 // Without files the text is made up and the vocabulary trained on it. FISSILE_ISA chooses the kernels. Stages take
 // turns, so that a slow moment of the machine hits all of them; figures are medians with the least and the greatest.
@@ -161,7 +162,16 @@ void print_json(const std::vector<Stage>& stages, const std::map<std::string, Fi
     std::printf("\n}}\n");
 }
 
-// Those whose name holds `only`, and their limits.
+// Whether a name holds one of the parts of `only`, which have semicolons between them.
+bool holds_one(const std::string& name, const std::string& only) {
+    for (std::size_t begin = 0, end = 0; end != only.npos; begin = end + 1) {
+        end = only.find(';', begin);
+        if (name.find(only.substr(begin, end - begin)) != name.npos) return true;
+    }
+    return false;
+}
+
+// Those whose name holds one of the parts of `only`, and their limits.
 std::vector<Stage> chosen(const Workload& workload, const std::string& only) {
     std::vector<Stage> all, wanted;
     for (const auto make : {limit_stages, text_stages, merge_stages, encode_stages, train_stages, sample_stages}) {
@@ -169,7 +179,7 @@ std::vector<Stage> chosen(const Workload& workload, const std::string& only) {
     }
     std::set<std::string> names;
     for (const Stage& stage : all) {
-        if (stage.name.find(only) != std::string::npos) names.insert({stage.name, stage.limit});
+        if (holds_one(stage.name, only)) names.insert({stage.name, stage.limit});
     }
     for (Stage& stage : all) {
         if (names.contains(stage.name)) wanted.push_back(std::move(stage));

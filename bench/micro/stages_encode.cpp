@@ -79,7 +79,7 @@ struct Encoding {
 std::vector<Stage> encode_stages(const Workload& w) {
     std::vector<Stage> stages;
     const auto table = seeded_table(*w.vocabulary);
-    stages.push_back({"key", "pretoken", "", {}, [&w] {
+    stages.push_back({"key", "pretoken", "two loads", {}, [&w] {
                           std::uint64_t folded = 0;
                           std::uint32_t begin = 0;
                           for (const std::uint32_t end : w.ends) {
@@ -93,7 +93,8 @@ std::vector<Stage> encode_stages(const Workload& w) {
     stages.push_back(
         {"probe piece table", "pretoken", "bare table probe", {}, [&w, table] { return probe_all(*table, w.keys); }});
     const auto front = std::make_shared<FrontTable>();
-    stages.push_back({"probe front table", "pretoken", "", {}, [&w, front] { return front_all(w, *front); }});
+    stages.push_back(
+        {"probe front table", "pretoken", "bare table probe", {}, [&w, front] { return front_all(w, *front); }});
 
     const auto first = std::make_shared<std::unique_ptr<Encoding>>();
     stages.push_back({"encode, first pass", "byte", "letters", [&w, first] { *first = std::make_unique<Encoding>(w); },

@@ -45,7 +45,7 @@ std::vector<Stage> text_stages(const Workload& w) {
                               return scan_all(scanner_for(pattern), w.bytes());
                           }});
     }
-    stages.push_back({"class of a character", "byte", "", {}, [&w] {
+    stages.push_back({"class of a character", "byte", "decode characters", {}, [&w] {
                           std::uint64_t sum = 0;
                           const Bytes text = w.bytes();
                           for (std::size_t i = 0; i < text.size();) {
@@ -57,7 +57,7 @@ std::vector<Stage> text_stages(const Workload& w) {
                           return text.size();
                       }});
     const auto cuts = std::make_shared<const ExactCuts>(*w.vocabulary);
-    stages.push_back({"cut", "byte", "", {}, [&w, cuts] { return cut_all(*cuts, w.bytes()); }});
+    stages.push_back({"cut", "byte", "bit of two bytes", {}, [&w, cuts] { return cut_all(*cuts, w.bytes()); }});
     const auto coarse = std::make_shared<const CoarseCuts>(*w.vocabulary, false);
     stages.push_back({"cut coarsely", "byte", "letters", {}, [&w, coarse] { return cut_all(*coarse, w.bytes()); }});
     return stages;

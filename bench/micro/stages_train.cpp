@@ -6,6 +6,7 @@
 #include "cpu/interrupt.hpp"
 #include "stage.hpp"
 #include "train/count_table.hpp"
+#include "train/count_text.hpp"
 #include "train/merge_corpus.hpp"
 #include "train/merge_loop.hpp"
 
@@ -56,8 +57,22 @@ std::vector<Stage> train_stages(const Workload& w) {
     count_all(w, *again);
     stages.push_back(
         {"count pretokens, again", "pretoken", "bare table probe", {}, [&w, again] { return count_all(w, *again); }});
+    // All of it, as fissile.count does on one thread: scanning, lines and the table.
+    const auto counter = std::make_shared<std::unique_ptr<TextCounter>>();
+    stages.push_back({"count a text", "byte", "scan, hash and probe",
+                      [&w, counter] {
+                          CountOptions options;
+                          options.pattern = w.pattern;
+                          *counter = std::make_unique<TextCounter>(options);
+                      },
+                      [&w, counter] {
+                          const Bytes text = w.bytes();
+                          (*counter)->add_texts({{text.data(), text.size(), TextKind::kUtf8}}, 1, 1,
+                                                [] { return true; });
+                          return text.size();
+                      }});
     const auto training = std::make_shared<std::unique_ptr<Training>>();
-    stages.push_back({"merge a corpus", "pair update", "",
+    stages.push_back({"merge a corpus", "pair update", "count at random",
                       [&w, training] { *training = std::make_unique<Training>(w); },
                       [training] { return (*training)->loop->run().n_joins; }});
     return stages;

@@ -55,7 +55,37 @@ def test_without_valgrind_it_says_so_and_passes(
     monkeypatch.setattr(check.shutil, "which", lambda name: None)
     monkeypatch.setattr(sys, "argv", ["check.py", "no-such-program"])
     assert check.main() == 0
-    assert capsys.readouterr().out == "instructions are not compared: valgrind is not installed\n"
+    said = capsys.readouterr().err
+    assert said == "NOT COMPARED: no instructions were compared: valgrind is not installed\n"
+
+
+def test_a_program_that_is_not_there_is_told_in_a_line(
+    check: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "instructions.json"
+    record.write_text(json.dumps({"compiler": "gcc 1", "isas": {"avx2": {}}}))
+    monkeypatch.setattr(check.shutil, "which", lambda name: name)
+    monkeypatch.setattr(sys, "argv", ["check.py", str(tmp_path / "nope"), "--record", str(record)])
+    assert check.main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"check.py: {tmp_path / 'nope'}: No such file") and "FISSILE_BENCH" in line
+
+
+def test_the_table_has_nanoseconds_limits_and_instructions(check: ModuleType) -> None:
+    stage = {"least": 1.0, "greatest": 3.0}
+    timed = {
+        "isa": "avx512",
+        "stages": {
+            "letters": stage | {"ns": 0.5, "unit": "byte", "limit": ""},
+            "scan": stage | {"ns": 2.0, "unit": "byte", "limit": "letters"},
+            "merge": stage | {"ns": 2.0, "unit": "merge", "limit": "gone"},
+        },
+    }
+    found = {"avx2": {"scan": check.Count(800_000, 400_000, "byte"), "merge": check.Count(300, 100, "merge")}}
+    *_, letters, scan, merge = check.table(timed, found).splitlines()
+    assert letters == "| letters | byte | 0.5 | 1 to 3 |  |  |  |  |  |"
+    assert scan == "| scan | byte | 2 | 1 to 3 | letters | 0.5 | 4.00 | 2.00 | 2.00 |"
+    assert merge == "| merge | merge | 2 | 1 to 3 |  |  |  | 3.00 |  |"
 
 
 @pytest.mark.parametrize(("instructions", "status"), [(1000, 0), (1100, 1)])

@@ -138,3 +138,11 @@ def test_the_summary_has_the_peer_that_comes_closest_on_whatever_part() -> None:
         run["first MB/s"] = 40.0  # of the first 10 MB, where ours is 20
     best = tables.closest(made, "first MB/s")
     assert best == ("2", 20.0, 40.0, 0.5, 10_000_000)
+
+
+def test_a_part_of_the_text_that_nobody_encoded_has_no_line() -> None:
+    (made,) = measure_rows([Toy()], Settings(["fissile", "50", "1"], 3, budget=12.0))
+    assert "| fissile, first 3 MB |" in tables.row_table(made)
+    made["peers"]["1"] = [{"error": "crashed"}]
+    page = tables.row_table(made)
+    assert "first 3 MB" not in page and "| 1 | | | crashed |" in page

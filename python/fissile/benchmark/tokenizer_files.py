@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from fissile.benchmark.sentencepiece_model import model_of
 from fissile.formats import tiktoken
 from fissile.formats.patterns import PATTERNS, is_built_in
 from fissile.tokenizer import Tokenizer
@@ -41,7 +42,7 @@ class TokenizerFiles:
         ranks: path of a rank file with the same merges.
         json: path of a tokenizer.json with the same ids on every text.
         usual_json: path of one spelt as such tokenizers usually are; see _usual.
-        model: path of a SentencePiece model.
+        model: path of a SentencePiece model with the same ids; of a tokenizer.json see sentencepiece_model.py.
         n_vocab: largest id plus one.
     """
 
@@ -85,13 +86,16 @@ class TokenizerFiles:
             if ranks is not None:
                 ranks_path = str(folder / f"{stem}.tiktoken")
                 Path(ranks_path).write_bytes(tiktoken.write_ranks(ranks))
-            return replace(
-                files, original=str(json_path), json=str(json_path), usual_json=str(json_path), ranks=ranks_path
-            )
-        path = folder / f"{stem}.tiktoken"
-        path.write_bytes(tiktoken.write_ranks(tokenizer._ranks()))
-        plain = Tokenizer.from_tiktoken(path, spec.pattern, {})
-        files = replace(files, original=str(path), ranks=str(path))
+            model_path = None
+            if (made := model_of(json.loads(json_path.read_bytes()))) is not None:
+                model_path = str(folder / f"{stem}.model")
+                Path(model_path).write_bytes(made)
+            path = str(json_path)
+            return replace(files, original=path, json=path, usual_json=path, ranks=ranks_path, model=model_path)
+        rank_file = folder / f"{stem}.tiktoken"
+        rank_file.write_bytes(tiktoken.write_ranks(tokenizer._ranks()))
+        plain = Tokenizer.from_tiktoken(rank_file, spec.pattern, {})
+        files = replace(files, original=str(rank_file), ranks=str(rank_file))
         try:
             plain.save(json_path)
         except ValueError:  # an expression that a tokenizer.json cannot hold
