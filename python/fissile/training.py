@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from fissile import _core
 from fissile.formats.patterns import canonical_pattern, is_built_in
-from fissile.formats.spec import TokenizerSpec
+from fissile.formats.spec import FLAG_SPECIAL, TokenizerSpec
 from fissile.formats.tiktoken import encoder_options, write_ranks
+from fissile.printable import printable
 from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import ALPHABET, Draft, check_continues
@@ -36,9 +37,17 @@ class TrainedTokenizer(Tokenizer):
         report: what training saw and did. Not kept by pickling or saving.
     """
 
-    def __init__(self, spec: TokenizerSpec, report: TrainingReport) -> None:
+    def __init__(self, spec: TokenizerSpec, report: TrainingReport, checkpoint: Checkpoint | None = None) -> None:
         super().__init__(spec)
         self.report = report
+        self._checkpoint = checkpoint
+
+    def save(self, path: PathLike, format: Literal["fissile", "json", "tiktoken", "model"] | None = None) -> None:
+        """As Tokenizer.save; once it has been, the checkpoint of the training is removed."""
+        super().save(path, format)
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+            self._checkpoint = None
 
     def cut(self, vocab_size: int) -> Tokenizer:
         """The tokenizer that training would have given with a smaller vocabulary: the list of merges cut short.
@@ -134,7 +143,9 @@ def train(
         superword_colon: whether a superword may hold ": ".
         superword_newline_end: whether one may end with a newline.
         held_out: text, or texts by name, on which the report measures bytes a token.
-        checkpoint: a file that keeps the merges so far; where it exists, training goes on from it. Removed at the end.
+        checkpoint: a file that keeps the merges so far, of both stages; where it exists, training goes on from it, and gives
+            the same bytes. Written now and then, when training is interrupted, and at its end. The first `save` of the
+            result removes it.
         checkpoint_seconds: how often it is written.
         threads: worker threads; None: every CPU this process may use.
         progress: called as progress(phase, done, total) about every 50 ms.
@@ -168,6 +179,9 @@ def train(
             if value:
                 raise ValueError(f"{name} come before all merges, so they do not go with continue_from")
 
+    special, matched = _texts("special_tokens", special_tokens), _texts("matched_tokens", matched_tokens)
+    seeds = _seeds(seed_tokens)
+    _check_held_out(held_out)
     superwords = None
     if superword_at is not None:
         superwords = Superwords(
@@ -178,63 +192,71 @@ def train(
             colon_space=superword_colon,
             newline_end=superword_newline_end,
         )
-        superwords.check(vocab_size)
+        superwords.check(vocab_size, counting)
         options.vocab_size = superwords.at
-    elif superword_inputs is not None:
-        raise ValueError("superword_inputs is of no use without superword_at")
+    else:
+        _check_no_superwords(
+            superword_unit=(superword_unit, "document"),
+            superword_inputs=(superword_inputs, None),
+            superword_words=(superword_words, 4),
+            superword_colon=(superword_colon, False),
+            superword_newline_end=(superword_newline_end, True),
+        )
 
+    kept = None if checkpoint is None else Checkpoint(checkpoint, checkpoint_seconds)
     clock = Clock()
     pattern = _pattern(inputs, pattern, continue_from)
     if superwords is not None and superwords.unit == "runs" and not is_built_in(pattern):
         raise ValueError(
             f"superword_unit 'runs' needs a first stage with a pattern that is built in, not {pattern!r}: take 'document'"
         )
-    counts = _counts(inputs, pattern, options, counting, clock)
-    corpus = corpus_of(counts)
-    report = _new_report(counts, corpus, pattern)
-    if continue_from is not None:
-        draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at)
-        draft.add_texts(list(special_tokens), flags=1)
+    size_name = "vocab_size" if superwords is None else "superword_at"
+
+    def new_draft(alphabet: set[int], pattern: str) -> Draft:
+        draft = Draft.new(special, matched, reserved, [byte for byte in ALPHABET if byte in alphabet])
+        _add_seeds(draft, seeds, pattern)
+        return draft
+
+    # All that can be wrong with it is found before counting, which takes hours where it matters.
+    needed = set(b"".join(seeds)) if alphabet == "seen" else set(range(256))
+    if continue_from is None:
+        draft = new_draft(needed, pattern)
+    else:
+        draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at, size_name)
+        draft.add_texts(special, FLAG_SPECIAL)
         if not draft.replays():
             raise ValueError(
                 f"{continue_from!r} lists a pair twice or merges parts before it makes them: cannot go on from it"
             )
-    else:
-        seen = set(np.unique(corpus.items).tolist() if alphabet == "seen" else range(256))
-        draft = Draft.new(
-            list(special_tokens), list(matched_tokens), reserved, [byte for byte in ALPHABET if byte in seen]
-        )
-        _add_seeds(draft, seed_tokens, pattern)
-    if options.vocab_size < len(draft.tokens):
-        name = "vocab_size" if superwords is None else "superword_at"
-        raise ValueError(
-            f"{name} is {options.vocab_size}, but special tokens, alphabet and what is inherited take "
-            f"{len(draft.tokens)} ids"
-        )
+    _check_room(draft, options.vocab_size, size_name)
+    counts = _counts(inputs, pattern, options, counting, clock)
+    corpus = corpus_of(counts)
+    report = _new_report(counts, corpus, pattern)
+    if continue_from is None and alphabet == "seen":
+        draft = new_draft(needed.union(np.unique(corpus.items).tolist()), pattern)
+        _check_room(draft, options.vocab_size, size_name)
     saved = None
-    if checkpoint is not None:
-        about = f"{pattern} {counts.sequence}"
-        saved = Checkpoint(checkpoint, checkpoint_seconds, about, corpus, draft, options.identity())
+    if kept is not None:
+        saved = kept.stage("ordinary", f"{pattern} {counts.sequence}", corpus, draft, options.identity())
     with clock.phase("merging", "merges") as phase:
         stage = merge(draft, corpus, options, saved)
         phase.amount = len(stage.joined)
     occurrences = _fill_report(report, draft, stage, report.n_bytes)
     if superwords is not None:
         options.vocab_size = vocab_size
-        draft, stage, n_bytes = superwords.add(draft, pattern, counts.sequence, options, counting, clock, report)
+        draft, stage, n_bytes = superwords.add(draft, pattern, counts.sequence, options, counting, clock, report, kept)
         if superwords.unit == "runs":  # runs are a part of the corpus, which is as the first stage left it
             stage.initial, n_bytes = occurrences, report.n_bytes
         _fill_report(report, draft, stage, n_bytes)
+        report.superwords = f"from {superwords.at:,} ids on, {superwords.within()}"
         pattern = "superbpe"
     if len(draft.tokens) < vocab_size:
         report.warnings.append(
             f"{len(draft.tokens):,} ids, fewer than the {vocab_size:,} asked for: no pair is left that may merge"
         )
     _pad(draft, pad_to)
-    tokenizer = TrainedTokenizer(draft.spec(pattern), report)
+    tokenizer = TrainedTokenizer(draft.spec(pattern), report, kept)
     _finish_report(report, tokenizer, held_out, clock)
-    if saved is not None:
-        saved.remove()
     return tokenizer
 
 
@@ -253,6 +275,52 @@ def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")
     return value
+
+
+def _texts(name: str, values: Sequence[str]) -> list[str]:
+    """A list of str; one str is none, as its letters would be taken for texts."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} must be a list of str, not one {type(values).__name__}: {[values]!r}")
+    texts = list(values)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{name}[{i}] must be str, not {type(text).__name__}")
+    return texts
+
+
+def _seeds(values: Sequence[str | bytes]) -> list[bytes]:
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"seed_tokens must be a list of str or bytes, not one {type(values).__name__}: {[values]!r}")
+    seeds = []
+    for i, seed in enumerate(values):
+        if not isinstance(seed, (str, bytes)):
+            raise TypeError(f"seed_tokens[{i}] must be str or bytes, not {type(seed).__name__}")
+        if not seed:
+            raise ValueError(f"seed_tokens[{i}]: a seed token is empty")
+        seeds.append(seed.encode() if isinstance(seed, str) else seed)
+    return seeds
+
+
+def _check_held_out(held_out: Any) -> None:
+    texts = held_out if isinstance(held_out, Mapping) else {"held_out": held_out}
+    for name, text in texts.items():
+        if held_out is not None and not isinstance(text, (str, bytes, bytearray, memoryview)):
+            expected = "a text, or a dict of texts by name"
+            raise TypeError(f"held_out must be {expected}; {name!r} is a {type(text).__name__}")
+
+
+def _check_no_superwords(**options: tuple[Any, Any]) -> None:
+    """ValueError where an option of the superword stage, given with its default, is not at that."""
+    for name, (value, default) in options.items():
+        if value is not default and value != default:
+            raise ValueError(f"{name} is of no use without superword_at")
+
+
+def _check_room(draft: Draft, vocab_size: int, name: str) -> None:
+    if vocab_size < len(draft.tokens):
+        raise ValueError(
+            f"{name} is {vocab_size}, but special tokens, alphabet and what is inherited take {len(draft.tokens)} ids"
+        )
 
 
 def _n_threads(threads: int | None) -> int:
@@ -277,7 +345,7 @@ def _pattern(inputs: Any, pattern: str | None, continue_from: Tokenizer | None) 
         if wanted is not None and wanted != found:
             raise ValueError(f"pattern is {wanted!r}, but the counts were made with {found!r}")
         wanted = found
-    return wanted or canonical_pattern("gpt4")
+    return "cl100k" if wanted is None else wanted
 
 
 def _counts(inputs: Any, pattern: str, options: Options, counting: dict[str, Any], clock: Clock) -> PretokenCounts:
@@ -297,26 +365,23 @@ def _counts(inputs: Any, pattern: str, options: Options, counting: dict[str, Any
     return counts
 
 
-def _add_seeds(draft: Draft, seeds: Sequence[str | bytes], pattern: str) -> None:
+def _add_seeds(draft: Draft, seeds: Sequence[bytes], pattern: str) -> None:
     """Merges that make each seed: of what earlier ones leave of it, the first two tokens, until one is left."""
     for seed in seeds:
-        data = seed.encode() if isinstance(seed, str) else bytes(seed)
-        if not data:
-            raise ValueError("a seed token is empty")
         while True:
             whole = _core.Encoder(draft.vocabulary(), pattern="none", added_tokens=[], allow_special_by_default=True)
-            ids = whole.encode(data).tolist()
+            ids = whole.encode(seed).tolist()
             if len(ids) == 1:
                 break
             draft.extend(np.array([[ids[0], ids[1], len(draft.tokens)]], np.uint32))
         split = _core.Encoder(
             draft.vocabulary(), **encoder_options(pattern), added_tokens=[], allow_special_by_default=True
         )
-        ids = split.encode(data).tolist()
+        ids = split.encode(seed).tolist()
         if len(ids) != 1:
             parts = [draft.tokens[id] for id in ids]
             raise ValueError(
-                f"seed token {seed!r} is split by pattern {pattern!r}, into {parts}; make it a matched token"
+                f"seed token {printable(seed)!r} is split by pattern {pattern!r}, into {parts}; make it a matched token"
             )
 
 
@@ -332,7 +397,7 @@ def _pad(draft: Draft, pad_to: int | str | None) -> None:
     draft.tokens += [b""] * (n - len(draft.tokens))
 
 
-def _cut(tokenizer: Tokenizer, vocab_size: int) -> Draft:
+def _cut(tokenizer: Tokenizer, vocab_size: int, name: str = "vocab_size") -> Draft:
     """The draft of a tokenizer's first merges, as many as make vocab_size ids."""
     merges = tokenizer._vocabulary.merges()
     first = Draft.of(tokenizer, 0)
@@ -341,7 +406,8 @@ def _cut(tokenizer: Tokenizer, vocab_size: int) -> Draft:
     wanted = vocab_size - len(first.tokens)
     if not 0 <= wanted <= len(places):
         raise ValueError(
-            f"vocab_size is {vocab_size}, expected from {len(first.tokens)} (no merges) to {len(first.tokens) + len(places)}"
+            f"{name} is {vocab_size}, expected from {len(first.tokens)} (no merges) to {len(first.tokens) + len(places)}, "
+            f"the ids of {tokenizer!r}"
         )
     return Draft.of(tokenizer, len(merges) if wanted == len(places) else int(places[wanted]))
 

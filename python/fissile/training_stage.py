@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile import _core
-from fissile.training_checkpoint import Checkpoint
+from fissile.training_checkpoint import StageCheckpoint
 from fissile.training_draft import Draft
 from fissile.training_report import Phase
 
@@ -72,7 +72,8 @@ class Options:
 
     def identity(self) -> str:
         """What the merges depend on beside the corpus. The size only says where to stop."""
-        return f"{self.min_frequency} {self.max_token_length} {self.length_in_chars} {self.strict_length}"
+        rules = (self.max_token_length, self.length_in_chars, self.strict_length)
+        return f"{self.min_frequency} {rules} {(self.max_words, self.colon_space, self.newline_end)}"
 
     def keywords(self) -> dict[str, Any]:
         """For _core.train_merges."""
@@ -122,7 +123,7 @@ class Stage:
     epochs: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | None) -> Stage:
+def merge(draft: Draft, corpus: Corpus, options: Options, saved: StageCheckpoint | None) -> Stage:
     """Extends the draft by merges up to options.vocab_size."""
     n_tokens = len(draft.tokens)
     resumed = None if saved is None else saved.load()
@@ -135,16 +136,22 @@ def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | No
             draft.take_back(len(resumed.merges))
             saved.restart()
             resumed = None
+    if resumed is not None and not len(resumed.merges):
+        resumed = None
+    are_ids = corpus.items.dtype == np.uint32
     trained = _core.train_merges(
         *corpus,
         tokens=draft.tokens,
         byte_ids=draft.byte_ids,
-        encode_with=draft.vocabulary() if len(draft.merges) else None,
+        encode_with=draft.vocabulary() if len(draft.merges) and not are_ids else None,
+        join_with=resumed.merges if resumed is not None and are_ids else None,
         checkpoint=None if saved is None else saved.write,
         checkpoint_seconds=0.0 if saved is None else saved.seconds,
         **options.keywords(),
     )
     draft.extend(trained["merges"], trained["tokens"])
+    if saved is not None and len(trained["merges"]):
+        saved.write(trained["merges"], trained["counts"], trained["joined"])
     stage = Stage(n_tokens, trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
     if resumed is not None:
         stage.joined = np.concatenate([resumed.joined, stage.joined])
