@@ -138,6 +138,9 @@ def _add_train(commands: Commands) -> None:
     train.add_argument(
         "--seed-token", action="append", default=[], metavar="TEXT", help="made by merges before all others; likewise"
     )
+    train.add_argument(
+        "--limit-alphabet", type=int, metavar="N", help="with --alphabet seen: the N most frequent bytes alone"
+    )
     train.add_argument("--reserved", type=int, default=0, metavar="N", help="ids kept free after those")
     train.add_argument(
         "--alphabet", choices=("bytes", "seen"), default="bytes", help="all 256 bytes, or those of the corpus"
@@ -311,6 +314,7 @@ def _train(parsed: argparse.Namespace) -> None:
             seed_tokens=parsed.seed_token,
             reserved=parsed.reserved,
             alphabet=parsed.alphabet,
+            limit_alphabet=parsed.limit_alphabet,
             min_frequency=parsed.min_frequency,
             max_token_length=parsed.max_token_length,
             length_unit=parsed.length_unit,

@@ -18,7 +18,18 @@ from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import ALPHABET, Draft, check_continues
 from fissile.training_report import TrainingReport
-from fissile.training_stage import Clock, Corpus, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
+from fissile.training_stage import (
+    Clock,
+    Corpus,
+    Options,
+    Progress,
+    Stage,
+    apply_merges,
+    corpus_of,
+    merge,
+    most_frequent,
+    unneeded,
+)
 from fissile.training_superwords import Superwords
 
 if TYPE_CHECKING:
@@ -90,6 +101,7 @@ def train(
     reserved: int = 0,
     pad_to: int | Literal["power_of_two"] | None = None,
     alphabet: Literal["bytes", "seen"] = "bytes",
+    limit_alphabet: int | None = None,
     continue_from: Tokenizer | None = None,
     superword_at: int | None = None,
     superword_unit: Literal["document", "line", "runs"] = "document",
@@ -128,6 +140,8 @@ def train(
         reserved: ids kept free after those, which no text gets.
         pad_to: more such ids at the end, up to a multiple of this number or to a power of two.
         alphabet: "bytes": all 256; "seen": those of the corpus, and text of others loses them.
+        limit_alphabet: with "seen", at most so many bytes, the most frequent ones (of equally frequent ones those first in the
+            alphabet) and those of seed tokens; training sees the corpus without the others, as in `tokenizers`.
         continue_from: a byte-level tokenizer whose ids and merges come first and stay. Merges of it that do not occur in
             this corpus are in the report.
         superword_at: SuperBPE (arXiv 2503.13423): so many ids by ordinary merges, then merges that may bridge spaces, up
@@ -171,6 +185,10 @@ def train(
     if hf_compatible and length_unit == "chars":
         raise ValueError("hf_compatible counts max_token_length in bytes; length_unit must be 'bytes'")
     _choice("alphabet", alphabet, ("bytes", "seen"))
+    if limit_alphabet is not None:
+        _whole("limit_alphabet", limit_alphabet, 1)
+        if alphabet != "seen" or continue_from is not None:
+            raise ValueError("limit_alphabet is of use with alphabet='seen', and without continue_from")
     _whole("reserved", reserved, 0)
     if pad_to is not None and pad_to != "power_of_two":
         _whole("pad_to", pad_to, 1)
@@ -219,6 +237,8 @@ def train(
 
     # All that can be wrong with it is found before counting, which takes hours where it matters.
     needed = set(b"".join(seeds)) if alphabet == "seen" else set(range(256))
+    if limit_alphabet is not None and len(needed) > limit_alphabet:
+        raise ValueError(f"limit_alphabet is {limit_alphabet}, but the seed tokens have {len(needed)} different bytes")
     if continue_from is None:
         draft = new_draft(needed, pattern)
     else:
@@ -233,7 +253,9 @@ def train(
     corpus = corpus_of(counts)
     report = _new_report(counts, corpus, pattern)
     if continue_from is None and alphabet == "seen":
-        draft = new_draft(needed.union(np.unique(corpus.items).tolist()), pattern)
+        seen = most_frequent(corpus, needed, 256 if limit_alphabet is None else limit_alphabet)
+        corpus = corpus.of_bytes(seen)
+        draft = new_draft(seen, pattern)
         _check_room(draft, options.vocab_size, size_name)
     saved = None
     if kept is not None:

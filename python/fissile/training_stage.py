@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fissile import _core
 from fissile.training_checkpoint import StageCheckpoint
-from fissile.training_draft import Draft
+from fissile.training_draft import ALPHABET, Draft
 from fissile.training_report import Phase
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "apply_merges",
     "corpus_of",
     "merge",
+    "most_frequent",
     "not_occurring",
     "unneeded",
 ]
@@ -47,6 +48,31 @@ class Corpus(NamedTuple):
     items: npt.NDArray[Any]
     ends: npt.NDArray[np.uint64]
     counts: npt.NDArray[np.uint64]
+
+    def of_bytes(self, alphabet: set[int]) -> Corpus:
+        """The pretokens without all other bytes; what stood on both sides of one is next to each other."""
+        is_kept = np.isin(np.arange(256), list(alphabet))[self.items]
+        if is_kept.all():
+            return self
+        n_before = np.concatenate([[0], np.cumsum(is_kept, dtype=np.uint64)]).astype(np.uint64)
+        return Corpus(self.items[is_kept], n_before[self.ends], self.counts)
+
+
+def most_frequent(corpus: Corpus, always: set[int], n: int) -> set[int]:
+    """The n most frequent bytes of counted pretokens, those of `always` among them."""
+    n_of = [0] * 256
+    step = 1 << 20  # pretokens at a time, as their bytes have eight bytes of weight each
+    begin = 0
+    for first in range(0, len(corpus.ends), step):
+        ends = corpus.ends[first : first + step]
+        lengths = np.diff(ends, prepend=np.uint64(begin)).astype(np.int64)
+        items = corpus.items[begin : int(ends[-1])]
+        weights = np.repeat(corpus.counts[first : first + step], lengths)
+        for byte, count in enumerate(np.bincount(items, weights, 256).tolist()):
+            n_of[byte] += int(count)
+        begin = int(ends[-1])
+    order = sorted(ALPHABET, key=lambda byte: (byte not in always, -n_of[byte]))
+    return {byte for byte in order[:n] if n_of[byte] or byte in always}
 
 
 def corpus_of(counts: PretokenCounts) -> Corpus:

@@ -138,6 +138,7 @@ def test_every_option_of_train_has_its_flag(corpus: Path, tmp_path: Path) -> Non
     same(["--seed-token", "def", "--matched-token", "if not"], seed_tokens=["def"], matched_tokens=["if not"])
     same(["--reserved", "3", "--pad-to", "power_of_two"], reserved=3, pad_to="power_of_two")
     same(["--alphabet", "seen", "--pad-to", "64"], alphabet="seen", pad_to=64)
+    same(["--alphabet", "seen", "--limit-alphabet", "40"], alphabet="seen", limit_alphabet=40)
     same(["--max-token-length", "2", "--length-unit", "chars"], max_token_length=2, length_unit="chars")
     same(["--max-token-length", "3", "--hf-compatible"], max_token_length=3, hf_compatible=True)
     same(["--weights", "0.5"], weights=[0.5])

@@ -309,6 +309,9 @@ def test_what_comes_first_does_not_go_with_continuing(small: fissile.TrainedToke
         ({"superword_at": 260, "superword_inputs": []}, ValueError, "superwords is empty"),
         ({"superword_at": 260, "superword_inputs": ["no such file"]}, FileNotFoundError, "no such file"),
         ({"superword_at": 260, "superword_inputs": "EMPTY"}, ValueError, "superwords is empty"),
+        ({"limit_alphabet": 9}, ValueError, "limit_alphabet is of use with alphabet='seen'"),
+        ({"limit_alphabet": 0, "alphabet": "seen"}, ValueError, "limit_alphabet"),
+        ({"limit_alphabet": 2, "alphabet": "seen", "seed_tokens": ["abc"]}, ValueError, "have 3 different bytes"),
         ({"superword_unit": "runs"}, ValueError, "superword_unit is of no use without superword_at"),
         ({"superword_words": None}, ValueError, "superword_words is of no use"),
         ({"superword_colon": True}, ValueError, "superword_colon is of no use"),
@@ -336,6 +339,19 @@ def test_superwords_of_no_text_are_an_error() -> None:
 def test_size_of_what_is_gone_on_from_is_named_as_it_was_given(small: fissile.TrainedTokenizer) -> None:
     with pytest.raises(ValueError, match=r"superword_at is 410, expected from 258 \(no merges\) to 400"):
         fissile.train([TEXT.encode()], 500, continue_from=small, superword_at=410)
+
+
+def test_a_limit_of_the_alphabet_keeps_the_most_frequent_bytes() -> None:
+    text = b"aaaa bbb aab cc d aaaa"
+    tokenizer = fissile.train([text], 30, "gpt2", alphabet="seen", limit_alphabet=3)
+    assert {tokenizer.token_bytes(id) for id in range(3)} == {b"a", b"b", b" "}
+    assert tokenizer.decode_bytes(tokenizer.encode(text)) == b"aaaa bbb aab   aaaa"
+    seeded = fissile.train([text], 30, "gpt2", alphabet="seen", limit_alphabet=3, seed_tokens=["xa"])
+    assert {seeded.token_bytes(id) for id in range(3)} == {b"a", b"x", b" "}
+    whole = fissile.train([text], 30, "gpt2", alphabet="seen")
+    assert fissile.train([text], 30, "gpt2", alphabet="seen", limit_alphabet=6) == whole
+    longer = fissile.train([text], 12, "gpt2", alphabet="seen", limit_alphabet=3, superword_at=8)
+    assert longer.n_vocab <= 12
 
 
 def test_seed_tokens_are_of_the_alphabet_that_is_seen() -> None:

@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import sysconfig
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,8 @@ def pre_tokenizer(pattern: str) -> Any:
 def their_merges(texts: list[str], pattern: str, vocab_size: int, **options: Any) -> list[tuple[str, str]]:
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizer(pattern)
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-        **options,
-    )
+    options = {"initial_alphabet": tokenizers.pre_tokenizers.ByteLevel.alphabet(), **options}
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False, **options)
     tokenizer.train_from_iterator(texts, trainer)
     return merges_in(tokenizer.to_str())
 
@@ -99,6 +96,22 @@ def test_any_words(
     # A special token may be a byte of the alphabet, which then is no other.
     size = 256 + len(set(special) - {"a"}) + more
     check(texts, pattern, size, threads, special_tokens=special, min_frequency=min_frequency)
+
+
+@pytest.mark.parametrize("limit", [5, 23, 60, 300])
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "none"])
+def test_limit_of_the_alphabet(pattern: str, limit: int) -> None:
+    texts = lines_of(library_text(20_000))
+    counts = Counter("".join(texts)).most_common()
+    while limit < len(counts) and counts[limit - 1][1] == counts[limit][1]:
+        limit += 1  # of equally frequent bytes `tokenizers` takes any
+    expected = their_merges(texts, pattern, 600, initial_alphabet=[], limit_alphabet=limit)
+    documents = [text.encode() for text in texts]
+    ours = fissile.train(
+        documents, 600, pattern, sequence="document", alphabet="seen", limit_alphabet=limit, special_tokens=[]
+    )
+    assert merges_in(ours._as_json()) == expected
+    assert ours.n_vocab == 600 or limit == 5
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
