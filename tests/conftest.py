@@ -13,5 +13,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--exhaustive",
         action="store_true",
         help="tests/parity/test_exhaustive.py compares 100,000 strings a pattern and whole texts (about half an hour); "
-        "tests/pretokenize all texts of six characters",
+        "tests/pretokenize all texts of six characters; tests/train/test_train_parity.py 128,000 ids",
     )

@@ -111,10 +111,11 @@ CountedText merged(const CountedText& a, const CountedText& b) {
     });
 }
 
-void merge_files(const std::vector<std::string>& paths, const std::string& out) {
+void merge_files(const std::vector<std::string>& paths, const std::string& out, const py::object& progress) {
+    std::uint64_t n_read = 0;
     without_gil([&] {
-        Interrupt interrupt(check_signals);
-        merge_counts_files(paths, out, interrupt);
+        Interrupt interrupt(check_signals_and_report(progress, [&n_read] { return n_read; }));
+        merge_counts_files(paths, out, interrupt, n_read);
     });
 }
 
@@ -253,7 +254,7 @@ void bind_count(py::module_& m) {
         .def_property_readonly("n_documents", [](const CountedText& c) { return c.info.n_documents; })
         .def_property_readonly("n_bytes", [](const CountedText& c) { return c.info.n_bytes; })
         .def("__len__", [](const CountedText& c) { return c.counts.size(); });
-    m.def("merge_counts_files", &merge_files, py::arg("paths"), py::arg("out"));
+    m.def("merge_counts_files", &merge_files, py::arg("paths"), py::arg("out"), py::arg("progress") = py::none());
 }
 
 }  // namespace fissile::bindings

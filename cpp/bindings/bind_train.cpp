@@ -4,10 +4,12 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <optional>
 
 #include "bindings/bindings.hpp"
+#include "bindings/long_call.hpp"
 #include "bindings/numpy_out.hpp"
 #include "train/merge_corpus.hpp"
 #include "train/merge_loop.hpp"
@@ -44,8 +46,15 @@ py::array_t<TokenId> merges_array(const std::vector<Merge>& merges, std::size_t 
     return array;
 }
 
+std::vector<Merge> merges_in(const Array<TokenId>& array) {
+    if (array.ndim() != 2 || array.shape(1) != 3) throw py::value_error("join_with must be of shape (n, 3)");
+    std::vector<Merge> merges(static_cast<std::size_t>(array.shape(0)));
+    if (!merges.empty()) std::memcpy(merges.data(), array.data(), merges.size() * sizeof(Merge));
+    return merges;
+}
+
 // Ctrl-C; the caller's progress, progress(phase, done, total) every 50 ms; and checkpoint(merges, counts, joined) every
-// so many seconds.
+// so many seconds and when the work is stopped.
 class Watch {
    public:
     Watch(py::object progress, py::object checkpoint, double seconds)
@@ -84,6 +93,16 @@ class Watch {
         return returned.ptr() != nullptr;
     }
 
+    // Once the work has been stopped: Python's error stays what it is, whatever becomes of the checkpoint.
+    void save_what_there_is() {
+        const py::gil_scoped_acquire gil;
+        if (checkpoint_.is_none() || result->joined.empty()) return;
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        if (!save()) PyErr_Clear();
+        PyErr_Restore(type, value, traceback);
+    }
+
    private:
     using Clock = std::chrono::steady_clock;
     py::object progress_, checkpoint_;
@@ -93,10 +112,11 @@ class Watch {
 
 py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, const Array<std::uint64_t>& counts,
                       const std::vector<py::bytes>& tokens, const Array<TokenId>& byte_ids,
-                      const std::shared_ptr<Vocabulary>& encode_with, std::uint64_t vocab_size,
-                      std::uint64_t min_frequency, std::optional<std::uint64_t> max_token_length, bool length_in_chars,
-                      bool strict_length, std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end,
-                      unsigned threads, py::object progress, py::object checkpoint, double checkpoint_seconds,
+                      const std::shared_ptr<Vocabulary>& encode_with, const std::optional<Array<TokenId>>& join_with,
+                      std::uint64_t vocab_size, std::uint64_t min_frequency,
+                      std::optional<std::uint64_t> max_token_length, bool length_in_chars, bool strict_length,
+                      std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end, unsigned threads,
+                      py::object progress, py::object checkpoint, double checkpoint_seconds,
                       std::uint64_t first_threshold, std::uint32_t thread_share) {
     check_sequences(items, ends, counts);
     const bool are_ids = py::isinstance<Array<TokenId>>(items);
@@ -121,6 +141,7 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
     if (encode_with && encode_with->n_vocab() > initial.size()) {
         throw py::value_error("encode_with has more tokens than tokens names");
     }
+    const std::vector<Merge> joined_before = join_with ? merges_in(*join_with) : std::vector<Merge>();
     TrainOptions options;
     options.vocab_size = vocab_size;
     options.min_frequency = min_frequency;
@@ -143,8 +164,8 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
         Interrupt interrupt([&watch] { return watch.keep_going(); });
         MergeSequences sequences;
         if (are_ids) {
-            sequences =
-                sequences_of_ids(static_cast<const TokenId*>(data), ends.data(), counts.data(), n, n_of, interrupt);
+            sequences = sequences_of_ids(static_cast<const TokenId*>(data), ends.data(), counts.data(), n,
+                                         joined_before, n_of, interrupt);
         } else if (encode_with) {
             EncoderOptions plain;
             const Encoder encoder(encode_with, plain, {});
@@ -154,14 +175,22 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
         }
         MergeLoop loop(std::move(sequences), initial, options, interrupt, watch.told);
         watch.result = &loop.result();
-        result = loop.run();
-        watch.result = nullptr;
+        try {
+            result = loop.run();
+        } catch (const Cancelled&) {
+            watch.save_what_there_is();
+            throw;
+        }
+        watch.result = &result;
         made = loop.tokens_from(static_cast<TokenId>(initial.size()));
     } catch (const Cancelled&) {
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         throw;
     }
-    if (!watch.tell()) throw py::error_already_set();
+    if (!watch.tell()) {
+        watch.save_what_there_is();
+        throw py::error_already_set();
+    }
     py::list epochs;
     for (const TrainEpoch& epoch : result.epochs) {
         epochs.append(py::make_tuple(epoch.threshold, epoch.n_slots, epoch.n_merges));
@@ -180,7 +209,8 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
 }
 
 // _core.RunCounter, with its signals looked at.
-void add_documents(RunCounter& counter, const std::vector<py::buffer>& documents, std::uint64_t weight) {
+void add_documents(RunCounter& counter, const std::vector<py::buffer>& documents, std::uint64_t weight,
+                   const py::object& progress) {
     std::vector<py::buffer_info> open;
     std::vector<Bytes> views;
     for (const py::buffer& document : documents) {
@@ -189,15 +219,11 @@ void add_documents(RunCounter& counter, const std::vector<py::buffer>& documents
         views.push_back(
             {static_cast<const std::uint8_t*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize)});
     }
-    Watch watch(py::none(), py::none(), 0);
-    try {
-        const py::gil_scoped_release release;
-        Interrupt interrupt([&watch] { return watch.keep_going(); });
-        counter.add(views, weight, interrupt);
-    } catch (const Cancelled&) {
-        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-        throw;
-    }
+    std::atomic<std::uint64_t> n_read{0};
+    without_gil([&] {
+        Interrupt interrupt(check_signals_and_report(progress, [&n_read] { return n_read.load(); }));
+        counter.add(views, weight, interrupt, n_read);
+    });
 }
 
 std::unique_ptr<RunCounter> make_run_counter(std::shared_ptr<Vocabulary> vocabulary, const std::string& pattern,
@@ -213,7 +239,7 @@ void bind_train(py::module_& m) {
     py::class_<RunCounter>(m, "RunCounter", "Counts runs of pretokens that are one token each.")
         .def(py::init(&make_run_counter), py::arg("vocabulary"), py::kw_only(), py::arg("pattern"), py::arg("by_line"),
              py::arg("threads") = 1)
-        .def("add", &add_documents, py::arg("documents"), py::arg("weight") = 1)
+        .def("add", &add_documents, py::arg("documents"), py::arg("weight") = 1, py::arg("progress") = py::none())
         .def("take", [](RunCounter& counter) {
             TokenRuns runs = counter.take();
             return py::make_tuple(to_numpy(std::move(runs.ids)), to_numpy(std::move(runs.ends)),
@@ -221,8 +247,8 @@ void bind_train(py::module_& m) {
         });
     m.def("train_merges", &train_merges, py::arg("items").noconvert(), py::arg("ends").noconvert(),
           py::arg("counts").noconvert(), py::kw_only(), py::arg("tokens"), py::arg("byte_ids").noconvert(),
-          py::arg("encode_with") = py::none(), py::arg("vocab_size"), py::arg("min_frequency") = 0,
-          py::arg("max_token_length") = py::none(), py::arg("length_in_chars") = false,
+          py::arg("encode_with") = py::none(), py::arg("join_with").noconvert() = py::none(), py::arg("vocab_size"),
+          py::arg("min_frequency") = 0, py::arg("max_token_length") = py::none(), py::arg("length_in_chars") = false,
           py::arg("strict_length") = false, py::arg("max_words") = py::none(), py::arg("colon_space") = true,
           py::arg("newline_end") = true, py::arg("threads") = 1, py::arg("progress") = py::none(),
           py::arg("checkpoint") = py::none(), py::arg("checkpoint_seconds") = 30.0, py::arg("first_threshold") = 0,

@@ -192,6 +192,7 @@ void CountsReader::read(void* out, std::size_t n, const char* what) {
     }
     if (!file_.read(static_cast<char*>(out), static_cast<std::streamsize>(n))) throw IoError(path_, errno);
     offset_ += n;
+    if (n_read_ != nullptr) *n_read_ += n;
 }
 
 void CountsReader::read_head() {
@@ -377,7 +378,8 @@ CountedText merge_counted(const CountedText& a, const CountedText& b, Interrupt&
     return merged;
 }
 
-CountsInfo merge_counts_files(const std::vector<std::string>& paths, const std::string& out, Interrupt& interrupt) {
+CountsInfo merge_counts_files(const std::vector<std::string>& paths, const std::string& out, Interrupt& interrupt,
+                              std::uint64_t& n_read) {
     std::vector<std::unique_ptr<CountsReader>> readers;
     CountsInfo info;
     for (const std::string& path : paths) {
@@ -388,6 +390,7 @@ CountsInfo merge_counts_files(const std::vector<std::string>& paths, const std::
     std::vector<std::unique_ptr<CountSource>> sources;
     for (auto& reader : readers) {
         reader->multiply(info.scale / reader->info().scale);
+        reader->tell(n_read);
         sources.push_back(std::move(reader));
     }
     write_merged(out, info, sources, interrupt);

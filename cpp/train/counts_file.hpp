@@ -85,6 +85,8 @@ class CountsReader final : public CountSource {
     const CountsInfo& info() const { return info_; }
 
     bool next() override;
+    // Grows by what is read of the file from now on.
+    void tell(std::uint64_t& n_read) { n_read_ = &n_read; }
     // Counts given out are times this.
     void multiply(std::uint64_t factor) { factor_ = factor; }
 
@@ -101,6 +103,7 @@ class CountsReader final : public CountSource {
     std::uint64_t size_ = 0, offset_ = 0;
     CountsInfo info_;
     std::uint64_t factor_ = 1;
+    std::uint64_t* n_read_ = nullptr;
     std::vector<std::uint8_t> block_;
     std::uint64_t block_offset_ = 0;  // of block_[0] in the file
     std::size_t at_ = 0;
@@ -113,8 +116,9 @@ class CountsReader final : public CountSource {
 CountedText load_counts(const std::string& path, Interrupt& interrupt);
 void save_counts(const std::string& path, const CountedText& counted, Interrupt& interrupt);
 CountedText merge_counted(const CountedText& a, const CountedText& b, Interrupt& interrupt);
-// The union of files, read and written block by block.
-CountsInfo merge_counts_files(const std::vector<std::string>& paths, const std::string& out, Interrupt& interrupt);
+// The union of files, read and written block by block. `n_read` grows by the bytes of them that have been read.
+CountsInfo merge_counts_files(const std::vector<std::string>& paths, const std::string& out, Interrupt& interrupt,
+                              std::uint64_t& n_read);
 
 // Writes the union of sources.
 void write_merged(const std::string& path, const CountsInfo& info,

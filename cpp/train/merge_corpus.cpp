@@ -7,6 +7,8 @@
 
 #include "cpu/portions.hpp"
 #include "cpu/prefetch.hpp"
+#include "merge/merge_tree.hpp"
+#include "vocab/pair_ranks.hpp"
 
 namespace fissile {
 
@@ -133,26 +135,40 @@ MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& e
 }
 
 MergeSequences sequences_of_ids(const TokenId* ids, const std::uint64_t* ends, const std::uint64_t* counts,
-                                std::size_t n, std::vector<std::uint64_t>& n_of, Interrupt& interrupt) {
+                                std::size_t n, const std::vector<Merge>& merges, std::vector<std::uint64_t>& n_of,
+                                Interrupt& interrupt) {
     const std::vector<std::uint32_t> order = by_count(counts, n);
+    PairRanks pairs(n_of.size(), merges.size());
+    std::vector<TokenId> results;
+    for (const auto& [left, right, made] : merges) {
+        for (const TokenId id : {left, right, made}) {
+            if (id >= n_of.size()) throw Error("a merge names the id " + std::to_string(id) + ", which is no token");
+        }
+        pairs.insert(left, right, static_cast<std::uint32_t>(results.size()));
+        results.push_back(made);
+    }
+    std::vector<TokenId> sequence;
+    MergeTreeScratch scratch;
     MergeSequences sequences(n, n == 0 ? 0 : ends[n - 1]);
     std::uint64_t weight = 0;
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (i % kCheckEvery == 0) interrupt.check_now();
         const std::uint64_t begin = order[i] == 0 ? 0 : ends[order[i] - 1];
-        const auto size = static_cast<std::size_t>(ends[order[i]] - begin);
         const std::uint64_t count = counts[order[i]];
-        for (std::size_t k = 0; k < size; ++k) {
-            const TokenId id = ids[begin + k];
+        sequence.assign(ids + begin, ids + ends[order[i]]);
+        for (const TokenId id : sequence) {
             if (id >= n_of.size()) throw Error("a sequence holds the id " + std::to_string(id) + ", which is no token");
-            n_of[id] += count;
         }
-        if (size < 2) continue;
+        if (!merges.empty()) {
+            merge_tree(pairs, {results.data(), 0, false}, sequence, scratch, 1, nullptr, &interrupt);
+        }
+        for (const TokenId id : sequence) n_of[id] += count;
+        if (sequence.size() < 2) continue;
         if (count != weight) {
             weight = count;
             sequences.begin_weight(weight);
         }
-        std::copy_n(ids + begin, size, sequences.add(size));
+        std::copy(sequence.begin(), sequence.end(), sequences.add(sequence.size()));
     }
     sequences.finish();
     return sequences;

@@ -35,8 +35,10 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
 MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& encoder, unsigned n_threads,
                                    std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
 
-// Sequences of token ids, n of them, laid out as pretokens are; Error names an id that is not below n_of.size().
+// Sequences of token ids, n of them, laid out as pretokens are, after these merges, one after another, have joined what
+// they join; Error names an id that is not below n_of.size().
 MergeSequences sequences_of_ids(const TokenId* ids, const std::uint64_t* ends, const std::uint64_t* counts,
-                                std::size_t n, std::vector<std::uint64_t>& n_of, Interrupt& interrupt);
+                                std::size_t n, const std::vector<Merge>& merges, std::vector<std::uint64_t>& n_of,
+                                Interrupt& interrupt);
 
 }  // namespace fissile

@@ -1,7 +1,6 @@
 #include "train/superword_runs.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
 #include <thread>
 
@@ -77,13 +76,19 @@ void RunCounter::Table::count(const TokenId* ids, std::size_t n, std::uint64_t w
     if (tags.size() * 3 > slots.size() * 2) grow();
 }
 
-void RunCounter::read(Bytes text, std::uint64_t weight, Table& table, Interrupt& interrupt) const {
+void RunCounter::read(Bytes text, std::uint64_t weight, Table& table, Interrupt& interrupt,
+                      std::atomic<std::uint64_t>& n_read) const {
     std::vector<TokenId>& run = table.run;
     const auto end_run = [&] {
         if (run.size() > 1) table.count(run.data(), run.size(), weight);
         run.clear();
     };
     table.span_ends.resize(kSpans);
+    std::size_t n_told = 0;
+    const auto tell = [&](std::size_t n) {
+        n_read.fetch_add(n - n_told, std::memory_order_relaxed);
+        n_told = n;
+    };
     constexpr std::size_t kLongest = std::size_t{1} << 31;  // the scanner's positions are 32 bits wide
     if (text.size() > kLongest && !by_line_) throw Error("a document of more than 2 GiB");
     for (std::size_t begin = 0; begin < text.size();) {
@@ -98,6 +103,7 @@ void RunCounter::read(Bytes text, std::uint64_t weight, Table& table, Interrupt&
             interrupt.check();
             const ScanResult found = scan_(part, position, table.span_ends.data(), kSpans);
             position = found.position;
+            tell(begin - part.size() + position);
             for (std::size_t i = 0; i < found.n_spans; ++i) {
                 const std::size_t to = table.span_ends[i];
                 const TokenId id = vocabulary_->find(part.subspan(from, to - from));
@@ -113,7 +119,8 @@ void RunCounter::read(Bytes text, std::uint64_t weight, Table& table, Interrupt&
     }
 }
 
-void RunCounter::add(const std::vector<Bytes>& documents, std::uint64_t weight, Interrupt& interrupt) {
+void RunCounter::add(const std::vector<Bytes>& documents, std::uint64_t weight, Interrupt& interrupt,
+                     std::atomic<std::uint64_t>& n_read) {
     std::vector<Bytes> portions;
     for (Bytes document : documents) {
         while (by_line_ && document.size() > kPortionBytes) {
@@ -130,7 +137,7 @@ void RunCounter::add(const std::vector<Bytes>& documents, std::uint64_t weight, 
     const auto work = [&](std::size_t thread) {
         try {
             for (std::size_t i = next++; i < portions.size(); i = next++) {
-                read(portions[i], weight, tables_[thread], interrupt);
+                read(portions[i], weight, tables_[thread], interrupt, n_read);
             }
         } catch (...) {
             errors[thread] = std::current_exception();

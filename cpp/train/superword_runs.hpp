@@ -6,6 +6,7 @@
 // (the method of arXiv 2604.05192). A run is over where a pretoken is more than one token, or has no letter.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -29,8 +30,9 @@ class RunCounter {
     // `by_line`: no run, nor pretoken, crosses the end of a line.
     RunCounter(std::shared_ptr<const Vocabulary> vocabulary, Pattern pattern, bool by_line, unsigned n_threads);
 
-    // Counts the runs of some documents, each `weight` times.
-    void add(const std::vector<Bytes>& documents, std::uint64_t weight, Interrupt& interrupt);
+    // Counts the runs of some documents, each `weight` times. `n_read` grows by the bytes that have been read.
+    void add(const std::vector<Bytes>& documents, std::uint64_t weight, Interrupt& interrupt,
+             std::atomic<std::uint64_t>& n_read);
 
     // All runs so far; the counter begins anew.
     TokenRuns take();
@@ -48,7 +50,8 @@ class RunCounter {
         void grow();
     };
 
-    void read(Bytes text, std::uint64_t weight, Table& table, Interrupt& interrupt) const;
+    void read(Bytes text, std::uint64_t weight, Table& table, Interrupt& interrupt,
+              std::atomic<std::uint64_t>& n_read) const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     ScanFunction scan_;

@@ -254,7 +254,12 @@ def arrow_large_list(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> t
 
 class RunCounter:
     def __init__(self, vocabulary: Vocabulary, *, pattern: str, by_line: bool, threads: int = 1) -> None: ...
-    def add(self, documents: Sequence[bytes | bytearray | memoryview], weight: int = 1) -> None: ...
+    def add(
+        self,
+        documents: Sequence[bytes | bytearray | memoryview],
+        weight: int = 1,
+        progress: Callable[[int], object] | None = None,  # bytes of the documents that have been read
+    ) -> None: ...
     def take(
         self,
     ) -> tuple[
@@ -268,7 +273,8 @@ def train_merges(
     *,
     tokens: Sequence[bytes],  # by id
     byte_ids: npt.NDArray[np.uint32],  # (256,)
-    encode_with: Vocabulary | None = None,
+    encode_with: Vocabulary | None = None,  # for pretokens
+    join_with: npt.NDArray[np.uint32] | None = None,  # (k, 3), for sequences of ids: merges made before
     vocab_size: int,
     min_frequency: int = 0,
     max_token_length: int | None = None,
@@ -352,4 +358,8 @@ class PretokenCounts:
     def n_bytes(self) -> int: ...
     def __len__(self) -> int: ...
 
-def merge_counts_files(paths: Sequence[str], out: str) -> None: ...
+def merge_counts_files(
+    paths: Sequence[str],
+    out: str,
+    progress: Callable[[int], object] | None = None,  # bytes of the files that have been read
+) -> None: ...

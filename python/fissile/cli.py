@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +22,8 @@ __all__ = ["Commands", "add_tokenizer", "byte_count", "load_tokenizer", "main", 
 Commands = Any  # argparse._SubParsersAction[argparse.ArgumentParser], which is no type at run time
 
 SPLIT_HELP = "stochastok:P, dropout:P, uniform:P or characters, with P from 0 to 1"
+# Of what each phase of counting and training is told in.
+_UNITS = {"count": "B", "merge counts": "B", "count runs of words": "B", "prepare": " sequences", "train": " ids"}
 PATTERN_HELP = "how text is split, for a rank file that is not a published one"
 
 
@@ -25,19 +31,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Exit status: 0 done, 1 failed with a message on stderr, 2 wrong usage (argparse), 130 interrupted.
+        Exit status: 0 done, 1 failed with a message on stderr, 2 wrong usage (argparse), 130 interrupted, 141 nobody reads
+        what is printed. SIGTERM ends the process with 143.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # tokens may hold what the terminal's encoding lacks
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.run(parsed)
+        with _terminated_like_interrupted():
+            parsed.run(parsed)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError as error:
+        if error.filename is None:  # standard output, as of `fissile demo | head`: no failure to speak of
+            _stop_printing()
+            return 141
+        print(f"fissile {parsed.command}: {error}", file=sys.stderr)
+        return 1
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         print(f"fissile {parsed.command}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM raises an exception, so that temporary files are removed and a checkpoint is written, as after Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop_printing() -> None:
+    """What is left to print goes nowhere; else Python complains of it when it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # a stand-in of standard output has no descriptor
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     count.add_argument("--threads", type=int, metavar="N", help="default: every CPU")
     count.add_argument("--memory", type=byte_count, metavar="BYTES", help="budget of the tables, such as 500M or 4G")
+    count.add_argument("--weights", type=_numbers, metavar="W,W", help="how much each INPUT counts (default: 1)")
     _add_counts_out(count)
     count.set_defaults(run=_count)
 
@@ -91,20 +128,75 @@ def _add_train(commands: Commands) -> None:
         "--pattern", metavar="P", help="how text is split (default: that of a file of counts, else gpt4)"
     )
     train.add_argument("--special-token", action="append", default=[], metavar="TEXT", help="may be given many times")
+    train.add_argument(
+        "--matched-token",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="found in text before it is split; likewise",
+    )
+    train.add_argument(
+        "--seed-token", action="append", default=[], metavar="TEXT", help="made by merges before all others; likewise"
+    )
+    train.add_argument(
+        "--limit-alphabet", type=int, metavar="N", help="with --alphabet seen: the N most frequent bytes alone"
+    )
+    train.add_argument("--reserved", type=int, default=0, metavar="N", help="ids kept free after those")
+    train.add_argument(
+        "--alphabet", choices=("bytes", "seen"), default="bytes", help="all 256 bytes, or those of the corpus"
+    )
     train.add_argument("--min-frequency", type=int, default=0, metavar="N", help="pairs seen less often do not merge")
-    train.add_argument("--max-token-length", type=int, metavar="N", help="longest token in bytes")
-    train.add_argument("--pad-to", metavar="N|power_of_two", help="fill the vocabulary up with ids that no text gets")
+    train.add_argument("--max-token-length", type=int, metavar="N", help="longest token")
+    train.add_argument(
+        "--length-unit", choices=("bytes", "chars"), default="bytes", help="of --max-token-length (default: bytes)"
+    )
+    train.add_argument(
+        "--hf-compatible", action="store_true", help="--max-token-length as tokenizers takes it: tokens are shorter"
+    )
+    train.add_argument(
+        "--pad-to",
+        type=_pad_to,
+        metavar="N|power_of_two",
+        help="fill the vocabulary up with ids that no text gets, to a multiple of N or a power of two",
+    )
     train.add_argument("--sequence", choices=("line", "document"), help="what pretokens do not cross")
     train.add_argument("--field", metavar="F", help="of .jsonl: key of the text (default: text)")
     train.add_argument("--column", metavar="C", help="of .parquet: column of text (default: text)")
     train.add_argument("--memory", type=byte_count, dest="memory_bytes", metavar="BYTES", help="as of fissile count")
+    train.add_argument("--weights", type=_numbers, metavar="W,W", help="as of fissile count")
     train.add_argument("--continue-from", metavar="T", help="a tokenizer whose ids and merges come first and stay")
     train.add_argument(
         "--superword-at", type=int, metavar="T", help="SuperBPE: ids made before merges may bridge spaces"
     )
-    train.add_argument("--superword-unit", choices=("document", "line", "runs"), default="document")
-    train.add_argument("--held-out", metavar="FILE", help="measure bytes a token on this text")
-    train.add_argument("--checkpoint", metavar="FILE", help="keep the merges so far here, and go on from it")
+    train.add_argument(
+        "--superword-unit",
+        choices=("document", "line", "runs"),
+        help="what superwords do not cross: a document (default), a line, or runs of whole words",
+    )
+    train.add_argument(
+        "--superword-inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="what the second stage reads, where INPUT are files of counts: text, or counts made with the pattern superbpe",
+    )
+    train.add_argument(
+        "--superword-words", type=_number_or_any, metavar="N|any", help="most words in a superword (default: 4)"
+    )
+    train.add_argument("--superword-colon", action="store_true", default=None, help="one may hold ': '")
+    train.add_argument(
+        "--no-superword-newline-end",
+        dest="superword_newline_end",
+        action="store_false",
+        default=None,
+        help="none ends with a newline",
+    )
+    train.add_argument("--held-out", metavar="FILE", help="measure bytes a token on this text; read as INPUT is")
+    train.add_argument(
+        "--checkpoint", metavar="FILE", help="keep the merges so far here, and go on from it; removed at the end"
+    )
+    train.add_argument(
+        "--checkpoint-seconds", type=float, default=30.0, metavar="S", help="how often it is written (default: 30)"
+    )
     train.add_argument("--threads", type=int, metavar="N", help="default: every CPU")
     train.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="tokenizer.json, or ranks as FILE.tiktoken"
@@ -127,6 +219,32 @@ def byte_count(text: str) -> int:
     if n_bytes < 1:
         raise argparse.ArgumentTypeError(f"expected a number of bytes such as 500M or 4G, found {text!r}")
     return n_bytes
+
+
+def _pad_to(text: str) -> int | str:
+    if text == "power_of_two" or (text.isdecimal() and int(text) > 0):
+        return text if text == "power_of_two" else int(text)
+    raise argparse.ArgumentTypeError(f"expected a number of ids or power_of_two, found {text!r}")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected numbers such as 1,0.3, found {text!r}") from None
+
+
+class _Any:
+    """No limit; None is that nothing was said."""
+
+
+def _number_or_any(text: str) -> int | type[_Any]:
+    if text == "any":
+        return _Any
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number or any, found {text!r}") from None
 
 
 def split_argument(text: str) -> Split:
@@ -167,53 +285,93 @@ def _demo(parsed: argparse.Namespace) -> None:
 
 def _train(parsed: argparse.Namespace) -> None:
     from fissile import progress
-    from fissile.counting import PretokenCounts, is_counts_file
     from fissile.training import train
+    from fissile.whole_file import check_writable
 
     # Found out before hours of work, not after them.
     output = Path(parsed.output)
     if output.suffix not in (".json", ".tiktoken"):
         raise ValueError(f"{output}: expected a name that ends with .json or .tiktoken")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"{output.parent}: no such directory")
-    held_out = None if parsed.held_out is None else Path(parsed.held_out).read_bytes()
-    names = ("sequence", "field", "column", "memory_bytes")
-    counting = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
-    pad_to = int(parsed.pad_to) if (parsed.pad_to or "").isdigit() else parsed.pad_to
-    inputs: Any = parsed.inputs
-    if is_counts_file(inputs[0]):
-        counts = [PretokenCounts.load(path) for path in inputs]
-        inputs = sum(counts[1:], counts[0])
-    with progress.shown("") as shown:
+    check_writable(output)
+    held_out = None if parsed.held_out is None else _text_of(parsed.held_out, parsed.field, parsed.column)
+    counting = _given(parsed, "sequence", "field", "column", "memory_bytes", "weights")
+    superwords = _given(parsed, *(f"superword_{name}" for name in ("unit", "inputs", "words", "colon", "newline_end")))
+    if superwords and parsed.superword_at is None:
+        flags = ", ".join("--" + name.replace("_", "-") for name in superwords)
+        flags = flags.replace("--superword-newline-end", "--no-superword-newline-end")
+        raise ValueError(f"{flags}: of no use without --superword-at")
+    if "superword_inputs" in superwords:
+        superwords["superword_inputs"] = _counts_or_paths(parsed.superword_inputs)
+    if parsed.superword_words is _Any:
+        superwords["superword_words"] = None
+    with progress.shown(_UNITS) as shown:
         tokenizer = train(
-            inputs,
+            _counts_or_paths(parsed.inputs),
             parsed.vocab_size,
             parsed.pattern,
             special_tokens=parsed.special_token,
+            matched_tokens=parsed.matched_token,
+            seed_tokens=parsed.seed_token,
+            reserved=parsed.reserved,
+            alphabet=parsed.alphabet,
+            limit_alphabet=parsed.limit_alphabet,
             min_frequency=parsed.min_frequency,
             max_token_length=parsed.max_token_length,
-            pad_to=pad_to,
+            length_unit=parsed.length_unit,
+            hf_compatible=parsed.hf_compatible,
+            pad_to=parsed.pad_to,
             continue_from=None if parsed.continue_from is None else load_tokenizer(parsed.continue_from),
             superword_at=parsed.superword_at,
-            superword_unit=parsed.superword_unit,
             held_out=held_out,
             checkpoint=parsed.checkpoint,
+            checkpoint_seconds=parsed.checkpoint_seconds,
             threads=parsed.threads,
             progress=shown,
+            **superwords,
             **counting,
         )
     tokenizer.save(output)
     print(tokenizer.report)
 
 
+def _given(parsed: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Those arguments that were given."""
+    return {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+
+
+def _counts_or_paths(names: list[str]) -> Any:
+    """What files of counts hold together, or the paths of others."""
+    from fissile.counting import is_counts_file, load_files
+
+    return load_files(names) if is_counts_file(names[0]) else _paths(names)
+
+
+def _paths(names: list[str]) -> list[Path]:
+    if "" in names:
+        raise ValueError("the name of an input is empty")
+    return [Path(name) for name in names]
+
+
+def _text_of(name: str, field: str | None, column: str | None) -> bytes:
+    """The text of a file, a directory or a pattern; documents of jsonl and parquet with a newline between them."""
+    from fissile.data import readers
+
+    options = readers.Options(field or "text", column or "text")
+    texts = (
+        text for source in readers.sources(name) for batch in readers.batches(source, options) for text in batch.texts
+    )
+    return b"\n".join(text.encode() if isinstance(text, str) else bytes(text) for text in texts)
+
+
 def _count(parsed: argparse.Namespace) -> None:
     from fissile import counting, progress
 
-    with progress.shown("B") as shown:
+    with progress.shown(_UNITS) as shown:
         n_bytes = counting.count_to_file(
             parsed.out,
-            parsed.inputs,
+            _paths(parsed.inputs),
             parsed.pattern,
+            weights=parsed.weights,
             sequence=parsed.sequence,
             field=parsed.field,
             column=parsed.column,
@@ -227,7 +385,8 @@ def _count(parsed: argparse.Namespace) -> None:
 
 
 def _merge_counts(parsed: argparse.Namespace) -> None:
-    from fissile import counting
+    from fissile import counting, progress
 
-    counting.merge_files(parsed.inputs, parsed.out)
+    with progress.shown(_UNITS) as shown:
+        counting.merge_files(parsed.inputs, parsed.out, shown)
     print(f"{parsed.out}: {len(parsed.inputs)} files merged")

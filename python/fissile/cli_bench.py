@@ -57,13 +57,8 @@ def add_bench(commands: Commands) -> None:
 
 
 def _bench(parsed: argparse.Namespace) -> None:
-    import signal
-
     from fissile import progress
     from fissile.benchmark import command
-
-    # As an interrupt: what is measured ends with the one who measures.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
     # Names without their directories, as results are shown to others.
     words = ["fissile", "bench", *(Path(name).name for name in parsed.inputs)]

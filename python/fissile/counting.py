@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import operator
 import os
 import re
 import time
@@ -16,14 +17,23 @@ import numpy.typing as npt
 
 from fissile import _core
 from fissile.formats.patterns import canonical_pattern, is_built_in
-from fissile.whole_file import write_whole
+from fissile.whole_file import check_writable, write_whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from fissile.data.readers import Batch, Source, Text
 
-__all__ = ["PretokenCounts", "count", "count_to_file", "is_counts_file", "merge_files"]
+__all__ = [
+    "PretokenCounts",
+    "Reported",
+    "count",
+    "count_to_file",
+    "is_counts_file",
+    "load_files",
+    "merge_files",
+    "split_inputs",
+]
 
 PathLike = str | os.PathLike[str]
 Inputs = PathLike | Sequence[PathLike] | Mapping[PathLike, float] | Iterable["Text"]
@@ -65,8 +75,17 @@ class PretokenCounts:
 
         Raises:
             ValueError: a pretoken is empty or a count is below 1.
+            TypeError: a count is no int.
         """
         pretokens = sorted(counts)
+        whole = []
+        for pretoken in pretokens:
+            try:
+                whole.append(operator.index(counts[pretoken]))
+            except TypeError:
+                raise TypeError(f"counts[{pretoken!r}] must be an int, not {counts[pretoken]!r}") from None
+            if not 1 <= whole[-1] < 2**64:
+                raise ValueError(f"counts[{pretoken!r}] must be at least 1 and below 2**64, not {whole[-1]}")
         return PretokenCounts(
             _core.PretokenCounts.from_arrays(
                 pattern=canonical_pattern(pattern),
@@ -76,7 +95,7 @@ class PretokenCounts:
                 n_bytes=n_bytes,
                 bytes=np.frombuffer(b"".join(pretokens), np.uint8),
                 ends=np.cumsum([len(pretoken) for pretoken in pretokens], dtype=np.uint64),
-                counts=np.array([counts[pretoken] for pretoken in pretokens], dtype=np.uint64),
+                counts=np.array(whole, dtype=np.uint64),
             )
         )
 
@@ -287,6 +306,8 @@ def count_to_file(
         As `count`; OSError if the file cannot be written.
     """
 
+    check_writable(path)
+
     def finish(counter: _core.TextCounter) -> int:
         if counter.n_bytes == 0 and not allow_empty:
             raise ValueError("the inputs hold no text: expected some to count, found none")
@@ -308,10 +329,15 @@ def count_to_file(
     )
 
 
-def merge_files(paths: Sequence[PathLike], out: PathLike) -> None:
+def merge_files(paths: Sequence[PathLike], out: PathLike, progress: Progress | None = None) -> None:
     """Merge counts files into one, reading and writing them block by block.
 
     The result is the same whatever the order, and that of merging `PretokenCounts`.
+
+    Args:
+        paths: the files.
+        out: the file to write; it may be one of them.
+        progress: called with ("merge counts", bytes of the files read, of how many) at most every 50 ms.
 
     Raises:
         ValueError: a file is broken, or pattern or sequence differ from the first one's; it is named.
@@ -322,7 +348,30 @@ def merge_files(paths: Sequence[PathLike], out: PathLike) -> None:
     names = [os.fspath(path) for path in paths]
     if not names:
         raise ValueError("expected counts files to merge, found none")
-    write_whole(out, lambda partial: _core.merge_counts_files(names, partial))
+    check_writable(out)
+    total = sum(os.stat(name).st_size for name in names)
+    tell = None if progress is None else lambda n_read: progress("merge counts", n_read, total)
+    write_whole(out, lambda partial: _core.merge_counts_files(names, partial, tell))
+    if tell is not None:
+        tell(total)
+
+
+def load_files(paths: Sequence[PathLike]) -> PretokenCounts:
+    """The sum of counts files.
+
+    Raises:
+        ValueError: a file is broken, or pattern or sequence differ from the first one's; it is named.
+        OSError: a file cannot be read.
+    """
+    total = PretokenCounts.load(paths[0])
+    for path in paths[1:]:
+        counts = PretokenCounts.load(path)
+        for name in ("pattern", "sequence"):
+            found, expected = getattr(counts, name), getattr(total, name)
+            if found != expected:
+                raise ValueError(f"{path}: counted with {name} {found!r}, expected {expected!r} as in {paths[0]}")
+        total += counts
+    return total
 
 
 def is_counts_file(path: PathLike) -> bool:
@@ -373,6 +422,8 @@ def split_inputs(
 
     if isinstance(inputs, (bytes, bytearray, memoryview)):
         raise TypeError("inputs must be paths or an iterable of texts, not one bytes object: put it into a list")
+    if not isinstance(inputs, (str, os.PathLike, Iterable)):
+        raise TypeError(f"inputs must be paths or an iterable of texts, not {inputs!r}")
     paths: Sequence[PathLike]
     if isinstance(inputs, Mapping):
         if weights is not None:
@@ -394,7 +445,11 @@ def split_inputs(
         try:
             found = readers.sources(path)
         except OSError as error:
-            if isinstance(inputs, (str, os.PathLike)) or error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+            if (
+                not isinstance(path, str)
+                or isinstance(inputs, str)
+                or error.errno not in (errno.ENOENT, errno.ENAMETOOLONG)
+            ):
                 raise
             raise FileNotFoundError(
                 f"{error} (a list of str is a list of paths; pass iter(list) to count texts)"
@@ -412,12 +467,20 @@ def split_inputs(
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
-class _Reported:
-    """What has been done, told to a callback now and then."""
+class Reported:
+    """What has been read, told to a callback now and then."""
 
-    def __init__(self, progress: Progress | None, total: int | None) -> None:
+    def __init__(
+        self,
+        progress: Progress | None,
+        phase: str,
+        sources: list[tuple[Source, int]],
+        texts: Iterable[Text] | None,
+    ) -> None:
         self._progress = progress
-        self._total = total
+        self._phase = phase
+        sizes = [source.n_bytes for source, _ in sources]
+        self._total = None if texts is not None or None in sizes else sum(size or 0 for size in sizes)
         self._next = 0.0
         self.before = 0
 
@@ -425,11 +488,16 @@ class _Reported:
         """Bytes of the present input that have been done."""
         if self._progress is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + 0.05
-            self._progress("count", self.before + done, self._total)
+            self._progress(self._phase, self.before + done, self._total)
 
     def end_of(self, n_bytes: int) -> None:
         """An input has been done."""
         self.before += n_bytes
+
+    def end(self, n_bytes: int) -> None:
+        """All has been done, so many bytes of text."""
+        if self._progress is not None:
+            self._progress(self._phase, n_bytes if self._total is None else self._total, self._total)
 
 
 def _counted(
@@ -464,9 +532,7 @@ def _counted(
             scale=scale,
             **({} if is_built_in(pattern) else _split_by(pattern, sequence)),
         )
-        sizes = [source.n_bytes for source, _ in sources]
-        total = None if texts is not None or None in sizes else sum(size or 0 for size in sizes)
-        reported = _Reported(progress, total)
+        reported = Reported(progress, "count", sources, texts)
         plain = [(source, weight) for source, weight in sources if source.is_plain_text]
         if plain:
             counter.add_files(
@@ -476,8 +542,8 @@ def _counted(
         streams = [(source, weight) for source, weight in sources if not source.is_plain_text]
         if streams or texts is not None:
             _add_streams(counter, _portions(counter, streams, texts, field, column, reported))
+        reported.end(counter.n_bytes)
         if progress is not None:
-            progress("count", counter.n_bytes if total is None else total, total)
             progress("merge", 0, 1)
         result = finish(counter)
         if progress is not None:
@@ -515,7 +581,7 @@ def _portions(
     texts: Iterable[Text] | None,
     field: str,
     column: str,
-    reported: _Reported,
+    reported: Reported,
 ) -> Iterator[_Portion]:
     from fissile.data import readers
 
@@ -532,7 +598,7 @@ def _portions(
         reported.end_of(source.n_bytes or 0)
 
 
-def _parts(counter: _core.TextCounter, source: Source, weight: int, reported: _Reported) -> Iterator[_Portion]:
+def _parts(counter: _core.TextCounter, source: Source, weight: int, reported: Reported) -> Iterator[_Portion]:
     """One text, divided where that changes nothing, so that it need not be held whole."""
     from fissile.data import readers
 

@@ -9,29 +9,31 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["shown"]
 
 _LINE_SECONDS = 5.0
+_Units = Callable[[str], str | None]
 
 
 @contextlib.contextmanager
-def shown(unit: str) -> Iterator[Callable[..., None]]:
+def shown(unit: str | Mapping[str, str]) -> Iterator[Callable[..., None]]:
     """A function to be called with (phase, done, total), and tokens or a note if there are any, which shows them.
 
     Args:
-        unit: of done and total, such as "B".
+        unit: of done and total, such as "B"; or that of each phase, which are shares where a phase has none.
     """
+    units = unit.get if isinstance(unit, Mapping) else lambda phase: unit
     try:
         from tqdm import tqdm
     except ImportError:
         tqdm = None
     if tqdm is None or not sys.stderr.isatty():
-        yield _Lines(unit)
+        yield _Lines(units)
         return
-    bars = _Bars(tqdm, unit)
+    bars = _Bars(tqdm, units)
     try:
         yield bars
     finally:
@@ -41,9 +43,9 @@ def shown(unit: str) -> Iterator[Callable[..., None]]:
 class _Bars:
     """A bar a phase."""
 
-    def __init__(self, tqdm: Any, unit: str) -> None:
+    def __init__(self, tqdm: Any, units: _Units) -> None:
         self._tqdm = tqdm
-        self._unit = unit
+        self._units = units
         self._phase = ""
         self._bar: Any = None
 
@@ -51,7 +53,7 @@ class _Bars:
         if phase != self._phase:
             self.close()
             self._phase = phase
-            self._bar = self._tqdm(desc=phase, total=total, unit=self._unit, unit_scale=True, leave=False)
+            self._bar = self._tqdm(desc=phase, total=total, unit=self._units(phase) or "", unit_scale=True, leave=False)
         if tokens is not None:
             self._bar.set_postfix_str(f"{_scaled(tokens)}tokens", refresh=False)
         elif note:
@@ -64,8 +66,8 @@ class _Bars:
 
 
 class _Lines:
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
+    def __init__(self, units: _Units) -> None:
+        self._units = units
         self._phase = ""
         self._began = self._next = 0.0
 
@@ -77,7 +79,10 @@ class _Lines:
             return
         self._next = now + _LINE_SECONDS
         rate = done / (now - self._began)
-        line = f"{phase}: {_scaled(done)}{self._unit}, {_scaled(rate)}{self._unit}/s"
+        unit = self._units(phase)
+        line = phase
+        if unit is not None:
+            line += f": {_scaled(done)}{unit}, {_scaled(rate)}{unit}/s".replace("  ", " ")
         if tokens is not None:
             line += f", {_scaled(tokens)}tokens"
         if total and rate > 0:

@@ -11,13 +11,25 @@ import numpy.typing as npt
 
 from fissile import _core
 from fissile.formats.patterns import canonical_pattern, is_built_in
-from fissile.formats.spec import TokenizerSpec
+from fissile.formats.spec import FLAG_SPECIAL, TokenizerSpec
 from fissile.formats.tiktoken import encoder_options, write_ranks
+from fissile.printable import printable
 from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import ALPHABET, Draft, check_continues
 from fissile.training_report import TrainingReport
-from fissile.training_stage import Clock, Corpus, Options, Progress, Stage, apply_merges, corpus_of, merge, unneeded
+from fissile.training_stage import (
+    Clock,
+    Corpus,
+    Options,
+    Progress,
+    Stage,
+    apply_merges,
+    corpus_of,
+    merge,
+    most_frequent,
+    unneeded,
+)
 from fissile.training_superwords import Superwords
 
 if TYPE_CHECKING:
@@ -36,9 +48,17 @@ class TrainedTokenizer(Tokenizer):
         report: what training saw and did. Not kept by pickling or saving.
     """
 
-    def __init__(self, spec: TokenizerSpec, report: TrainingReport) -> None:
+    def __init__(self, spec: TokenizerSpec, report: TrainingReport, checkpoint: Checkpoint | None = None) -> None:
         super().__init__(spec)
         self.report = report
+        self._checkpoint = checkpoint
+
+    def save(self, path: PathLike, format: Literal["fissile", "json", "tiktoken", "model"] | None = None) -> None:
+        """As Tokenizer.save; once it has been, the checkpoint of the training is removed."""
+        super().save(path, format)
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+            self._checkpoint = None
 
     def cut(self, vocab_size: int) -> Tokenizer:
         """The tokenizer that training would have given with a smaller vocabulary: the list of merges cut short.
@@ -81,6 +101,7 @@ def train(
     reserved: int = 0,
     pad_to: int | Literal["power_of_two"] | None = None,
     alphabet: Literal["bytes", "seen"] = "bytes",
+    limit_alphabet: int | None = None,
     continue_from: Tokenizer | None = None,
     superword_at: int | None = None,
     superword_unit: Literal["document", "line", "runs"] = "document",
@@ -119,6 +140,8 @@ def train(
         reserved: ids kept free after those, which no text gets.
         pad_to: more such ids at the end, up to a multiple of this number or to a power of two.
         alphabet: "bytes": all 256; "seen": those of the corpus, and text of others loses them.
+        limit_alphabet: with "seen", at most so many bytes, the most frequent ones (of equally frequent ones those first in the
+            alphabet) and those of seed tokens; training sees the corpus without the others, as in `tokenizers`.
         continue_from: a byte-level tokenizer whose ids and merges come first and stay. Merges of it that do not occur in
             this corpus are in the report.
         superword_at: SuperBPE (arXiv 2503.13423): so many ids by ordinary merges, then merges that may bridge spaces, up
@@ -134,7 +157,9 @@ def train(
         superword_colon: whether a superword may hold ": ".
         superword_newline_end: whether one may end with a newline.
         held_out: text, or texts by name, on which the report measures bytes a token.
-        checkpoint: a file that keeps the merges so far; where it exists, training goes on from it. Removed at the end.
+        checkpoint: a file that keeps the merges so far, of both stages; where it exists, training goes on from it, and gives
+            the same bytes. Written now and then, when training is interrupted, and at its end. The first `save` of the
+            result removes it.
         checkpoint_seconds: how often it is written.
         threads: worker threads; None: every CPU this process may use.
         progress: called as progress(phase, done, total) about every 50 ms.
@@ -160,6 +185,10 @@ def train(
     if hf_compatible and length_unit == "chars":
         raise ValueError("hf_compatible counts max_token_length in bytes; length_unit must be 'bytes'")
     _choice("alphabet", alphabet, ("bytes", "seen"))
+    if limit_alphabet is not None:
+        _whole("limit_alphabet", limit_alphabet, 1)
+        if alphabet != "seen" or continue_from is not None:
+            raise ValueError("limit_alphabet is of use with alphabet='seen', and without continue_from")
     _whole("reserved", reserved, 0)
     if pad_to is not None and pad_to != "power_of_two":
         _whole("pad_to", pad_to, 1)
@@ -168,6 +197,9 @@ def train(
             if value:
                 raise ValueError(f"{name} come before all merges, so they do not go with continue_from")
 
+    special, matched = _texts("special_tokens", special_tokens), _texts("matched_tokens", matched_tokens)
+    seeds = _seeds(seed_tokens)
+    _check_held_out(held_out)
     superwords = None
     if superword_at is not None:
         superwords = Superwords(
@@ -178,43 +210,56 @@ def train(
             colon_space=superword_colon,
             newline_end=superword_newline_end,
         )
-        superwords.check(vocab_size)
+        superwords.check(vocab_size, counting)
         options.vocab_size = superwords.at
-    elif superword_inputs is not None:
-        raise ValueError("superword_inputs is of no use without superword_at")
+    else:
+        _check_no_superwords(
+            superword_unit=(superword_unit, "document"),
+            superword_inputs=(superword_inputs, None),
+            superword_words=(superword_words, 4),
+            superword_colon=(superword_colon, False),
+            superword_newline_end=(superword_newline_end, True),
+        )
 
+    kept = None if checkpoint is None else Checkpoint(checkpoint, checkpoint_seconds)
     clock = Clock()
     pattern = _pattern(inputs, pattern, continue_from)
     if superwords is not None and superwords.unit == "runs" and not is_built_in(pattern):
         raise ValueError(
             f"superword_unit 'runs' needs a first stage with a pattern that is built in, not {pattern!r}: take 'document'"
         )
-    counts = _counts(inputs, pattern, options, counting, clock)
-    corpus = corpus_of(counts)
-    report = _new_report(counts, corpus, pattern)
-    if continue_from is not None:
-        draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at)
-        draft.add_texts(list(special_tokens), flags=1)
+    size_name = "vocab_size" if superwords is None else "superword_at"
+
+    def new_draft(alphabet: set[int], pattern: str) -> Draft:
+        draft = Draft.new(special, matched, reserved, [byte for byte in ALPHABET if byte in alphabet])
+        _add_seeds(draft, seeds, pattern)
+        return draft
+
+    # All that can be wrong with it is found before counting, which takes hours where it matters.
+    needed = set(b"".join(seeds)) if alphabet == "seen" else set(range(256))
+    if limit_alphabet is not None and len(needed) > limit_alphabet:
+        raise ValueError(f"limit_alphabet is {limit_alphabet}, but the seed tokens have {len(needed)} different bytes")
+    if continue_from is None:
+        draft = new_draft(needed, pattern)
+    else:
+        draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at, size_name)
+        draft.add_texts(special, FLAG_SPECIAL)
         if not draft.replays():
             raise ValueError(
                 f"{continue_from!r} lists a pair twice or merges parts before it makes them: cannot go on from it"
             )
-    else:
-        seen = set(np.unique(corpus.items).tolist() if alphabet == "seen" else range(256))
-        draft = Draft.new(
-            list(special_tokens), list(matched_tokens), reserved, [byte for byte in ALPHABET if byte in seen]
-        )
-        _add_seeds(draft, seed_tokens, pattern)
-    if options.vocab_size < len(draft.tokens):
-        name = "vocab_size" if superwords is None else "superword_at"
-        raise ValueError(
-            f"{name} is {options.vocab_size}, but special tokens, alphabet and what is inherited take "
-            f"{len(draft.tokens)} ids"
-        )
+    _check_room(draft, options.vocab_size, size_name)
+    counts = _counts(inputs, pattern, options, counting, clock)
+    corpus = corpus_of(counts)
+    report = _new_report(counts, corpus, pattern)
+    if continue_from is None and alphabet == "seen":
+        seen = most_frequent(corpus, needed, 256 if limit_alphabet is None else limit_alphabet)
+        corpus = corpus.of_bytes(seen)
+        draft = new_draft(seen, pattern)
+        _check_room(draft, options.vocab_size, size_name)
     saved = None
-    if checkpoint is not None:
-        about = f"{pattern} {counts.sequence}"
-        saved = Checkpoint(checkpoint, checkpoint_seconds, about, corpus, draft, options.identity())
+    if kept is not None:
+        saved = kept.stage("ordinary", f"{pattern} {counts.sequence}", corpus, draft, options.identity())
     with clock.phase("merging", "merges") as phase:
         stage = merge(draft, corpus, options, saved)
         phase.amount = len(stage.joined)
@@ -223,20 +268,19 @@ def train(
         options.vocab_size = vocab_size
         sequence = counts.sequence
         del corpus, counts  # of as much memory as the text, in the worst case
-        draft, stage, n_bytes = superwords.add(draft, pattern, sequence, options, counting, clock, report)
+        draft, stage, n_bytes = superwords.add(draft, pattern, sequence, options, counting, clock, report, kept)
         if superwords.unit == "runs":  # runs are a part of the corpus, which is as the first stage left it
             stage.initial, n_bytes = occurrences, report.n_bytes
         _fill_report(report, draft, stage, n_bytes)
+        report.superwords = f"from {superwords.at:,} ids on, {superwords.within()}"
         pattern = "superbpe"
     if len(draft.tokens) < vocab_size:
         report.warnings.append(
             f"{len(draft.tokens):,} ids, fewer than the {vocab_size:,} asked for: no pair is left that may merge"
         )
     _pad(draft, pad_to)
-    tokenizer = TrainedTokenizer(draft.spec(pattern), report)
+    tokenizer = TrainedTokenizer(draft.spec(pattern), report, kept)
     _finish_report(report, tokenizer, held_out, clock)
-    if saved is not None:
-        saved.remove()
     return tokenizer
 
 
@@ -255,6 +299,52 @@ def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")
     return value
+
+
+def _texts(name: str, values: Sequence[str]) -> list[str]:
+    """A list of str; one str is none, as its letters would be taken for texts."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} must be a list of str, not one {type(values).__name__}: {[values]!r}")
+    texts = list(values)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{name}[{i}] must be str, not {type(text).__name__}")
+    return texts
+
+
+def _seeds(values: Sequence[str | bytes]) -> list[bytes]:
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"seed_tokens must be a list of str or bytes, not one {type(values).__name__}: {[values]!r}")
+    seeds = []
+    for i, seed in enumerate(values):
+        if not isinstance(seed, (str, bytes)):
+            raise TypeError(f"seed_tokens[{i}] must be str or bytes, not {type(seed).__name__}")
+        if not seed:
+            raise ValueError(f"seed_tokens[{i}]: a seed token is empty")
+        seeds.append(seed.encode() if isinstance(seed, str) else seed)
+    return seeds
+
+
+def _check_held_out(held_out: Any) -> None:
+    texts = held_out if isinstance(held_out, Mapping) else {"held_out": held_out}
+    for name, text in texts.items():
+        if held_out is not None and not isinstance(text, (str, bytes, bytearray, memoryview)):
+            expected = "a text, or a dict of texts by name"
+            raise TypeError(f"held_out must be {expected}; {name!r} is a {type(text).__name__}")
+
+
+def _check_no_superwords(**options: tuple[Any, Any]) -> None:
+    """ValueError where an option of the superword stage, given with its default, is not at that."""
+    for name, (value, default) in options.items():
+        if value is not default and value != default:
+            raise ValueError(f"{name} is of no use without superword_at")
+
+
+def _check_room(draft: Draft, vocab_size: int, name: str) -> None:
+    if vocab_size < len(draft.tokens):
+        raise ValueError(
+            f"{name} is {vocab_size}, but special tokens, alphabet and what is inherited take {len(draft.tokens)} ids"
+        )
 
 
 def _n_threads(threads: int | None) -> int:
@@ -279,7 +369,7 @@ def _pattern(inputs: Any, pattern: str | None, continue_from: Tokenizer | None) 
         if wanted is not None and wanted != found:
             raise ValueError(f"pattern is {wanted!r}, but the counts were made with {found!r}")
         wanted = found
-    return wanted or canonical_pattern("gpt4")
+    return "cl100k" if wanted is None else wanted
 
 
 def _counts(inputs: Any, pattern: str, options: Options, counting: dict[str, Any], clock: Clock) -> PretokenCounts:
@@ -299,26 +389,23 @@ def _counts(inputs: Any, pattern: str, options: Options, counting: dict[str, Any
     return counts
 
 
-def _add_seeds(draft: Draft, seeds: Sequence[str | bytes], pattern: str) -> None:
+def _add_seeds(draft: Draft, seeds: Sequence[bytes], pattern: str) -> None:
     """Merges that make each seed: of what earlier ones leave of it, the first two tokens, until one is left."""
     for seed in seeds:
-        data = seed.encode() if isinstance(seed, str) else bytes(seed)
-        if not data:
-            raise ValueError("a seed token is empty")
         while True:
             whole = _core.Encoder(draft.vocabulary(), pattern="none", added_tokens=[], allow_special_by_default=True)
-            ids = whole.encode(data).tolist()
+            ids = whole.encode(seed).tolist()
             if len(ids) == 1:
                 break
             draft.extend(np.array([[ids[0], ids[1], len(draft.tokens)]], np.uint32))
         split = _core.Encoder(
             draft.vocabulary(), **encoder_options(pattern), added_tokens=[], allow_special_by_default=True
         )
-        ids = split.encode(data).tolist()
+        ids = split.encode(seed).tolist()
         if len(ids) != 1:
             parts = [draft.tokens[id] for id in ids]
             raise ValueError(
-                f"seed token {seed!r} is split by pattern {pattern!r}, into {parts}; make it a matched token"
+                f"seed token {printable(seed)!r} is split by pattern {pattern!r}, into {parts}; make it a matched token"
             )
 
 
@@ -334,7 +421,7 @@ def _pad(draft: Draft, pad_to: int | str | None) -> None:
     draft.tokens += [b""] * (n - len(draft.tokens))
 
 
-def _cut(tokenizer: Tokenizer, vocab_size: int) -> Draft:
+def _cut(tokenizer: Tokenizer, vocab_size: int, name: str = "vocab_size") -> Draft:
     """The draft of a tokenizer's first merges, as many as make vocab_size ids."""
     merges = tokenizer._vocabulary.merges()
     first = Draft.of(tokenizer, 0)
@@ -343,7 +430,8 @@ def _cut(tokenizer: Tokenizer, vocab_size: int) -> Draft:
     wanted = vocab_size - len(first.tokens)
     if not 0 <= wanted <= len(places):
         raise ValueError(
-            f"vocab_size is {vocab_size}, expected from {len(first.tokens)} (no merges) to {len(first.tokens) + len(places)}"
+            f"{name} is {vocab_size}, expected from {len(first.tokens)} (no merges) to {len(first.tokens) + len(places)}, "
+            f"the ids of {tokenizer!r}"
         )
     return Draft.of(tokenizer, len(merges) if wanted == len(places) else int(places[wanted]))
 

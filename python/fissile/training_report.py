@@ -36,6 +36,7 @@ class TrainingReport:
     Attributes:
         pattern: how text was split for training.
         sequence: "line" or "document": what pretokens do not cross.
+        superwords: from how many ids on tokens may bridge spaces, and within what; "" where they may not.
         n_documents: documents read; 0 where counts did not say.
         n_bytes: bytes of the corpus.
         n_pretokens: pretokens in the corpus.
@@ -59,6 +60,7 @@ class TrainingReport:
     n_bytes: int
     n_pretokens: int
     n_distinct: int
+    superwords: str = ""
     vocab_size: int = 0
     n_merges: int = 0
     last_count: int = 0
@@ -74,6 +76,7 @@ class TrainingReport:
         lines = [
             f"trained on    {self.n_bytes:,} bytes, {self.n_pretokens:,} pretokens, {self.n_distinct:,} of them distinct",
             f"pattern       {self.pattern}, within a {self.sequence}",
+            *([f"superwords    {self.superwords}"] if self.superwords else []),
             f"vocabulary    {self.vocab_size:,} ids, {self.n_merges:,} merges, the last of a pair seen {self.last_count:,} times",
         ]
         for name, curve in {"training text": self.curve, **self.held_out}.items():

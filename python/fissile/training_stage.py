@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile import _core
-from fissile.training_checkpoint import Checkpoint
-from fissile.training_draft import Draft
+from fissile.training_checkpoint import StageCheckpoint
+from fissile.training_draft import ALPHABET, Draft
 from fissile.training_report import Phase
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "apply_merges",
     "corpus_of",
     "merge",
+    "most_frequent",
     "not_occurring",
     "unneeded",
 ]
@@ -47,6 +48,31 @@ class Corpus(NamedTuple):
     items: npt.NDArray[Any]
     ends: npt.NDArray[np.uint64]
     counts: npt.NDArray[np.uint64]
+
+    def of_bytes(self, alphabet: set[int]) -> Corpus:
+        """The pretokens without all other bytes; what stood on both sides of one is next to each other."""
+        is_kept = np.isin(np.arange(256), list(alphabet))[self.items]
+        if is_kept.all():
+            return self
+        n_before = np.concatenate([[0], np.cumsum(is_kept, dtype=np.uint64)]).astype(np.uint64)
+        return Corpus(self.items[is_kept], n_before[self.ends], self.counts)
+
+
+def most_frequent(corpus: Corpus, always: set[int], n: int) -> set[int]:
+    """The n most frequent bytes of counted pretokens, those of `always` among them."""
+    n_of = [0] * 256
+    step = 1 << 20  # pretokens at a time, as their bytes have eight bytes of weight each
+    begin = 0
+    for first in range(0, len(corpus.ends), step):
+        ends = corpus.ends[first : first + step]
+        lengths = np.diff(ends, prepend=np.uint64(begin)).astype(np.int64)
+        items = corpus.items[begin : int(ends[-1])]
+        weights = np.repeat(corpus.counts[first : first + step], lengths)
+        for byte, count in enumerate(np.bincount(items, weights, 256).tolist()):
+            n_of[byte] += int(count)
+        begin = int(ends[-1])
+    order = sorted(ALPHABET, key=lambda byte: (byte not in always, -n_of[byte]))
+    return {byte for byte in order[:n] if n_of[byte] or byte in always}
 
 
 def corpus_of(counts: PretokenCounts) -> Corpus:
@@ -72,7 +98,8 @@ class Options:
 
     def identity(self) -> str:
         """What the merges depend on beside the corpus. The size only says where to stop."""
-        return f"{self.min_frequency} {self.max_token_length} {self.length_in_chars} {self.strict_length}"
+        rules = (self.max_token_length, self.length_in_chars, self.strict_length)
+        return f"{self.min_frequency} {rules} {(self.max_words, self.colon_space, self.newline_end)}"
 
     def keywords(self) -> dict[str, Any]:
         """For _core.train_merges."""
@@ -122,7 +149,7 @@ class Stage:
     epochs: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | None) -> Stage:
+def merge(draft: Draft, corpus: Corpus, options: Options, saved: StageCheckpoint | None) -> Stage:
     """Extends the draft by merges up to options.vocab_size."""
     n_tokens = len(draft.tokens)
     resumed = None if saved is None else saved.load()
@@ -135,16 +162,22 @@ def merge(draft: Draft, corpus: Corpus, options: Options, saved: Checkpoint | No
             draft.take_back(len(resumed.merges))
             saved.restart()
             resumed = None
+    if resumed is not None and not len(resumed.merges):
+        resumed = None
+    are_ids = corpus.items.dtype == np.uint32
     trained = _core.train_merges(
         *corpus,
         tokens=draft.tokens,
         byte_ids=draft.byte_ids,
-        encode_with=draft.vocabulary() if len(draft.merges) else None,
+        encode_with=draft.vocabulary() if len(draft.merges) and not are_ids else None,
+        join_with=resumed.merges if resumed is not None and are_ids else None,
         checkpoint=None if saved is None else saved.write,
         checkpoint_seconds=0.0 if saved is None else saved.seconds,
         **options.keywords(),
     )
     draft.extend(trained["merges"], trained["tokens"])
+    if saved is not None and len(trained["merges"]):
+        saved.write(trained["merges"], trained["counts"], trained["joined"])
     stage = Stage(n_tokens, trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
     if resumed is not None:
         stage.joined = np.concatenate([resumed.joined, stage.joined])

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, replace
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Any
 
 from fissile import _core
+from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import Draft
 from fissile.training_report import TrainingReport
 from fissile.training_stage import Clock, Corpus, Options, Stage, corpus_of, merge, not_occurring
 
 if TYPE_CHECKING:
-    from fissile.counting import PretokenCounts
-    from fissile.data.readers import Text
+    from collections.abc import Iterable
+
+    from fissile.counting import PretokenCounts, Reported
+    from fissile.data.readers import Source, Text
 
 __all__ = ["Superwords"]
 
 _PATTERN = "superbpe"
+_NO_TEXT = "the corpus of the superwords is empty: the inputs hold no text"
 
 
 @dataclass
@@ -41,9 +45,13 @@ class Superwords:
     colon_space: bool
     newline_end: bool
 
-    def check(self, vocab_size: int) -> None:
-        """ValueError for what can be seen to be wrong before the first stage."""
-        from fissile.counting import PretokenCounts
+    def within(self) -> str:
+        """What superwords do not cross."""
+        return "within runs of whole words" if self.unit == "runs" else f"within a {self.unit}"
+
+    def check(self, vocab_size: int, counting: dict[str, Any]) -> None:
+        """ValueError, or OSError for a missing file, for what can be seen to be wrong before the first stage."""
+        from fissile.counting import PretokenCounts, split_inputs
 
         if self.at >= vocab_size:
             raise ValueError(f"superword_at is {self.at}, expected less than vocab_size, which is {vocab_size}")
@@ -61,6 +69,14 @@ class Superwords:
                 )
             if self.inputs.sequence != self.unit:
                 raise ValueError(f"superword_unit is {self.unit!r}, but the counts are within a {self.inputs.sequence}")
+            is_empty = len(self.inputs) == 0
+        else:
+            sources, texts, _ = split_inputs(self.inputs, counting.get("weights"))
+            is_empty = bool(sources) and all(source.n_bytes == 0 for source, _ in sources)
+            if isinstance(texts, Sized):
+                is_empty = len(texts) == 0
+        if is_empty:
+            raise ValueError(_NO_TEXT)
 
     def add(
         self,
@@ -71,6 +87,7 @@ class Superwords:
         counting: dict[str, Any],
         clock: Clock,
         report: TrainingReport,
+        checkpoint: Checkpoint | None,
     ) -> tuple[Draft, Stage, int]:
         """The draft of the first stage with superwords after it, what was done, and the bytes it was done on."""
         if self.unit == "line":
@@ -83,14 +100,19 @@ class Superwords:
                 counts = self._spans(options, counting)
                 corpus, phase.amount = corpus_of(counts), counts.n_bytes
         n_bytes = phase.amount
+        if n_bytes == 0:
+            raise ValueError(_NO_TEXT)
         if self.unit == "line":
             dropped = not_occurring(draft, corpus, options)
             report.not_occurring += [
                 (draft.tokens[left], draft.tokens[right]) for left, right, _ in draft.merges[dropped].tolist()
             ]
             draft = draft.without(dropped)
+        saved = None
+        if checkpoint is not None:
+            saved = checkpoint.stage("superwords", self.unit, corpus, draft, options.identity())
         with clock.phase("superwords", "merges") as phase:
-            stage = merge(draft, corpus, options, None)
+            stage = merge(draft, corpus, options, saved)
             phase.amount = len(stage.joined)
         return draft, stage, n_bytes
 
@@ -110,31 +132,41 @@ class Superwords:
         counter = _core.RunCounter(
             draft.vocabulary(), pattern=pattern, by_line=sequence == "line", threads=options.threads
         )
+        from fissile.counting import Reported, split_inputs
+
+        sources, texts, _ = split_inputs(self.inputs, counting.get("weights"))
+        reported = Reported(options.progress, "count runs of words", sources, texts)
         n_bytes = 0
-        for batch, weight in _documents(self.inputs, counting):
+        for batch, weight, is_file in _documents(sources, texts, counting, reported):
             documents = [text.encode() if isinstance(text, str) else text for text in batch]
-            counter.add(documents, weight)
-            n_bytes += sum(map(len, documents))
-            if options.progress is not None:
-                options.progress("count runs of words", n_bytes, None)
+            # Of a file that is read by and by its reader tells; one that is mapped, or texts, are here at once.
+            counter.add(documents, weight, None if is_file or options.progress is None else reported)
+            size = sum(map(len, documents))
+            n_bytes += size
+            if not is_file:
+                reported.end_of(size)
+        reported.end(n_bytes)
         return Corpus(*counter.take()), n_bytes
 
 
-def _documents(inputs: Any, counting: dict[str, Any]) -> Iterator[tuple[list[Text], int]]:
-    """The documents of the inputs in batches, as fissile.count reads them, and the weight of each batch."""
-    from fissile.counting import split_inputs
+def _documents(
+    sources: list[tuple[Source, int]], texts: Iterable[Text] | None, counting: dict[str, Any], reported: Reported
+) -> Iterator[tuple[list[Text], int, bool]]:
+    """The documents of the inputs in batches, as fissile.count reads them, the weight of each batch, and whether what has
+    been read is reported here."""
     from fissile.data import readers
 
-    sources, texts, _ = split_inputs(inputs, counting.get("weights"))
     if texts is not None:
-        yield from ((list(batch.texts), 1) for batch in readers.batches_of(texts))
+        yield from ((list(batch.texts), 1, False) for batch in readers.batches_of(texts))
     reading = {name: counting[name] for name in ("field", "column") if name in counting}
     for source, weight in sources:
         if source.is_plain_text and source.n_bytes:
             with open(source.path, "rb") as file:
                 # Closed by its last view, as an error may end this generator while there is one.
                 text = mmap(file.fileno(), 0, access=ACCESS_READ)
-            yield [memoryview(text)], weight
+            yield [memoryview(text)], weight, False
             del text
         else:
-            yield from ((list(batch.texts), weight) for batch in readers.batches(source, readers.Options(**reading)))
+            options = readers.Options(**reading, on_read=reported)
+            yield from ((list(batch.texts), weight, True) for batch in readers.batches(source, options))
+            reported.end_of(source.n_bytes or 0)

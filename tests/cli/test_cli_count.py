@@ -1,6 +1,10 @@
 """fissile count and fissile merge-counts: what they write, what they say, and that a failure leaves nothing behind."""
 
 import gzip
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,10 @@ def test_merge_counts_adds(corpus: Path, tmp_path: Path) -> None:
         ),
         (["count", "{}/empty.txt"], "the inputs hold no text"),
         (["count", "{}/a.txt", "--pattern", "nonesuch"], "pattern 'nonesuch' is not built in"),
+        (["count", "{}/a.txt", "-o", "{}/none/x"], "no such directory to write to"),
+        (["count", "{}/a.txt", "-o", "{}"], "found a directory"),
+        (["count", "{}/a.txt", "--weights", "1,2"], "weights must be as many as the paths"),
+        (["count", ""], "the name of an input is empty"),
         (["merge-counts", "{}/a.txt"], "this is not a counts file of fissile"),
         (["merge-counts", "{}/gpt2.counts", "{}/gpt4.counts"], "counted with the pattern 'cl100k', expected 'gpt2'"),
         (["merge-counts", "{}/gpt2.counts", "{}/none"], "none"),
@@ -64,12 +72,14 @@ def test_failures_are_one_line_and_leave_nothing(
     for pattern in ("gpt2", "gpt4"):
         fissile.count(corpus / "a.txt", pattern).save(corpus / f"{pattern}.counts")
     command = [argument.format(corpus) for argument in arguments]
-    assert main([*command, "-o", str(tmp_path / "out")]) == 1
+    assert main([*command, *([] if "-o" in command else ["-o", str(tmp_path / "out")])]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"fissile {arguments[0]}: ")
     assert message in captured.err
     assert captured.err.count("\n") == 1
+    assert "partial" not in captured.err
+    assert "list of str" not in captured.err  # a hint for those who call from Python
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
@@ -89,6 +99,47 @@ def test_long_work_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: p
         progress("count", 1_100_000_000, 4_000_000_000)  # too soon
         progress("count", 2_000_000_000, None)
     assert capsys.readouterr().err == "count: 1 GB, 100 MB/s, 25 %, 30 s left\ncount: 2 GB, 100 MB/s\n"
+
+
+def test_each_phase_has_its_unit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 10.0, 20.0, 30.0, 40.0, 50.0])
+    monkeypatch.setattr("fissile.progress.time.monotonic", lambda: next(clock))
+    with shown({"count": "B", "train": " ids"}) as progress:
+        for phase in ("count", "merge", "train"):
+            progress(phase, 0, 2000)
+            progress(phase, 500, 2000)
+    assert capsys.readouterr().err == (
+        "count: 500 B, 50 B/s, 25 %, 30 s left\nmerge, 25 %, 30 s left\ntrain: 500 ids, 50 ids/s, 25 %, 30 s left\n"
+    )
+
+
+def test_weights_are_those_of_count(corpus: Path, tmp_path: Path) -> None:
+    (corpus / "c.txt").write_text("three\n")
+    names = [str(corpus / "a.txt"), str(corpus / "c.txt")]
+    assert main(["count", *names, "--weights", "0.5,2", "-o", str(tmp_path / "x")]) == 0
+    assert fissile.PretokenCounts.load(tmp_path / "x") == fissile.count(names, weights=[0.5, 2])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM")
+def test_a_terminated_count_leaves_nothing_behind(tmp_path: Path) -> None:
+    pipe, temporary = tmp_path / "pipe", tmp_path / "temporary"
+    os.mkfifo(pipe)
+    temporary.mkdir()
+    command = [sys.executable, "-m", "fissile", "count", str(pipe), "--memory", "64K", "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(command, env=os.environ | {"TMPDIR": str(temporary)})
+    with open(pipe, "wb") as file:
+        file.write(b"words " * 10_000)
+        file.flush()
+        for _ in range(600):
+            if list(temporary.glob("fissile-*")):
+                break
+            time.sleep(0.05)
+        assert list(temporary.glob("fissile-*"))
+        time.sleep(0.5)  # until its reader waits for more
+        process.terminate()
+        assert process.wait(timeout=60) == 143
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

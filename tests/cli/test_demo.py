@@ -1,5 +1,7 @@
 """The demo as it runs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,16 @@ def test_demo_encodes_real_text_and_gets_it_back(
     out = capsys.readouterr().out
     assert "every byte came back" in out
     assert demo.SENTENCE in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_demo_whose_reader_has_gone_says_nothing() -> None:
+    program = "import sys; from fissile import demo; demo.VOCAB_SIZE = 300; from fissile.cli import main; sys.exit(main(['demo']))"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (141, b"")
 
 
 def test_demo_without_sources_says_so(

@@ -193,6 +193,19 @@ def test_parquet(tmp_path: Path) -> None:
         texts_of(path)
 
 
+def test_a_page_of_parquet_that_is_broken(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    path = tmp_path / "a.parquet"
+    texts = [str(random.Random(i).random()) * 20 for i in range(2000)]
+    parquet.write_table(arrow.table({"text": texts}), path, compression="snappy", use_dictionary=False)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4 : len(data) // 2] = bytes(255 - byte for byte in data[len(data) // 4 : len(data) // 2])
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.parquet: broken parquet file: "):
+        texts_of(path)
+
+
 # --- counting what is read --------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -279,6 +280,8 @@ def test_special_tokens_are_cut_out() -> None:
         ({"inputs": iter(["a\ud800"])}, ValueError, r"texts\[0\]: lone surrogate at character 1"),
         ({"inputs": ["no such text"]}, FileNotFoundError, r"no such text.*a list of str is a list of paths"),
         ({"inputs": "no/such/file"}, FileNotFoundError, "no/such/file"),
+        ({"inputs": None}, TypeError, "inputs must be paths or an iterable of texts, not None"),
+        ({"inputs": iter([]), "pattern": ""}, ValueError, "pattern is empty"),
         ({"inputs": iter([]), "pattern": "x"}, ValueError, "pattern 'x' is not built in"),
         ({"inputs": iter([]), "sequence": "x"}, ValueError, "sequence must be 'line' or 'document', not 'x'"),
         ({"inputs": iter([]), "threads": 0}, ValueError, "threads"),
@@ -412,11 +415,71 @@ def test_arrays_are_views_that_cannot_be_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "message"), [({b"": 1}, r"ends\[0\]"), ({b"a": 0}, r"counts\[0\] must be at least 1")]
+    ("counts", "message"), [({b"": 1}, r"ends\[0\]"), ({b"a": 0}, r"counts\[b'a'\] must be at least 1")]
 )
 def test_bad_counts_are_refused(counts: dict[bytes, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PretokenCounts.from_counts(counts, "gpt2")
+
+
+@pytest.mark.parametrize("count", [1.5, 2.0, "1", None])
+def test_counts_that_are_no_ints_are_refused(count: Any) -> None:
+    with pytest.raises(TypeError, match=r"counts\[b'a'\] must be an int"):
+        PretokenCounts.from_counts({b"a": count}, "gpt2")
+    assert PretokenCounts.from_counts({b"a": np.uint32(3)}, "gpt2")[b"a"] == 3  # type: ignore[dict-item]
+
+
+def test_hint_is_for_a_list_of_str_alone() -> None:
+    with pytest.raises(FileNotFoundError) as raised:
+        fissile.count([Path("no such text")])
+    assert "list of str" not in str(raised.value)
+
+
+def test_a_file_that_cannot_be_written_is_known_before_counting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fissile.counting import count_to_file, merge_files
+
+    def texts() -> Iterator[str]:
+        raise AssertionError("counted in vain")
+        yield ""
+
+    with pytest.raises(IsADirectoryError):
+        count_to_file(tmp_path, texts())
+    with pytest.raises(FileNotFoundError, match="no such directory"):
+        count_to_file(tmp_path / "none" / "x", texts())
+    fissile.count(iter(["a"])).save(tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match="no such directory"):
+        merge_files([tmp_path / "a"], tmp_path / "none" / "x")
+
+
+def test_merging_files_reports_progress(tmp_path: Path) -> None:
+    from fissile.counting import merge_files
+
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for i, path in enumerate(paths):
+        fissile.count(iter([str(n) for n in range(i, 600_000, 2)]), "none").save(path)
+    calls: list[tuple[str, int, int | None]] = []
+    merge_files(paths, tmp_path / "all", lambda *call: calls.append(call))
+    total = sum(path.stat().st_size for path in paths)
+    assert {(phase, of) for phase, _, of in calls} == {("merge counts", total)}
+    assert [done for _, done, _ in calls] == sorted(done for _, done, _ in calls)
+    assert calls[0][1] < calls[-1][1] == total
+    with pytest.raises(KeyError):
+        merge_files(paths, tmp_path / "all", lambda *call: {}[call])
+
+
+def test_files_of_other_text_are_named_when_loaded(tmp_path: Path) -> None:
+    from fissile.counting import load_files
+
+    fissile.count(iter(["a"]), "gpt2").save(tmp_path / "a")
+    fissile.count(iter(["a"]), "gpt4").save(tmp_path / "b")
+    fissile.count(iter(["a"]), "gpt2", sequence="document").save(tmp_path / "c")
+    assert load_files([tmp_path / "a"] * 3)[b"a"] == 3
+    with pytest.raises(ValueError, match=r"b: counted with pattern 'cl100k', expected 'gpt2' as in .*a"):
+        load_files([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(ValueError, match=r"c: counted with sequence 'document', expected 'line' as in .*a"):
+        load_files([tmp_path / "a", tmp_path / "c"])
 
 
 def test_merging_counts_of_other_text_is_an_error() -> None:

@@ -1,23 +1,13 @@
 """fissile.train: every option, the tokenizer that comes out, and the report."""
 
 import copy
-import os
 import pickle
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import fissile
-from fissile import _core
-from fissile.training_checkpoint import Checkpoint
-from fissile.training_draft import ALPHABET, Draft
-from fissile.training_stage import Options, corpus_of
 from reference.superwords import words_of
 from reference.texts import WORLD, library_text
 from reference.train import train as definition
@@ -203,91 +193,6 @@ def test_continuing_from_a_rank_file() -> None:
     assert longer.merges[:2] == [(b"t", b"h"), (b"th", b"e")]
 
 
-# --- checkpoints and interruption -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [350, 700, 2990, 3200])
-def test_resuming_gives_the_same_bytes(tmp_path: Path, size: int) -> None:
-    path = tmp_path / "state"
-    counts = fissile.count([MORE.encode()], pattern="gpt2", sequence="document")
-    whole = fissile.train(counts, 3000, special_tokens=["<s>"], min_frequency=1)
-    # What a training that was stopped at `size` leaves behind.
-    draft = Draft.new(["<s>"], [], 0, ALPHABET)
-    options = Options(3000, 1, None, False, False, 1, None)
-    saved = Checkpoint(path, 0.0, "gpt2 document", corpus_of(counts), draft, options.identity())
-    part = _core.train_merges(*counts.arrays(), tokens=draft.tokens, byte_ids=draft.byte_ids, vocab_size=size)
-    saved.write(part["merges"], part["counts"], part["joined"])
-    resumed = fissile.train(
-        counts, 3000, special_tokens=["<s>"], min_frequency=1, checkpoint=path, checkpoint_seconds=0.0
-    )
-    assert resumed == whole
-    assert not path.exists()
-    assert resumed.report.unused.tolist() == whole.report.unused.tolist()
-    assert np.array_equal(resumed.report.curve, whole.report.curve)
-
-
-def test_a_stopped_training_leaves_a_checkpoint(tmp_path: Path) -> None:
-    path = tmp_path / "state"
-    words = np.random.default_rng(1).integers(97, 105, 3_000_000, dtype=np.uint8).tobytes()
-    counts = fissile.count([words], pattern="none", sequence="document")
-
-    def stop(phase: str, done: int, total: int) -> None:
-        if phase == "train" and path.exists():
-            raise KeyError("stop")
-
-    with pytest.raises(KeyError):
-        fissile.train(counts, 4000, checkpoint=path, checkpoint_seconds=0.0, progress=stop)
-    assert path.exists()
-    assert fissile.train(counts, 500, checkpoint=path).merges == fissile.train(counts, 500).merges
-
-
-def test_checkpoints_are_of_one_training(tmp_path: Path) -> None:
-    path = tmp_path / "state"
-    counts = fissile.count([TEXT.encode()], pattern="gpt2", sequence="document")
-    saved = Checkpoint(
-        path, 1.0, "gpt2 document", corpus_of(counts), Draft.new([], [], 0, ALPHABET), "0 None False False"
-    )
-    whole = fissile.train(counts, 400)
-    merges = np.array([[a, b, 256 + i] for i, (a, b) in enumerate([(256 - 36, 256 - 36)])], np.uint32)
-    saved.write(merges, np.array([1], np.uint64), np.array([1], np.uint64))
-    for change in ({"min_frequency": 3}, {"special_tokens": ["<s>"]}, {"max_token_length": 4}):
-        with pytest.raises(ValueError, match="other options or another corpus"):
-            fissile.train(counts, 400, checkpoint=path, **change)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="other options or another corpus"):
-        trained(text=MORE, checkpoint=path)
-    path.write_bytes(b"PK something else")
-    with pytest.raises(ValueError, match="not a checkpoint"):
-        fissile.train(counts, 400, checkpoint=path)
-    path.unlink()
-    assert fissile.train(counts, 400, checkpoint=path) == whole
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_interrupt_stops_merging() -> None:
-    program = (
-        "import signal, sys, numpy as np\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from fissile import _core\n"
-        "from fissile.training_draft import ALPHABET, Draft\n"
-        "draft = Draft.new([], [], 0, ALPHABET)\n"
-        "letters = np.random.default_rng(0).integers(97, 123, 20_000_000, dtype=np.uint8)\n"
-        "print('ready', flush=True)\n"
-        "try:\n"
-        "    while True:\n"
-        "        _core.train_merges(letters, np.array([len(letters)], np.uint64), np.array([1], np.uint64),\n"
-        "                           tokens=draft.tokens, byte_ids=draft.byte_ids, vocab_size=60_000)\n"
-        "except KeyboardInterrupt:\n"
-        "    sys.exit(42)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 42
-    process.stdout.close()
-
-
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
@@ -376,6 +281,83 @@ def test_what_comes_first_does_not_go_with_continuing(small: fissile.TrainedToke
     for name, value in {"reserved": 1, "seed_tokens": ["a"], "matched_tokens": ["b"]}.items():
         with pytest.raises(ValueError, match=name):
             fissile.train([TEXT.encode()], 500, continue_from=small, **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"special_tokens": "abc"}, TypeError, r"special_tokens must be a list of str, not one str: \['abc'\]"),
+        ({"special_tokens": [b"x"]}, TypeError, r"special_tokens\[0\] must be str, not bytes"),
+        ({"special_tokens": ["a", "a"]}, ValueError, "'a' is given twice"),
+        ({"matched_tokens": "abc"}, TypeError, "matched_tokens must be a list of str"),
+        ({"special_tokens": ["a"], "matched_tokens": ["a"]}, ValueError, "'a' is given twice"),
+        ({"seed_tokens": "the"}, TypeError, "seed_tokens must be a list"),
+        ({"seed_tokens": b"the"}, TypeError, "seed_tokens must be a list"),
+        ({"seed_tokens": [1]}, TypeError, r"seed_tokens\[0\] must be str or bytes, not int"),
+        ({"seed_tokens": ["a", ""]}, ValueError, r"seed_tokens\[1\]"),
+        ({"seed_tokens": ["two words"]}, ValueError, "split by pattern"),
+        ({"seed_tokens": ["two words"], "alphabet": "seen"}, ValueError, "split by pattern"),
+        ({"held_out": ["a", "b"]}, TypeError, "held_out must be a text"),
+        ({"held_out": 3}, TypeError, "held_out must be a text"),
+        ({"held_out": {"a": 3}}, TypeError, "'a' is a int"),
+        ({"vocab_size": 100}, ValueError, "vocab_size is 100"),
+        ({"vocab_size": 20, "special_tokens": ["a"], "reserved": 20, "alphabet": "seen"}, ValueError, "take 21 ids"),
+        ({"superword_at": 100}, ValueError, "superword_at is 100"),
+        ({"pattern": ""}, ValueError, "pattern is empty"),
+        ({"checkpoint": "no such directory/state"}, FileNotFoundError, "no such directory"),
+        ({"checkpoint": "."}, IsADirectoryError, "found a directory"),
+        ({"superword_at": 260, "superword_inputs": []}, ValueError, "superwords is empty"),
+        ({"superword_at": 260, "superword_inputs": ["no such file"]}, FileNotFoundError, "no such file"),
+        ({"superword_at": 260, "superword_inputs": "EMPTY"}, ValueError, "superwords is empty"),
+        ({"limit_alphabet": 9}, ValueError, "limit_alphabet is of use with alphabet='seen'"),
+        ({"limit_alphabet": 0, "alphabet": "seen"}, ValueError, "limit_alphabet"),
+        ({"limit_alphabet": 2, "alphabet": "seen", "seed_tokens": ["abc"]}, ValueError, "have 3 different bytes"),
+        ({"superword_unit": "runs"}, ValueError, "superword_unit is of no use without superword_at"),
+        ({"superword_words": None}, ValueError, "superword_words is of no use"),
+        ({"superword_colon": True}, ValueError, "superword_colon is of no use"),
+        ({"superword_newline_end": False}, ValueError, "superword_newline_end is of no use"),
+    ],
+)
+def test_mistakes_are_found_before_counting(
+    options: dict[str, Any], error: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object, **others: object) -> None:
+        raise AssertionError("counted in vain")
+
+    monkeypatch.chdir(tmp_path)
+    Path("EMPTY").touch()
+    monkeypatch.setattr("fissile.counting.count", never)
+    with pytest.raises(error, match=message):
+        fissile.train([b"some text"], **({"vocab_size": 300} | options))
+
+
+def test_superwords_of_no_text_are_an_error() -> None:
+    with pytest.raises(ValueError, match="superwords is empty"):
+        fissile.train([b"some text"], 300, superword_at=260, superword_inputs=[b"", b""])
+
+
+def test_size_of_what_is_gone_on_from_is_named_as_it_was_given(small: fissile.TrainedTokenizer) -> None:
+    with pytest.raises(ValueError, match=r"superword_at is 410, expected from 258 \(no merges\) to 400"):
+        fissile.train([TEXT.encode()], 500, continue_from=small, superword_at=410)
+
+
+def test_a_limit_of_the_alphabet_keeps_the_most_frequent_bytes() -> None:
+    text = b"aaaa bbb aab cc d aaaa"
+    tokenizer = fissile.train([text], 30, "gpt2", alphabet="seen", limit_alphabet=3)
+    assert {tokenizer.token_bytes(id) for id in range(3)} == {b"a", b"b", b" "}
+    assert tokenizer.decode_bytes(tokenizer.encode(text)) == b"aaaa bbb aab   aaaa"
+    seeded = fissile.train([text], 30, "gpt2", alphabet="seen", limit_alphabet=3, seed_tokens=["xa"])
+    assert {seeded.token_bytes(id) for id in range(3)} == {b"a", b"x", b" "}
+    whole = fissile.train([text], 30, "gpt2", alphabet="seen")
+    assert fissile.train([text], 30, "gpt2", alphabet="seen", limit_alphabet=6) == whole
+    longer = fissile.train([text], 12, "gpt2", alphabet="seen", limit_alphabet=3, superword_at=8)
+    assert longer.n_vocab <= 12
+
+
+def test_seed_tokens_are_of_the_alphabet_that_is_seen() -> None:
+    tokenizer = fissile.train([b"abc abd abc"], 30, "gpt2", alphabet="seen", seed_tokens=["xyz"])
+    assert tokenizer.encode("xyz").tolist() == [tokenizer.token_id(b"xyz")]
+    assert tokenizer.token_bytes(0) == b"a"
 
 
 def test_sizes_are_ints() -> None:

@@ -1,5 +1,7 @@
 """SuperBPE against its slow definitions, and its tokenizers against `tokenizers`."""
 
+import gzip
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -117,8 +119,30 @@ def test_report_goes_on_with_the_second_stage() -> None:
     assert tokenizer.report.curve[-1].tolist() == [480, len(TEXT.encode()) / len(ids)]
     assert tokenizer.report.unused.tolist() == sorted(set(range(480)) - set(ids.tolist()))
     assert tokenizer.report.n_merges == 224
+    assert "superwords    from 400 ids on, within a document\n" in repr(tokenizer.report)
     whole = fissile.train([TEXT.encode()], 480, "gpt2", sequence="line", superword_at=400, superword_unit="runs")
     assert whole.report.curve[-1][1] > whole.report.curve[0][1]
+    assert "superwords    from 400 ids on, within runs of whole words\n" in repr(whole.report)
+    assert "superwords" not in repr(fissile.train([TEXT.encode()], 300, "gpt2").report)
+
+
+def test_runs_of_words_report_progress(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(PROSE * 100_000)
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": PROSE}).encode()))
+    inputs = [tmp_path / "a.txt", tmp_path / "b.jsonl.gz"]
+    calls: list[tuple[str, int, int | None]] = []
+    options: dict[str, Any] = {"superword_at": 300, "superword_unit": "runs"}
+    fissile.train(inputs, 320, "gpt2", progress=lambda *call: calls.append(call), **options)
+    told = [(done, total) for phase, done, total in calls if phase == "count runs of words"]
+    size = sum(path.stat().st_size for path in inputs)
+    assert {total for _, total in told} == {size}
+    assert told == sorted(told)
+    assert told[-1][0] == size
+    assert any(0 < done < size // 2 for done, _ in told)  # while one file was being counted
+    calls.clear()
+    fissile.train([PROSE.encode()], 320, "gpt2", progress=lambda *call: calls.append(call), **options)
+    told = [(done, total) for phase, done, total in calls if phase == "count runs of words"]
+    assert told[-1] == (len(PROSE.encode()), None)
 
 
 def test_filters_are_options() -> None:

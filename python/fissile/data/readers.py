@@ -418,7 +418,9 @@ def _parquet(source: Source, options: Options) -> Iterator[Batch]:
     try:
         with parquet.ParquetFile(source.path) as file:
             yield from _rows(file, source, options)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system, not of the file
         raise ValueError(f"{source.path}: broken parquet file: {error}") from error
 
 

@@ -68,8 +68,10 @@ def canonical_pattern(pattern: str) -> str:
     """The built-in pattern that a name, an alias or a published regular expression means; any other expression itself.
 
     Raises:
-        ValueError: the text reads like a name, and is none.
+        ValueError: the text is empty, or reads like a name and is none.
     """
+    if not pattern:
+        raise ValueError("a pattern is empty: it would match nothing; 'none' splits no text")
     name = _ALIASES.get(pattern, pattern)
     if name in NAMES:
         return name
