@@ -25,12 +25,11 @@ constexpr std::size_t kConvertedTogether = std::size_t{64} << 10;
 // How far to look for a place to divide a long text.
 constexpr std::size_t kDivisionSearch = std::size_t{64} << 10;
 
-// Whether no added token can reach over a place where can_divide_between allows a cut.
+// Whether no added token minds what lies behind a place where can_divide_between allows a cut.
 bool no_token_spans_divisions(const Encoder& encoder) {
     const auto& tokens = encoder.special_tokens().tokens();
     return std::none_of(tokens.begin(), tokens.end(), [](const AddedToken& t) {
-        // One that takes white space around it may.
-        return t.content.find('\n') != std::string::npos || (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
+        return (t.flags & (kTokenLeftStrip | kTokenRightStrip | kTokenSingleWord)) != 0;
     });
 }
 

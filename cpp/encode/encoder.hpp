@@ -5,6 +5,7 @@
 // An Encoder is shared by any number of threads; each brings its own Workspace.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -133,7 +134,8 @@ class Encoder {
 
     // Whether a text may be cut between two characters, whatever stands around them: between a newline and an ASCII
     // letter or digit, in the order in which the pattern splits the text on the left as if it ended there, or where no
-    // token of the vocabulary holds the two.
+    // token of the vocabulary holds the two. Never where an added token might lie, nor, if a space goes in front of
+    // what follows one, where one might end: what begins at a division is known to go on.
     bool can_divide_between(std::uint32_t left, std::uint32_t right) const;
 
     std::size_t cache_bytes() const {
@@ -149,9 +151,10 @@ class Encoder {
     template <class Sink>
     void encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const;
     template <class Sink>
-    void encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
+    void encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool goes_on, bool ends_text, Workspace& ws,
+                    Sink& sink) const;
     template <class Sink>
-    void encode_stretch(Bytes text, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
+    void encode_stretch(Bytes text, bool first, bool goes_on, bool ends_text, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void encode_found(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws, Sink& sink) const;
     template <class Sink>
@@ -172,6 +175,7 @@ class Encoder {
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;
     SpecialTokens specials_;
+    std::bitset<128 * 128> undivided_;  // by two characters: an added token has them, or ends between them
     TextSteps steps_;
     ScanFunction scan_;
     std::optional<CoarseCuts> coarse_cuts_;  // where the vocabulary cuts

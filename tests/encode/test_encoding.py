@@ -166,6 +166,35 @@ def test_long_texts_are_divided_without_a_trace(pattern: str) -> None:
     assert tokenizer.encode_batch([text], threads=3).tolist() == tokenizer.encode_batch([text], threads=1).tolist()
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["word", " ", "  ", "\n", "X1", "é", "."],
+        ["<|end|>"],
+        ["a<|end|>b ", "<|end|>", " <|end|> ", "<|", "end|>", "w lo"],
+    ],
+)
+def test_long_texts_are_divided_beside_added_tokens_and_prefixes(parts: list[str]) -> None:
+    """What begins at a division gets no space in front, what follows a token there does, and no token is cut."""
+    some = "".join(random.Random(4).choices(parts, k=20_000))
+    text = some * (1_300_000 // len(some) + 1)
+    for tokenizer in (with_space_in_front(), over_bytes(), rewriting()):
+        alone = tokenizer.encode_batch([text], threads=1, allowed_special="all")
+        assert tokenizer.encode_batch([text], threads=3, allowed_special="all") == alone
+        assert tokenizer.encode(text, allowed_special="all").tolist() == alone.ids.tolist()
+        data = some.encode()
+        for end in range(len(data) // 2, len(data) // 2 + 40):  # as encode_corpus reads a file
+            end = tokenizer._last_division(data[:end])
+            if end == 0:
+                continue
+            parts_of_it = [
+                tokenizer._encode_block(data[:end], continues=(False, True), allowed_special="all"),
+                tokenizer._encode_block(data[end:], continues=(True, False), allowed_special="all"),
+            ]
+            ids = np.concatenate([ids for ids, _, _ in parts_of_it])
+            assert ids.tolist() == tokenizer.encode(data, allowed_special="all").tolist()
+
+
 def test_many_threads_share_a_tokenizer() -> None:
     fresh = fissile.Tokenizer.from_ranks(small_ranks(), "o200k")
     texts = [library_text()[i : i + 700] for i in range(0, 60_000, 300)] + [WORLD]
