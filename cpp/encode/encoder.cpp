@@ -51,8 +51,11 @@ bool is_word(std::uint32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c 
 
 }  // namespace
 
-DisallowedSpecial::DisallowedSpecial(std::string token_text)
-    : Error("text holds the special token " + token_text), token_(std::move(token_text)) {}
+DisallowedSpecial::DisallowedSpecial(std::string token_text, std::size_t index, std::string place)
+    : Error("text holds the special token " + token_text),
+      token_(std::move(token_text)),
+      index_(index),
+      place_(std::move(place)) {}
 
 Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options,
                  std::vector<AddedToken> added_tokens, TextSteps steps)
@@ -83,8 +86,14 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
         superwords_ = SuperwordEncoder::of(*vocabulary_, options.max_cache_bytes);
 }
 
-SpecialPlan Encoder::plan(const std::vector<SpecialMode>& modes) const {
+SpecialPlan Encoder::plan(const std::vector<SpecialMode>& modes, const std::vector<std::string>& other_texts) const {
     SpecialPlan plan;
+    if (!other_texts.empty()) {
+        std::vector<AddedToken> tokens;
+        for (const std::string& text : other_texts) tokens.push_back({text, kNoToken, 0});
+        plan.other_texts = std::make_shared<const SpecialTokens>(std::move(tokens));
+        plan.any_disallowed = true;
+    }
     for (std::size_t i = 0; i < modes.size(); ++i) {
         const bool normalized = (specials_.tokens()[i].flags & kTokenNormalized) != 0;
         plan.disallowed.push_back(modes[i] == SpecialMode::kDisallowed);
@@ -347,8 +356,21 @@ void Encoder::encode_found(Bytes text, const std::int64_t* ends, std::size_t n_s
 
 void Encoder::check_disallowed(Bytes text, const SpecialPlan& plan) const {
     if (!plan.any_disallowed) return;
-    const SpecialTokens::Match match = specials_.first(text, plan.disallowed);
-    if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
+    // The leftmost, of those that begin at one place the longest.
+    const std::string* found = nullptr;
+    std::size_t found_at = 0;
+    const auto look_for = [&](const SpecialTokens& tokens, const SpecialTokens::Wanted& wanted) {
+        const SpecialTokens::Match match = tokens.first(text, wanted);
+        if (match.token == SpecialTokens::npos) return;
+        const std::string& content = tokens.tokens()[match.token].content;
+        const std::size_t at = match.content_end - content.size();
+        if (found != nullptr && (at > found_at || (at == found_at && content.size() < found->size()))) return;
+        found = &content;
+        found_at = at;
+    };
+    look_for(specials_, plan.disallowed);
+    if (plan.other_texts) look_for(*plan.other_texts, SpecialTokens::Wanted(plan.other_texts->tokens().size(), 1));
+    if (found != nullptr) throw DisallowedSpecial(*found);
 }
 
 void Encoder::encode_normalized(Bytes text, bool first, bool ends_text, Workspace& ws, IdArray& sink) const {

@@ -45,9 +45,10 @@ enum class SpecialMode : std::uint8_t { kIgnored, kTaken, kDisallowed };
 
 // The same, worked out for the three searches that a text goes through; see Encoder::plan.
 struct SpecialPlan {
-    SpecialTokens::Wanted disallowed;  // an error when met
-    SpecialTokens::Wanted raw;         // taken from the text as it is
-    SpecialTokens::Wanted normalized;  // taken from what is left, once normalised
+    SpecialTokens::Wanted disallowed;                  // an error when met
+    SpecialTokens::Wanted raw;                         // taken from the text as it is
+    SpecialTokens::Wanted normalized;                  // taken from what is left, once normalised
+    std::shared_ptr<const SpecialTokens> other_texts;  // no added tokens, an error when met; may be null
     bool any_disallowed = false, any_raw = false, any_normalized = false;
 };
 
@@ -67,14 +68,18 @@ struct TextSteps {
     bool divisible = true;
 };
 
-// A text holds a token that the caller said must not be there.
+// A text holds a token, or other text, that the caller said must not be there.
 class DisallowedSpecial : public Error {
    public:
-    explicit DisallowedSpecial(std::string token_text);
+    explicit DisallowedSpecial(std::string token_text, std::size_t index = 0, std::string place = {});
     const std::string& token() const { return token_; }
+    std::size_t index() const { return index_; }         // of the text, among several
+    const std::string& place() const { return place_; }  // how to name the text; empty if it is the only one
 
    private:
     std::string token_;
+    std::size_t index_;
+    std::string place_;
 };
 
 class Encoder {
@@ -101,8 +106,8 @@ class Encoder {
     const EncoderOptions& options() const { return options_; }
     const TextSteps& steps() const { return steps_; }
 
-    // modes[i] is about special_tokens().tokens()[i].
-    SpecialPlan plan(const std::vector<SpecialMode>& modes) const;
+    // modes[i] is about special_tokens().tokens()[i]; texts that are none of these, and not empty, can be disallowed.
+    SpecialPlan plan(const std::vector<SpecialMode>& modes, const std::vector<std::string>& other_texts = {}) const;
 
     // Appends the ids of `text` to the sink: IdArray, IdCounter or SpanIds. Throws DisallowedSpecial before anything is
     // appended. `at_start` is false for a part of a text that begins at a division.

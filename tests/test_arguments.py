@@ -1,0 +1,165 @@
+"""What public calls say of arguments of wrong types and values: one exception, which names the argument."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fissile
+from fissile import Tokenizer
+from fissile.counting import PretokenCounts, count, count_to_file
+from fissile.data import TokenStream, TokenTable, decode_corpus, encode_corpus
+from reference.texts import small_ranks
+
+RANKS = small_ranks()
+T = Tokenizer.from_ranks(RANKS, "cl100k", {"<|endoftext|>": 2000})
+N = T.n_vocab
+Call = Callable[[Path], Any]
+
+CASES: dict[str, tuple[type[Exception], str, Call]] = {
+    # --- encoding
+    "threads is no number": (
+        TypeError,
+        "threads must be an int or None, not str",
+        lambda p: T.encode_batch(["a"], threads="x"),
+    ),
+    "threads is no whole number": (
+        TypeError,
+        "threads must be an int or None, not float",
+        lambda p: T.count_batch(["a"], threads=1.5),
+    ),
+    "threads is a bool": (
+        TypeError,
+        "threads must be an int or None, not bool",
+        lambda p: T.encode_batch(["a"], threads=True),
+    ),
+    "threads is an array": (
+        TypeError,
+        "threads must be an int or None, not numpy.ndarray",
+        lambda p: T.encode_batch(["a"], threads=np.array([1, 2])),
+    ),
+    "threads is large": (
+        ValueError,
+        "threads must be None or from 1 to 4096, not 1000000000000000000000",
+        lambda p: T.encode_batch(["a"], threads=10**21),
+    ),
+    "texts is no iterable": (
+        TypeError,
+        "texts must be a list or another iterable of texts, not int",
+        lambda p: T.encode_batch(5),
+    ),
+    "add_special_tokens of encode": (
+        TypeError,
+        "add_special_tokens must be True or False, not str",
+        lambda p: T.encode("a", add_special_tokens="x"),
+    ),
+    "add_special_tokens of encode_batch": (
+        TypeError,
+        "add_special_tokens must be True or False, not str",
+        lambda p: T.encode_batch(["a"], add_special_tokens="x"),
+    ),
+    "dtype is no type": (
+        TypeError,
+        "dtype must be an integer type of numpy, not 'nope'",
+        lambda p: T.encode_batch(["a"], dtype="nope"),
+    ),
+    "dtype is none of integers": (
+        ValueError,
+        "dtype must be an integer type, not float64",
+        lambda p: T.encode_batch(["a"], dtype=float),
+    ),
+    "eod is a text": (TypeError, "eod must be an int, not str", lambda p: T.encode_batch(["a"], eod="x")),
+    "eod is no whole number": (TypeError, "eod must be an int, not float", lambda p: T.encode_batch(["a"], eod=1.5)),
+    "eod is no id": (ValueError, f"eod must be from 0 to {N - 1}, not {N}", lambda p: T.encode_batch(["a"], eod=N)),
+    "split is a list": (
+        TypeError,
+        "split must be a sampler, such as fissile.StochasTok(0.1), not list",
+        lambda p: T.encode("a", split=["a"]),
+    ),
+    "tok of stochastok": (TypeError, "tok must be a Tokenizer, not str", lambda p: fissile.stochastok([1], "x", 0.1)),
+    "return_parents": (
+        TypeError,
+        "return_parents must be True or False, not str",
+        lambda p: T.encode_batch(["a"], split="characters", return_parents="x"),
+    ),
+    "deny of StochasTok": (
+        TypeError,
+        "deny must be a sequence of ids, not int",
+        lambda p: fissile.StochasTok(0.1, deny=5),
+    ),
+    "p of stochastok": (
+        TypeError,
+        "p must be a number or one a document, not dict",
+        lambda p: fissile.stochastok([1], T, {}),
+    ),
+    "separator is a number": (
+        TypeError,
+        "separator must be str, bytes or None, not int",
+        lambda p: T.encode_files([p / "a.txt"], separator=5),
+    ),
+    "separator is empty": (
+        ValueError,
+        "separator must not be empty",
+        lambda p: T.encode_files([p / "a.txt"], separator=""),
+    ),
+    "paths is bytes": (
+        TypeError,
+        "paths must be a path or several, each a str or an os.PathLike, not bytes",
+        lambda p: T.encode_files(b"a.txt"),
+    ),
+    "a path is a number": (
+        TypeError,
+        "paths[1] must be a path, a str or an os.PathLike of one, not int",
+        lambda p: T.encode_files([p / "a.txt", 5]),
+    ),
+    "a path has a null character": (
+        ValueError,
+        "paths must be a path, which has no null character",
+        lambda p: T.encode_files(f"{p}/a.txt\0x"),
+    ),
+    "unit of offsets": (
+        ValueError,
+        "unit must be 'char' or 'byte', not 'bytes'",
+        lambda p: T.offsets("a", unit="bytes"),
+    ),
+    "others of inspect": (TypeError, "others[0] must be a Tokenizer, not int", lambda p: T.inspect("a", 5)),
+    "limit of inspect": (TypeError, "limit must be an int, not str", lambda p: T.inspect("a", limit="x")),
+    # --- decoding
+    "errors of decode": (TypeError, "errors must be a str, not int", lambda p: T.decode([1], errors=5)),
+    "errors with a lone surrogate": (
+        ValueError,
+        "errors has a lone surrogate: '\\ud800'",
+        lambda p: T.decode([1], errors="\ud800"),
+    ),
+    "errors of stream_decoder": (TypeError, "errors must be a str, not int", lambda p: T.stream_decoder(5)),
+    "skip_special_tokens": (
+        TypeError,
+        "skip_special_tokens must be True or False, not str",
+        lambda p: T.decode([1], skip_special_tokens="x"),
+    ),
+    "tokenizer of a StreamDecoder": (
+        TypeError,
+        "tokenizer must be a Tokenizer, not int",
+        lambda p: fissile.tokenizer.StreamDecoder(5),
+    ),
+    "id of token_bytes": (TypeError, "id must be an int, not str", lambda p: T.token_bytes("a")),
+    "id of token_bytes is large": (KeyError, f"no token has id {2**70}", lambda p: T.token_bytes(2**70)),
+    "token of token_id": (TypeError, "token must be str or bytes, not int", lambda p: T.token_id(5)),
+    "batch of no sequences": (
+        TypeError,
+        "batch[1]: ids must be a sequence or an array of ints, not NoneType",
+        lambda p: T.decode_batch([[1], None]),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_argument_is_named(case: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("some text", "utf-8")
+    kind, message, call = CASES[case]
+    with pytest.raises(kind, match=re.escape(message)) as caught:
+        call(tmp_path)
+    assert type(caught.value) is kind
