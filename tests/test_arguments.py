@@ -153,6 +153,45 @@ CASES: dict[str, tuple[type[Exception], str, Call]] = {
         "batch[1]: ids must be a sequence or an array of ints, not NoneType",
         lambda p: T.decode_batch([[1], None]),
     ),
+    # --- loading and saving
+    "path of from_file": (
+        TypeError,
+        "path must be a path, a str or an os.PathLike of one, not int",
+        lambda p: Tokenizer.from_file(5),
+    ),
+    "path of from_tiktoken": (TypeError, "path must be a path", lambda p: Tokenizer.from_tiktoken(None)),
+    "path of save": (TypeError, "path must be a path", lambda p: T.save(None)),
+    "ranks is a list": (
+        TypeError,
+        "ranks must be a dict of bytes to rank, not list",
+        lambda p: Tokenizer.from_ranks([b"a"], "gpt2"),
+    ),
+    "pattern is None": (TypeError, "pattern must be a str, not NoneType", lambda p: Tokenizer.from_ranks(RANKS, None)),
+    "pattern is a number": (
+        TypeError,
+        "pattern must be a str or None, not int",
+        lambda p: Tokenizer.from_tiktoken(p / "a.txt", 5),
+    ),
+    "special_tokens is a list": (
+        TypeError,
+        "special_tokens must be a dict of text to id, not list",
+        lambda p: Tokenizer.from_ranks(RANKS, "gpt2", ["<x>"]),
+    ),
+    "a special token's id is a text": (
+        TypeError,
+        "special_tokens['<x>'] must be an int, not str",
+        lambda p: Tokenizer.from_ranks(RANKS, "gpt2", {"<x>": "a"}),
+    ),
+    "a special token's id is no whole number": (
+        TypeError,
+        "special_tokens['<x>'] must be an int, not float",
+        lambda p: Tokenizer.from_tiktoken(p / "a.txt", "gpt2", {"<x>": 1.5}),
+    ),
+    "a special token is bytes": (
+        TypeError,
+        "special_tokens must hold texts, each a str, found b'x'",
+        lambda p: Tokenizer.from_ranks(RANKS, "gpt2", {b"x": 5000}),
+    ),
 }
 
 
