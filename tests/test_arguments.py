@@ -202,3 +202,17 @@ def test_the_argument_is_named(case: str, tmp_path: Path) -> None:
     with pytest.raises(kind, match=re.escape(message)) as caught:
         call(tmp_path)
     assert type(caught.value) is kind
+
+
+def test_files_that_cannot_be_written_have_the_name_that_was_given(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("some text", "utf-8")
+    for place in (tmp_path / "missing" / "x.fissile", tmp_path / "a.txt" / "x.fissile"):
+        for write in (T.save, lambda path: count_to_file(path, iter(["a"]))):
+            with pytest.raises(OSError) as caught:
+                write(place)
+            assert caught.value.filename == str(place)
+    (tmp_path / "folder.fissile").mkdir()
+    with pytest.raises(OSError) as caught:
+        T.save(tmp_path / "folder.fissile")
+    assert caught.value.filename == str(tmp_path / "folder.fissile")
+    assert not list(tmp_path.glob(".*"))

@@ -24,10 +24,12 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[str], object]) ->
     target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        write(os.fspath(partial))
-        partial.replace(target)
+        with _named(partial, target):
+            write(os.fspath(partial))
+            partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def write_bytes_whole(path: Path, data: bytes) -> None:
@@ -38,6 +40,17 @@ def write_bytes_whole(path: Path, data: bytes) -> None:
         file.finish()
     finally:
         file.discard()
+
+
+@contextlib.contextmanager
+def _named(partial: Path, target: Path) -> Iterator[None]:
+    """OSErrors about a file that is being written have its later name; those of write and close have none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and os.fspath(error.filename) != os.fspath(partial):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
 
 
 class PartialFile:
@@ -65,14 +78,9 @@ class PartialFile:
         """Remove it, unless it is finished."""
         with contextlib.suppress(OSError):
             self.file.close()
-        self.partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.partial.unlink()
 
-    @contextlib.contextmanager
-    def named_errors(self) -> Iterator[None]:
-        """OSErrors that say which file it was: those of write and close do not."""
-        try:
-            yield
-        except OSError as error:
-            if error.filename is not None and os.fspath(error.filename) != os.fspath(self.partial):
-                raise
-            raise OSError(error.errno, error.strerror, os.fspath(self.path)) from error
+    def named_errors(self) -> contextlib.AbstractContextManager[None]:
+        """OSErrors that say which file it was."""
+        return _named(self.partial, self.path)
