@@ -192,6 +192,104 @@ CASES: dict[str, tuple[type[Exception], str, Call]] = {
         "special_tokens must hold texts, each a str, found b'x'",
         lambda p: Tokenizer.from_ranks(RANKS, "gpt2", {b"x": 5000}),
     ),
+    # --- counting and training
+    "pattern of count": (TypeError, "pattern must be a str, not int", lambda p: count(iter(["a"]), 5)),
+    "sequence of count": (
+        ValueError,
+        "sequence must be 'line' or 'document', not 'x'",
+        lambda p: count(iter(["a"]), sequence="x"),
+    ),
+    "threads of count": (
+        TypeError,
+        "threads must be an int or None, not str",
+        lambda p: count(iter(["a"]), threads="x"),
+    ),
+    "memory_bytes of count": (
+        TypeError,
+        "memory_bytes must be an int, not str",
+        lambda p: count(iter(["a"]), memory_bytes="1G"),
+    ),
+    "special_tokens of count": (
+        TypeError,
+        "special_tokens must be a collection of texts, not one int",
+        lambda p: count(iter(["a"]), special_tokens=5),
+    ),
+    "a special token of count": (
+        TypeError,
+        "special_tokens must hold texts, each a str, found 5",
+        lambda p: count(iter(["a"]), special_tokens=[5]),
+    ),
+    "counts that are no dict": (
+        TypeError,
+        "counts must be a dict of pretoken to count, not list",
+        lambda p: PretokenCounts.from_counts([b"a"], "gpt2"),
+    ),
+    "a count that is no number": (
+        TypeError,
+        "counts[b'a'] must be an int, not str",
+        lambda p: PretokenCounts.from_counts({b"a": "x"}, "gpt2"),
+    ),
+    "a pretoken that is no bytes": (
+        TypeError,
+        "the pretoken 'a' in counts must be bytes, not str",
+        lambda p: PretokenCounts.from_counts({"a": 1}, "gpt2"),
+    ),
+    "other of merge": (
+        TypeError,
+        "other must be PretokenCounts, not int",
+        lambda p: PretokenCounts.from_counts({b"a": 1}, "gpt2").merge(5),
+    ),
+    "inputs of count": (
+        TypeError,
+        "inputs must be paths or an iterable of texts, not int",
+        lambda p: count(5),
+    ),
+    "weights of count": (
+        TypeError,
+        "weights must be a sequence of numbers, not int",
+        lambda p: count([p / "a.txt"], weights=5),
+    ),
+    "field of count": (TypeError, "field must be a str, not int", lambda p: count(p / "a.txt", field=5)),
+    "progress of train": (
+        TypeError,
+        "progress must be a function or None, not int",
+        lambda p: fissile.train(iter(["a b"]), 300, progress=5),
+    ),
+    "a pattern with a lone surrogate": (
+        ValueError,
+        "pattern has a lone surrogate at character 1: 'a\\ud800'",
+        lambda p: count(iter(["a"]), "a\ud800"),
+    ),
+    "vocab_size is large": (
+        ValueError,
+        "vocab_size must be from 1 to 268435456, not 1180591620717411303424",
+        lambda p: fissile.train(iter(["a b"]), 2**70),
+    ),
+    "hf_compatible": (
+        TypeError,
+        "hf_compatible must be True or False, not str",
+        lambda p: fissile.train(iter(["a b"]), 300, hf_compatible="x"),
+    ),
+    "special_tokens of train is one text": (
+        TypeError,
+        "special_tokens must be a collection of texts, not one str",
+        lambda p: fissile.train(iter(["a b"]), 300, special_tokens="<|end|>"),
+    ),
+    "a seed token": (
+        TypeError,
+        "seed_tokens[0] must be str or bytes, not int",
+        lambda p: fissile.train(iter(["a b"]), 300, seed_tokens=[5]),
+    ),
+    "held_out": (
+        TypeError,
+        "held_out['x'] must be str, bytes or a buffer of bytes, not int",
+        lambda p: fissile.train(iter(["a b"]), 300, held_out={"x": 5}),
+    ),
+    "continue_from": (
+        TypeError,
+        "continue_from must be a Tokenizer or None, not str",
+        lambda p: fissile.train(iter(["a b"]), 300, continue_from="x"),
+    ),
 }
 
 

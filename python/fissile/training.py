@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile import _core
+from fissile.arguments import choice, flag, function, instance, path_text, string, strings, whole
 from fissile.formats.patterns import canonical_pattern, is_built_in
 from fissile.formats.spec import TokenizerSpec
 from fissile.formats.tiktoken import encoder_options, write_ranks
@@ -27,6 +28,7 @@ __all__ = ["TrainedTokenizer", "train"]
 
 _MAX_PRETOKEN = 1_000_000  # bytes; longer ones are worth a warning
 _N_LONGEST = 10
+_MAX_IDS = 1 << 28  # as kMaxTokenId of the core has it
 
 
 class TrainedTokenizer(Tokenizer):
@@ -49,6 +51,7 @@ class TrainedTokenizer(Tokenizer):
         Raises:
             ValueError: smaller than special tokens and alphabet, or larger than this vocabulary without its padding.
         """
+        vocab_size = whole("vocab_size", vocab_size, 0)
         return Tokenizer(_cut(self, vocab_size).spec(self._spec.pattern))
 
     def _as_ranks(self) -> bytes:
@@ -149,20 +152,32 @@ def train(
         OSError: an input cannot be read.
     """
     options = Options(
-        vocab_size=_whole("vocab_size", vocab_size, 1),
-        min_frequency=_whole("min_frequency", min_frequency, 0),
-        max_token_length=None if max_token_length is None else _whole("max_token_length", max_token_length, 1),
-        length_in_chars=_choice("length_unit", length_unit, ("bytes", "chars")) == "chars",
-        strict_length=hf_compatible,
+        vocab_size=whole("vocab_size", vocab_size, 1, _MAX_IDS),
+        min_frequency=whole("min_frequency", min_frequency, 0),
+        max_token_length=None if max_token_length is None else whole("max_token_length", max_token_length, 1),
+        length_in_chars=choice("length_unit", length_unit, ("bytes", "chars")) == "chars",
+        strict_length=flag("hf_compatible", hf_compatible),
         threads=_n_threads(threads),
         progress=progress,
     )
     if hf_compatible and length_unit == "chars":
         raise ValueError("hf_compatible counts max_token_length in bytes; length_unit must be 'bytes'")
-    _choice("alphabet", alphabet, ("bytes", "seen"))
-    _whole("reserved", reserved, 0)
+    choice("alphabet", alphabet, ("bytes", "seen"))
+    reserved = whole("reserved", reserved, 0, _MAX_IDS)
+    special_tokens = strings("special_tokens", special_tokens)
+    matched_tokens = strings("matched_tokens", matched_tokens)
+    seed_tokens = _seeds(seed_tokens)
+    _check_held_out(held_out)
+    if checkpoint is not None:
+        path_text("checkpoint", checkpoint)
+        instance("checkpoint_seconds", checkpoint_seconds, (int, float), "a number of seconds")
+    function("progress", progress)
+    if pattern is not None:
+        string("pattern", pattern)
+    if continue_from is not None:
+        instance("continue_from", continue_from, Tokenizer, "a Tokenizer or None")
     if pad_to is not None and pad_to != "power_of_two":
-        _whole("pad_to", pad_to, 1)
+        whole("pad_to", pad_to, 1, _MAX_IDS)
     if continue_from is not None:
         for name, value in (("reserved", reserved), ("seed_tokens", seed_tokens), ("matched_tokens", matched_tokens)):
             if value:
@@ -171,12 +186,12 @@ def train(
     superwords = None
     if superword_at is not None:
         superwords = Superwords(
-            at=_whole("superword_at", superword_at, 1),
-            unit=_choice("superword_unit", superword_unit, ("document", "line", "runs")),
+            at=whole("superword_at", superword_at, 1),
+            unit=choice("superword_unit", superword_unit, ("document", "line", "runs")),
             inputs=inputs if superword_inputs is None else superword_inputs,
-            max_words=None if superword_words is None else _whole("superword_words", superword_words, 1),
-            colon_space=superword_colon,
-            newline_end=superword_newline_end,
+            max_words=None if superword_words is None else whole("superword_words", superword_words, 1),
+            colon_space=flag("superword_colon", superword_colon),
+            newline_end=flag("superword_newline_end", superword_newline_end),
         )
         superwords.check(vocab_size)
         options.vocab_size = superwords.at
@@ -194,16 +209,14 @@ def train(
     report = _new_report(counts, corpus, pattern)
     if continue_from is not None:
         draft = Draft.of(continue_from) if superwords is None else _cut(continue_from, superwords.at)
-        draft.add_texts(list(special_tokens), flags=1)
+        draft.add_texts(special_tokens, flags=1)
         if not draft.replays():
             raise ValueError(
                 f"{continue_from!r} lists a pair twice or merges parts before it makes them: cannot go on from it"
             )
     else:
         seen = set(np.unique(corpus.items).tolist() if alphabet == "seen" else range(256))
-        draft = Draft.new(
-            list(special_tokens), list(matched_tokens), reserved, [byte for byte in ALPHABET if byte in seen]
-        )
+        draft = Draft.new(special_tokens, matched_tokens, reserved, [byte for byte in ALPHABET if byte in seen])
         _add_seeds(draft, seed_tokens, pattern)
     if options.vocab_size < len(draft.tokens):
         name = "vocab_size" if superwords is None else "superword_at"
@@ -241,24 +254,27 @@ def train(
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    return int(value)
-
-
-def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")
-    return value
-
-
 def _n_threads(threads: int | None) -> int:
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return _whole("threads", threads, 1)
+    return whole("threads", threads, 1, 4096)
+
+
+def _seeds(seed_tokens: Sequence[str | bytes]) -> list[str | bytes]:
+    if isinstance(seed_tokens, (str, bytes)) or not isinstance(seed_tokens, Iterable):
+        raise TypeError(f"seed_tokens must be a sequence of tokens, not one {type(seed_tokens).__name__}")
+    seeds = list(seed_tokens)
+    for i, seed in enumerate(seeds):
+        if not instance(f"seed_tokens[{i}]", seed, (str, bytes), "str or bytes"):
+            raise ValueError(f"seed_tokens[{i}] is empty")
+    return seeds
+
+
+def _check_held_out(held_out: Text | Mapping[str, Text] | None) -> None:
+    named = held_out.items() if isinstance(held_out, Mapping) else [("", held_out)] if held_out is not None else []
+    for name, text in named:
+        argument = f"held_out[{name!r}]" if isinstance(held_out, Mapping) else "held_out"
+        instance(argument, text, (str, bytes, bytearray, memoryview), "str, bytes or a buffer of bytes")
 
 
 def _pattern(inputs: Any, pattern: str | None, continue_from: Tokenizer | None) -> str:
@@ -297,15 +313,13 @@ def _counts(inputs: Any, pattern: str, options: Options, counting: dict[str, Any
     return counts
 
 
-def _add_seeds(draft: Draft, seeds: Sequence[str | bytes], pattern: str) -> None:
+def _add_seeds(draft: Draft, seeds: list[str | bytes], pattern: str) -> None:
     """Merges that make each seed: of what earlier ones leave of it, the first two tokens, until one is left."""
     for seed in seeds:
-        data = seed.encode() if isinstance(seed, str) else bytes(seed)
-        if not data:
-            raise ValueError("a seed token is empty")
+        data = seed.encode() if isinstance(seed, str) else seed
         while True:
-            whole = _core.Encoder(draft.vocabulary(), pattern="none", added_tokens=[], allow_special_by_default=True)
-            ids = whole.encode(data).tolist()
+            merged = _core.Encoder(draft.vocabulary(), pattern="none", added_tokens=[], allow_special_by_default=True)
+            ids = merged.encode(data).tolist()
             if len(ids) == 1:
                 break
             draft.extend(np.array([[ids[0], ids[1], len(draft.tokens)]], np.uint32))

@@ -338,7 +338,7 @@ def test_report_warns_of_what_is_no_text() -> None:
     ("options", "message"),
     [
         ({"vocab_size": 255}, "255, but special tokens, alphabet"),
-        ({"vocab_size": 0}, "at least 1"),
+        ({"vocab_size": 0}, "vocab_size must be from 1 to"),
         ({"pattern": "nonsense"}, "nonsense"),
         ({"special_tokens": ["a", "a"]}, "given twice"),
         ({"special_tokens": [""]}, "empty"),
