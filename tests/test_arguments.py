@@ -290,6 +290,98 @@ CASES: dict[str, tuple[type[Exception], str, Call]] = {
         "continue_from must be a Tokenizer or None, not str",
         lambda p: fissile.train(iter(["a b"]), 300, continue_from="x"),
     ),
+    # --- data
+    "tokenizer of encode_corpus": (
+        TypeError,
+        "tokenizer must be a Tokenizer, not str",
+        lambda p: encode_corpus(p / "o", p / "a.txt", "x"),
+    ),
+    "eod of encode_corpus": (
+        ValueError,
+        f"eod must be from 0 to {N - 1}, not {N}",
+        lambda p: encode_corpus(p / "o", p / "a.txt", T, eod=N),
+    ),
+    "shard_tokens of encode_corpus": (
+        TypeError,
+        "shard_tokens must be an int, not str",
+        lambda p: encode_corpus(p / "o", p / "a.txt", T, shard_tokens="x"),
+    ),
+    "format of encode_corpus": (
+        ValueError,
+        "format must be 'bin' or 'npy' or 'megatron' or 'parquet', not 'x'",
+        lambda p: encode_corpus(p / "o", p / "a.txt", T, format="x"),
+    ),
+    "special_tokens of encode_corpus": (
+        ValueError,
+        "special_tokens must be 'default' or",
+        lambda p: encode_corpus(p / "o", p / "a.txt", T, special_tokens=["x"]),
+    ),
+    "separator of encode_corpus": (
+        TypeError,
+        "separator must be str, bytes or None, not int",
+        lambda p: encode_corpus(p / "o", p / "a.txt", T, separator=5),
+    ),
+    "inputs of encode_corpus": (TypeError, "must be a path or several", lambda p: encode_corpus(p / "o", 5, T)),
+    "directory of decode_corpus": (TypeError, "directory must be a path", lambda p: decode_corpus(5, p / "o")),
+    "tokenizer of decode_corpus": (
+        TypeError,
+        "tokenizer must be a Tokenizer or None, not str",
+        lambda p: decode_corpus(p, p / "o", "x"),
+    ),
+    "skip_bad of encode_corpus": (
+        TypeError,
+        "skip_bad must be True or False, not bytes",
+        lambda p: encode_corpus(p / "o", p / "a.txt", T, skip_bad=b"x"),
+    ),
+    "eod of decode_corpus": (TypeError, "eod must be an int, not str", lambda p: decode_corpus(p, p / "o", eod="x")),
+    "no paths": (ValueError, "paths must name at least one file, found none", lambda p: TokenStream([], T)),
+    "split of TokenTable": (
+        TypeError,
+        "split must be a sampler, such as fissile.StochasTok(0.1), not int",
+        lambda p: TokenTable(p / "a.txt", T, split=5),
+    ),
+    "token_dtype": (
+        TypeError,
+        "token_dtype must be an integer type of numpy, not 'nope'",
+        lambda p: TokenStream(p / "a.txt", T, token_dtype="nope"),
+    ),
+    "state of a TokenStream": (
+        TypeError,
+        "state must be a dict that state_dict gave, not NoneType",
+        lambda p: TokenStream(p / "a.txt", T).load_state_dict(None),
+    ),
+    "tokenizer of TokenStream": (
+        TypeError,
+        "tokenizer must be a Tokenizer or None, not str",
+        lambda p: TokenStream(p / "a.txt", "x"),
+    ),
+    "pack of TokenStream": (TypeError, "pack must be an int, not str", lambda p: TokenStream(p / "a.txt", T, pack="x")),
+    "pad_id of TokenStream": (
+        ValueError,
+        "pad_id must be from 0 to 65535, not -1",
+        lambda p: TokenStream(p / "a.txt", T, dtype=np.uint16, pad_id=-1),
+    ),
+    "shard of TokenStream": (
+        TypeError,
+        "shard must be a pair (index, count), not 5",
+        lambda p: TokenStream(p / "a.txt", T, shard=5),
+    ),
+    "allowed_special of TokenStream": (
+        TypeError,
+        "allowed_special must be 'all' or a collection of token texts, not int",
+        lambda p: TokenStream(p / "a.txt", T, allowed_special=5),
+    ),
+    "threads of TokenStream": (
+        TypeError,
+        "threads must be an int or None, not str",
+        lambda p: TokenStream(p / "a.txt", T, threads="x"),
+    ),
+    "field of TokenTable": (TypeError, "field must be a str, not int", lambda p: TokenTable(p / "a.txt", T, field=5)),
+    "stride of TokenTable": (
+        ValueError,
+        "stride must be from 1 to 1099511627776, not 0",
+        lambda p: TokenTable(p / "a.txt", T, pack=4, stride=0),
+    ),
 }
 
 
