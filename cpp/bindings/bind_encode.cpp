@@ -7,8 +7,8 @@
 #include <pybind11/stl.h>
 
 #include <optional>
+#include <string_view>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 
 #include "bindings/arguments_in.hpp"
@@ -105,16 +105,17 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
 // --- special tokens, as tiktoken names them
 // ---------------------------------------------------------------------------
 
-// An item of a collection of token texts.
-std::string token_text(py::handle item, const std::string& argument) {
+// An item of a collection of token texts; valid as long as the item is.
+std::string_view token_text(py::handle item, const char* argument) {
     if (!PyUnicode_Check(item.ptr())) {
-        throw py::type_error(argument + " must hold texts of tokens, each a str, found " + std::string(py::repr(item)));
+        throw py::type_error(argument + std::string(" must hold texts of tokens, each a str, found ") +
+                             std::string(py::repr(item)));
     }
     Py_ssize_t n = 0;
     const char* const text = PyUnicode_AsUTF8AndSize(item.ptr(), &n);
     if (text == nullptr) {
         PyErr_Clear();
-        throw py::value_error(argument + " holds " + std::string(py::repr(item)) +
+        throw py::value_error(argument + std::string(" holds ") + std::string(py::repr(item)) +
                               ", which has a lone surrogate: no text that can be encoded does");
     }
     return {text, static_cast<std::size_t>(n)};
@@ -127,24 +128,29 @@ struct Chosen {
 };
 
 // "all", or an iterable of token texts.
-Chosen chosen(py::handle choice, const SpecialTokens& tokens, const std::string& argument) {
+Chosen chosen(py::handle choice, const SpecialTokens& tokens, const char* argument) {
     const std::size_t n = tokens.tokens().size();
-    const std::string expected = argument + " must be 'all' or a collection of token texts, not ";
+    constexpr const char* kExpected = " must be 'all' or a collection of token texts, not ";
     if (PyUnicode_Check(choice.ptr())) {
-        if (!choice.equal(py::str("all"))) throw py::value_error(expected + std::string(py::repr(choice)));
+        if (PyUnicode_CompareWithASCIIString(choice.ptr(), "all") != 0) {
+            throw py::value_error(std::string(argument) + kExpected + std::string(py::repr(choice)));
+        }
         return {std::vector<bool>(n, true), {}};
     }
     const auto items = py::reinterpret_steal<py::object>(PyObject_GetIter(choice.ptr()));
     if (!items) {
         PyErr_Clear();
-        throw py::type_error(expected + Py_TYPE(choice.ptr())->tp_name);
+        throw py::type_error(std::string(argument) + kExpected + Py_TYPE(choice.ptr())->tp_name);
     }
-    std::unordered_set<std::string> texts;
-    for (const py::handle item : py::reinterpret_borrow<py::iterator>(items)) texts.insert(token_text(item, argument));
     Chosen result{std::vector<bool>(n, false), {}};
-    for (std::size_t i = 0; i < n; ++i) result.flags[i] = texts.count(tokens.tokens()[i].content) != 0;
-    for (const AddedToken& token : tokens.tokens()) texts.erase(token.content);
-    result.others.assign(texts.begin(), texts.end());
+    for (const py::handle item : py::reinterpret_borrow<py::iterator>(items)) {
+        const std::string_view text = token_text(item, argument);
+        bool is_token = false;
+        for (std::size_t i = 0; i < n; ++i) {
+            if (tokens.tokens()[i].content == text) result.flags[i] = is_token = true;
+        }
+        if (!is_token) result.others.emplace_back(text);
+    }
     return result;
 }
 
