@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "bindings/bindings.hpp"
+#include "bindings/offsets_in.hpp"
 
 // The two structures of the interface, as its specification defines them.
 struct ArrowSchema {
@@ -78,13 +79,15 @@ py::capsule capsule_of(std::unique_ptr<T> value, const char* name) {
     }));
 }
 
-py::tuple arrow_large_list(const py::array& ids, const py::array_t<std::int64_t, py::array::c_style>& offsets) {
+py::tuple arrow_large_list(const py::array& ids, const OffsetsIn& offsets) {
     const py::dtype dtype = ids.dtype();
     const char* format = nullptr;
     if (dtype.kind() == 'u') format = dtype.itemsize() == 4 ? "I" : dtype.itemsize() == 2 ? "S" : nullptr;
-    if (format == nullptr || (ids.flags() & py::array::c_style) == 0 || offsets.size() == 0) {
-        throw py::type_error("ids must be a contiguous array of uint16 or uint32, and offsets have an entry");
+    if (format == nullptr || (ids.flags() & py::array::c_style) == 0) {
+        throw py::type_error("ids must be a contiguous array of uint16 or uint32, found " +
+                             std::string(format == nullptr ? py::str(dtype) : py::str("one with gaps")));
     }
+    check_offsets(offsets, static_cast<std::size_t>(ids.size()));  // arrays can be written to since they were checked
     auto schema = std::make_unique<ArrowSchema>();
     auto schema_pair = std::make_unique<SchemaPair>();
     schema_pair->child.format = format;
@@ -113,6 +116,10 @@ py::tuple arrow_large_list(const py::array& ids, const py::array_t<std::int64_t,
 
 }  // namespace
 
-void bind_arrow(py::module_& m) { m.def("arrow_large_list", &arrow_large_list, py::arg("ids"), py::arg("offsets")); }
+void bind_arrow(py::module_& m) {
+    m.def("arrow_large_list", &arrow_large_list, py::arg("ids"), py::arg("offsets"));
+    m.def("check_offsets", &check_offsets, py::arg("offsets"), py::arg("n_ids"),
+          "Number of documents; ValueError unless they lie within n_ids ids, one behind the other.");
+}
 
 }  // namespace fissile::bindings

@@ -35,9 +35,9 @@ Pattern pattern_of(const std::string& name) {
 }
 
 std::unique_ptr<TextCounter> make_counter(const std::string& pattern, const std::string& sequence,
-                                          std::vector<std::string> special_tokens,
-                                          const std::optional<std::int64_t>& threads, std::size_t memory_bytes,
-                                          std::string spill_directory, std::size_t portion_bytes, std::uint64_t scale,
+                                          std::vector<std::string> special_tokens, const py::object& threads,
+                                          std::size_t memory_bytes, std::string spill_directory,
+                                          std::size_t portion_bytes, std::uint64_t scale,
                                           const std::optional<py::function>& split) {
     CountOptions options;
     if (split) {

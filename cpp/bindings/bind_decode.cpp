@@ -5,8 +5,10 @@
 
 #include <mutex>
 
+#include "bindings/arguments_in.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/gil_pause.hpp"
+#include "bindings/offsets_in.hpp"
 #include "cpu/prefetch.hpp"
 #include "encode/decoder.hpp"
 #include "text/units_from_utf8.hpp"
@@ -45,6 +47,10 @@ class Ids {
         } else if (PyObject_CheckBuffer(ids.ptr()) != 0) {
             from_array(py::array::ensure(ids));
         } else {
+            if (Py_TYPE(ids.ptr())->tp_iter == nullptr && PySequence_Check(ids.ptr()) == 0) {
+                throw py::type_error(std::string("ids must be a sequence or an array of ints, not ") +
+                                     Py_TYPE(ids.ptr())->tp_name);
+            }
             const auto list = py::reinterpret_steal<py::object>(PySequence_List(ids.ptr()));
             if (!list) throw py::error_already_set();
             from_sequence(list);
@@ -174,50 +180,44 @@ class PyDecoder {
               const std::unordered_map<TokenId, py::bytes>& texts)
         : core_(std::move(vocabulary), leading_of(leading_space), {texts.begin(), texts.end()}) {}
 
-    py::bytes decode_bytes(py::handle ids, bool skip_special) const {
+    py::bytes decode_bytes(py::handle ids, py::handle skip_special_tokens) const {
+        const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
         const std::vector<std::uint8_t> bytes = decode_ids(Ids(ids), skip_special);
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     }
 
-    py::str decode(py::handle ids, const std::string& errors, bool skip_special) const {
-        return to_str(decode_ids(Ids(ids), skip_special), errors);
+    py::str decode(py::handle ids, py::handle errors, py::handle skip_special_tokens) const {
+        const std::string handler = error_handler(errors);
+        const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
+        return to_str(decode_ids(Ids(ids), skip_special), handler);
     }
 
-    py::list decode_batch(py::handle ids,
-                          const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
-                          const std::string& errors, bool skip_special) const {
+    py::list decode_batch(py::handle ids, const OffsetsIn& offsets, py::handle errors,
+                          py::handle skip_special_tokens) const {
+        const std::string handler = error_handler(errors);
+        const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
         const Ids all(ids);
+        const std::size_t n = check_offsets(offsets, all.size());
         const std::int64_t* const begin = offsets.data();
-        if (offsets.size() == 0) throw py::value_error("offsets must have at least one entry");
-        const auto n = static_cast<std::size_t>(offsets.size() - 1);
-        for (std::size_t i = 0; i <= n; ++i) {
-            if (begin[i] < (i == 0 ? 0 : begin[i - 1]) || begin[i] > static_cast<std::int64_t>(all.size())) {
-                throw py::value_error("offsets[" + std::to_string(i) + "] is " + std::to_string(begin[i]) +
-                                      "; offsets must ascend within the ids");
-            }
-        }
         py::list texts(n);
         std::vector<std::uint8_t> bytes;
         for (std::size_t i = 0; i < n; ++i) {
             run(all.data() + begin[i], static_cast<std::size_t>(begin[i + 1] - begin[i]), skip_special, bytes);
-            texts[i] = to_str(bytes, errors);
+            texts[i] = to_str(bytes, handler);
         }
         return texts;
     }
 
     // One list of ints a document. Every id's int exists once, so a list costs a pointer and a reference count a token.
     py::list to_lists(const py::array_t<TokenId, py::array::c_style | py::array::forcecast>& ids,
-                      const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets) {
+                      const OffsetsIn& offsets) {
+        const std::size_t n = check_offsets(offsets, static_cast<std::size_t>(ids.size()));
         const TokenId* const all = ids.data();
         const std::int64_t* const begin = offsets.data();
-        const auto n = static_cast<std::size_t>(std::max<py::ssize_t>(offsets.size(), 1) - 1);
         make_ints();
         const GarbagePause pause;
         py::list lists(n);
         for (std::size_t i = 0; i < n; ++i) {
-            if (begin[i] < 0 || begin[i + 1] < begin[i] || begin[i + 1] > ids.size()) {
-                throw py::value_error("offsets must ascend within the ids");
-            }
             PyList_SET_ITEM(lists.ptr(), static_cast<Py_ssize_t>(i), to_list(all + begin[i], begin[i + 1] - begin[i]));
         }
         return lists;

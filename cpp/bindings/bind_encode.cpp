@@ -7,9 +7,11 @@
 #include <pybind11/stl.h>
 
 #include <optional>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
+#include "bindings/arguments_in.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/long_call.hpp"
 #include "bindings/numpy_out.hpp"
@@ -103,23 +105,53 @@ std::unique_ptr<PyEncoder> make_encoder(std::shared_ptr<Vocabulary> vocabulary, 
 // --- special tokens, as tiktoken names them
 // ---------------------------------------------------------------------------
 
-// "all", or an iterable of token texts -> a flag a token.
-std::vector<bool> chosen(py::handle choice, const SpecialTokens& tokens, const char* argument) {
-    std::vector<bool> flags(tokens.tokens().size(), false);
+// An item of a collection of token texts; valid as long as the item is.
+std::string_view token_text(py::handle item, const char* argument) {
+    if (!PyUnicode_Check(item.ptr())) {
+        throw py::type_error(argument + std::string(" must hold texts of tokens, each a str, found ") +
+                             std::string(py::repr(item)));
+    }
+    Py_ssize_t n = 0;
+    const char* const text = PyUnicode_AsUTF8AndSize(item.ptr(), &n);
+    if (text == nullptr) {
+        PyErr_Clear();
+        throw py::value_error(argument + std::string(" holds ") + std::string(py::repr(item)) +
+                              ", which has a lone surrogate: no text that can be encoded does");
+    }
+    return {text, static_cast<std::size_t>(n)};
+}
+
+// Which tokens an argument names, and what it names beside them.
+struct Chosen {
+    std::vector<bool> flags;
+    std::vector<std::string> others;
+};
+
+// "all", or an iterable of token texts.
+Chosen chosen(py::handle choice, const SpecialTokens& tokens, const char* argument) {
+    const std::size_t n = tokens.tokens().size();
+    constexpr const char* kExpected = " must be 'all' or a collection of token texts, not ";
     if (PyUnicode_Check(choice.ptr())) {
-        if (py::cast<std::string>(choice) != "all") {
-            throw py::value_error(std::string(argument) + " must be 'all' or a collection of token texts");
+        if (PyUnicode_CompareWithASCIIString(choice.ptr(), "all") != 0) {
+            throw py::value_error(std::string(argument) + kExpected + std::string(py::repr(choice)));
         }
-        flags.assign(flags.size(), true);
-        return flags;
+        return {std::vector<bool>(n, true), {}};
     }
-    for (const py::handle item : py::iter(choice)) {
-        const auto text = py::cast<std::string>(item);
-        for (std::size_t i = 0; i < flags.size(); ++i) {
-            if (tokens.tokens()[i].content == text) flags[i] = true;
+    const auto items = py::reinterpret_steal<py::object>(PyObject_GetIter(choice.ptr()));
+    if (!items) {
+        PyErr_Clear();
+        throw py::type_error(std::string(argument) + kExpected + Py_TYPE(choice.ptr())->tp_name);
+    }
+    Chosen result{std::vector<bool>(n, false), {}};
+    for (const py::handle item : py::reinterpret_borrow<py::iterator>(items)) {
+        const std::string_view text = token_text(item, argument);
+        bool is_token = false;
+        for (std::size_t i = 0; i < n; ++i) {
+            if (tokens.tokens()[i].content == text) result.flags[i] = is_token = true;
         }
+        if (!is_token) result.others.emplace_back(text);
     }
-    return flags;
+    return result;
 }
 
 bool given(py::handle argument) { return argument && !argument.is_none(); }
@@ -129,34 +161,43 @@ const SpecialPlan& plan_for(const PyEncoder& encoder, py::handle allowed, py::ha
     if (!given(allowed) && !given(disallowed)) return encoder.default_plan;
     const SpecialTokens& tokens = encoder.core.special_tokens();
     const std::size_t n = tokens.tokens().size();
-    const std::vector<bool> taken =
-        given(allowed) ? chosen(allowed, tokens, "allowed_special") : std::vector<bool>(n, encoder.taken_by_default);
+    const std::vector<bool> taken = given(allowed) ? chosen(allowed, tokens, "allowed_special").flags
+                                                   : std::vector<bool>(n, encoder.taken_by_default);
     // tiktoken's default is "all", which means all that are not allowed.
     const bool all = given(disallowed) ? PyUnicode_Check(disallowed.ptr()) != 0 : !encoder.taken_by_default;
-    const std::vector<bool> refused =
-        given(disallowed) ? chosen(disallowed, tokens, "disallowed_special") : std::vector<bool>(n, all);
+    const Chosen refused =
+        given(disallowed) ? chosen(disallowed, tokens, "disallowed_special") : Chosen{std::vector<bool>(n, all), {}};
+    for (const std::string& text : refused.others) {
+        if (text.empty()) throw py::value_error("disallowed_special holds '', which is in every text");
+    }
     std::vector<SpecialMode> modes(n, SpecialMode::kIgnored);
     for (std::size_t i = 0; i < n; ++i) {
-        if (refused[i] && !(all && taken[i])) {
+        if (refused.flags[i] && !(all && taken[i])) {
             modes[i] = SpecialMode::kDisallowed;
         } else if (taken[i]) {
             modes[i] = SpecialMode::kTaken;
         }
     }
-    storage = encoder.core.plan(modes);
+    storage = encoder.core.plan(modes, refused.others);
     return storage;
 }
 
 [[noreturn]] void raise_disallowed(const DisallowedSpecial& error) {
     const std::string token = py::repr(py::str(error.token()));
-    throw py::value_error(
+    const std::string message =
+        (error.place().empty() ? "" : error.place() + ": ") +
         "Encountered text corresponding to disallowed special token " + token +
         ".\nIf you want this text to be encoded as a special token, pass it to `allowed_special`, e.g. "
         "`allowed_special={" +
         token +
         ", ...}`.\nIf you want this text to be encoded as normal text, disable the check "
         "for this token by passing `disallowed_special=(enc.special_tokens_set - {" +
-        token + "})`.\nTo disable this check for all special tokens, pass `disallowed_special=()`.\n");
+        token + "})`.\nTo disable this check for all special tokens, pass `disallowed_special=()`.\n";
+    // The place may be a file's name, which need not be UTF-8.
+    const auto text = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "surrogateescape"));
+    if (text) PyErr_SetObject(PyExc_ValueError, text.ptr());
+    throw py::error_already_set();
 }
 
 // Runs a call of the core: its errors become Python's.
@@ -260,7 +301,7 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
     const TextView view = view_of(arguments.text, "text", buffers);
     SpecialPlan storage;
     const SpecialPlan& plan = plan_for(encoder, arguments.allowed, arguments.disallowed, storage);
-    const bool in_template = arguments.add_special != nullptr && py::cast<bool>(py::handle(arguments.add_special));
+    const bool in_template = arguments.add_special != nullptr && truth(arguments.add_special, "add_special_tokens");
     if (in_template) sink.append(encoder.before.data(), encoder.before.size());
     guarded([&] {
         if (view.max_utf8_bytes() < kKeepGilBytes) {
@@ -358,14 +399,14 @@ void add_method(py::class_<PyEncoder>& type, PyMethodDef& method) {
 // --- many texts
 // -------------------------------------------------------------------------------------------------------
 
-BatchOptions batch_options(const PyEncoder& encoder, const std::optional<std::int64_t>& threads, py::handle allowed,
-                           py::handle disallowed, bool add_special_tokens) {
+BatchOptions batch_options(const PyEncoder& encoder, py::handle threads, py::handle allowed, py::handle disallowed,
+                           py::handle add_special_tokens) {
     BatchOptions options;
     options.n_threads = thread_count(threads);
     SpecialPlan storage;
     options.plan = plan_for(encoder, allowed, disallowed, storage);
     options.keep_going = check_signals;
-    if (add_special_tokens) {
+    if (truth(add_special_tokens, "add_special_tokens")) {
         options.before = encoder.before;
         options.after = encoder.after;
     }
@@ -388,9 +429,9 @@ py::tuple ids_offsets_parents(BatchIds&& result) {
     return py::make_tuple(std::move(ids), std::move(offsets), to_numpy(std::move(result.parents)));
 }
 
-py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, const std::optional<std::int64_t>& threads,
-                       py::handle allowed, py::handle disallowed, bool add_special_tokens,
-                       const SplittingArguments& splitting, std::vector<TokenId> ending) {
+py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, py::handle threads, py::handle allowed,
+                       py::handle disallowed, py::handle add_special_tokens, const SplittingArguments& splitting,
+                       std::vector<TokenId> ending) {
     BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     options.splitting = splitting_of(splitting);
     options.ending = std::move(ending);
@@ -401,9 +442,8 @@ py::tuple encode_batch(const PyEncoder& encoder, py::handle texts, const std::op
     }));
 }
 
-py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts,
-                                      const std::optional<std::int64_t>& threads, py::handle allowed,
-                                      py::handle disallowed, bool add_special_tokens) {
+py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts, py::handle threads,
+                                      py::handle allowed, py::handle disallowed, py::handle add_special_tokens) {
     const BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     const Texts views(texts);
     return to_numpy(guarded([&] {
@@ -413,9 +453,9 @@ py::array_t<std::int64_t> count_batch(const PyEncoder& encoder, py::handle texts
 }
 
 py::tuple encode_files(const PyEncoder& encoder, const std::vector<std::string>& paths,
-                       const std::optional<std::string>& separator, const std::optional<std::int64_t>& threads,
-                       py::handle allowed, py::handle disallowed, bool add_special_tokens,
-                       const SplittingArguments& splitting, std::vector<TokenId> ending) {
+                       const std::optional<std::string>& separator, py::handle threads, py::handle allowed,
+                       py::handle disallowed, py::handle add_special_tokens, const SplittingArguments& splitting,
+                       std::vector<TokenId> ending) {
     BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     options.splitting = splitting_of(splitting);
     options.ending = std::move(ending);
@@ -427,9 +467,9 @@ py::tuple encode_files(const PyEncoder& encoder, const std::vector<std::string>&
 }
 
 py::tuple encode_block(const PyEncoder& encoder, const py::bytes& text, const std::optional<py::bytes>& separator,
-                       const std::pair<bool, bool>& continues, const std::optional<std::int64_t>& threads,
-                       py::handle allowed, py::handle disallowed, bool add_special_tokens,
-                       const SplittingArguments& splitting, std::vector<TokenId> ending) {
+                       const std::pair<bool, bool>& continues, py::handle threads, py::handle allowed,
+                       py::handle disallowed, py::handle add_special_tokens, const SplittingArguments& splitting,
+                       std::vector<TokenId> ending) {
     BatchOptions options = batch_options(encoder, threads, allowed, disallowed, add_special_tokens);
     options.splitting = splitting_of(splitting);
     options.ending = std::move(ending);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <thread>
 
@@ -23,12 +22,20 @@ inline bool check_signals() {
     return PyErr_CheckSignals() == 0;
 }
 
-inline unsigned thread_count(const std::optional<std::int64_t>& threads) {
-    if (!threads) return std::max(1u, std::thread::hardware_concurrency());
-    if (*threads < 1 || *threads > 4096) {
-        throw py::value_error("threads must be None or from 1 to 4096, not " + std::to_string(*threads));
+// An argument `threads`; None: one a CPU.
+inline unsigned thread_count(py::handle threads) {
+    if (threads.is_none()) return std::max(1u, std::thread::hardware_concurrency());
+    const auto whole = py::reinterpret_steal<py::object>(
+        PyIndex_Check(threads.ptr()) != 0 && !PyBool_Check(threads.ptr()) ? PyNumber_Index(threads.ptr()) : nullptr);
+    if (!whole) {
+        PyErr_Clear();
+        throw py::type_error(std::string("threads must be an int or None, not ") + Py_TYPE(threads.ptr())->tp_name);
     }
-    return static_cast<unsigned>(*threads);
+    const Py_ssize_t n = PyNumber_AsSsize_t(whole.ptr(), nullptr);  // what does not fit becomes the next that does
+    if (n < 1 || n > 4096) {
+        throw py::value_error("threads must be None or from 1 to 4096, not " + std::string(py::str(whole)));
+    }
+    return static_cast<unsigned>(n);
 }
 
 // As check_signals, and calls `progress`, unless it is None, with what `done` returns, at most every 50 ms. An

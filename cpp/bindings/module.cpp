@@ -1,6 +1,8 @@
 // fissile._core: what the module is made of.
 #include <pybind11/pybind11.h>
 
+#include <string_view>
+
 #include "base.hpp"
 #include "bindings/bindings.hpp"
 
@@ -8,12 +10,24 @@ namespace py = pybind11;
 
 namespace {
 
+// Sets an exception with the error's text, in which paths need not be UTF-8.
+void set_error(PyObject* type, const std::exception& error) {
+    const std::string_view text = error.what();
+    const auto message = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
+    if (message) PyErr_SetObject(type, message.ptr());
+}
+
 // OSError, or that of its subclasses which is about this code: FileNotFoundError, PermissionError, ...
 void set_os_error(const fissile::SystemError& error) {
 #if defined(_WIN32)
     const py::tuple arguments = py::make_tuple(0, error.reason(), error.path(), error.code());
 #else
-    const py::tuple arguments = py::make_tuple(error.code(), error.reason(), error.path());
+    // A path is bytes, which need not be UTF-8.
+    const auto path = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeFSDefaultAndSize(error.path().data(), static_cast<Py_ssize_t>(error.path().size())));
+    if (!path) throw py::error_already_set();
+    const py::tuple arguments = py::make_tuple(error.code(), error.reason(), path);
 #endif
     const py::object exception = py::reinterpret_borrow<py::object>(PyExc_OSError)(*arguments);
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
@@ -30,11 +44,11 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         try {
             if (pointer) std::rethrow_exception(pointer);
         } catch (const fissile::FileError& error) {
-            py::set_error(file_error, error.what());
+            set_error(file_error.ptr(), error);
         } catch (const fissile::SystemError& error) {
             set_os_error(error);
         } catch (const fissile::Error& error) {
-            PyErr_SetString(PyExc_ValueError, error.what());
+            set_error(PyExc_ValueError, error);
         }
     });
     fissile::bindings::bind_text(m);

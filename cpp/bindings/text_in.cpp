@@ -39,6 +39,10 @@ Texts::Texts(py::handle iterable) {
         throw py::type_error("texts must be a list or another iterable of texts, not one " +
                              std::string(Py_TYPE(iterable.ptr())->tp_name));
     }
+    if (Py_TYPE(iterable.ptr())->tp_iter == nullptr && PySequence_Check(iterable.ptr()) == 0) {
+        throw py::type_error(std::string("texts must be a list or another iterable of texts, not ") +
+                             Py_TYPE(iterable.ptr())->tp_name);
+    }
     // A tuple is ours alone: a list could be changed by another thread while its items are in use.
     sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(iterable.ptr()));
     if (!sequence_) throw py::error_already_set();

@@ -25,12 +25,11 @@ constexpr std::size_t kConvertedTogether = std::size_t{64} << 10;
 // How far to look for a place to divide a long text.
 constexpr std::size_t kDivisionSearch = std::size_t{64} << 10;
 
-// Whether no added token can reach over a place where can_divide_between allows a cut.
+// Whether no added token minds what lies behind a place where can_divide_between allows a cut.
 bool no_token_spans_divisions(const Encoder& encoder) {
     const auto& tokens = encoder.special_tokens().tokens();
     return std::none_of(tokens.begin(), tokens.end(), [](const AddedToken& t) {
-        // One that takes white space around it may.
-        return t.content.find('\n') != std::string::npos || (t.flags & (kTokenLeftStrip | kTokenRightStrip)) != 0;
+        return (t.flags & (kTokenLeftStrip | kTokenRightStrip | kTokenSingleWord)) != 0;
     });
 }
 
@@ -96,9 +95,10 @@ class Work {
    public:
     Work(const Encoder& encoder, const std::vector<TextView>& texts, const BatchOptions& options)
         : encoder_(encoder), texts_(texts) {
-        // What is drawn for a text depends on all of it, so a text that is split at random is not divided.
-        const bool may_divide =
-            options.n_threads > 1 && options.splitting.splitter == nullptr && no_token_spans_divisions(encoder);
+        // What is drawn for a text depends on all of it, so a text that is split at random is not divided. Nor is one
+        // in which texts are looked for that may lie over any place.
+        const bool may_divide = options.n_threads > 1 && options.splitting.splitter == nullptr &&
+                                !options.plan.other_texts && no_token_spans_divisions(encoder);
         std::size_t begin = 0, n_bytes = 0;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const std::size_t size = texts[i].max_utf8_bytes();
@@ -126,7 +126,8 @@ class Work {
                    IdArray& out, IdArray* parents, std::int64_t* n_ids_of_text, std::int64_t* n_canonical) const {
         for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
             const std::size_t before = out.size();
-            const std::size_t n = splitting.encode(i, utf8(i, texts_[i], 0, buffer, ws), ws, out, parents);
+            const std::size_t n =
+                named(i, [&] { return splitting.encode(i, utf8(i, texts_[i], 0, buffer, ws), ws, out, parents); });
             for (const TokenId id : splitting.ending()) out.append(&id, 1);
             n_ids_of_text[i] = static_cast<std::int64_t>(out.size() - before);
             if (n_canonical != nullptr) n_canonical[i] = static_cast<std::int64_t>(n);
@@ -141,7 +142,8 @@ class Work {
             const bool begins = portion.begin == 0 && begins_document(i, options);
             const TextView part = texts_[i].part(portion.begin, portion.end);
             if (begins) sink.append(options.before.data(), options.before.size());
-            encoder_.encode(utf8(i, part, portion.begin, buffer, ws), options.plan, ws, sink, begins);
+            named(i,
+                  [&] { encoder_.encode(utf8(i, part, portion.begin, buffer, ws), options.plan, ws, sink, begins); });
             if (portion.end == texts_[i].length) append_end(i, options, ws, sink);
             return;
         }
@@ -155,7 +157,7 @@ class Work {
                 if (!buffer.has_room(utf8_room(texts_[i]))) encoder_.finish(ws, sink);  // what waits may be there
                 const Bytes text = utf8(i, texts_[i], 0, buffer, ws);
                 if (texts_[i].kind != TextKind::kUtf8) buffer.keep(text.size());
-                encoder_.add(text, options.plan, ws, sink, begins);
+                named(i, [&] { encoder_.add(text, options.plan, ws, sink, begins); });
                 append_end(i, options, ws, sink);
                 encoder_.mark(n_ids_of_text + i, ws, sink);
             }
@@ -196,6 +198,16 @@ class Work {
 
     void close(std::size_t begin, std::size_t end) {
         if (begin < end) portions_.push_back({begin, end - begin});
+    }
+
+    // Runs a call that encodes texts_[i]; errors name the text.
+    template <class Call>
+    static std::invoke_result_t<Call> named(std::size_t i, const Call& call) {
+        try {
+            return call();
+        } catch (const DisallowedSpecial& error) {
+            throw DisallowedSpecial(error.token(), i, "texts[" + std::to_string(i) + "]");
+        }
     }
 
     // texts_[i], or a part of it that begins at unit `begin`, as UTF-8; errors name the text.
@@ -396,12 +408,28 @@ std::vector<TextView> divided(const std::vector<Bytes>& texts, const std::string
     return parts;
 }
 
+namespace {
+
+// How to name document i of some files.
+std::string place_of(std::size_t i, const std::vector<std::string>& paths, const std::vector<Bytes>& texts,
+                     const std::string& separator) {
+    std::size_t file = 0;
+    for (std::size_t n; i >= (n = divided({texts[file]}, separator).size()); ++file) i -= n;
+    return separator.empty() ? paths[file] : paths[file] + ", document " + std::to_string(i) + " (counted from 0)";
+}
+
+}  // namespace
+
 BatchIds encode_files(const Encoder& encoder, const std::vector<std::string>& paths, const std::string& separator,
                       const BatchOptions& options) {
     std::vector<MappedFile> files;
     std::vector<Bytes> texts;
     for (const std::string& path : paths) texts.push_back(files.emplace_back(path).bytes());
-    return encode_batch(encoder, divided(texts, separator), options);
+    try {
+        return encode_batch(encoder, divided(texts, separator), options);
+    } catch (const DisallowedSpecial& error) {
+        throw DisallowedSpecial(error.token(), error.index(), place_of(error.index(), paths, texts, separator));
+    }
 }
 
 }  // namespace fissile

@@ -47,12 +47,37 @@ bool may_cut_first(const Vocabulary& vocabulary) {
     return true;
 }
 
+// Throws for the leftmost of a token that was found in a text and other texts that are in it, of those that begin at
+// one place the longest. Most texts hold neither, and do not come here.
+void refuse_first(Bytes text, const SpecialTokens& tokens, const SpecialTokens::Match& token,
+                  const SpecialTokens* other_texts) {
+    const auto content = [](const SpecialTokens& of, const SpecialTokens::Match& match) -> const std::string* {
+        return match.token == SpecialTokens::npos ? nullptr : &of.tokens()[match.token].content;
+    };
+    const std::string* found = content(tokens, token);
+    if (other_texts != nullptr) {
+        const SpecialTokens::Match match =
+            other_texts->first(text, SpecialTokens::Wanted(other_texts->tokens().size(), 1));
+        const std::string* const other = content(*other_texts, match);
+        if (other != nullptr && found != nullptr) {
+            const std::size_t at = token.content_end - found->size(), other_at = match.content_end - other->size();
+            if (other_at < at || (other_at == at && other->size() > found->size())) found = other;
+        } else if (other != nullptr) {
+            found = other;
+        }
+    }
+    if (found != nullptr) throw DisallowedSpecial(*found);
+}
+
 bool is_word(std::uint32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 }  // namespace
 
-DisallowedSpecial::DisallowedSpecial(std::string token_text)
-    : Error("text holds the special token " + token_text), token_(std::move(token_text)) {}
+DisallowedSpecial::DisallowedSpecial(std::string token_text, std::size_t index, std::string place)
+    : Error("text holds the special token " + token_text),
+      token_(std::move(token_text)),
+      index_(index),
+      place_(std::move(place)) {}
 
 Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions options,
                  std::vector<AddedToken> added_tokens, TextSteps steps)
@@ -63,6 +88,16 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
       scan_(scanner(options, *vocabulary_)),
       cuts_first_(!options.cut_by_vocabulary && may_cut_first(*vocabulary_) ? CutFirst::kLongWide : CutFirst::kNone),
       spans_(vocabulary_, options.split_before_spaces, options.max_cache_bytes) {
+    const bool spaces_behind_tokens = options.prefix_space != PrefixSpace::kNever && !options.prefix_first_stretch_only;
+    for (const AddedToken& token : specials_.tokens()) {
+        const Bytes text = as_bytes(token.content);
+        for (std::size_t i = 1; i < text.size(); ++i) {
+            if (text[i - 1] < 0x80 && text[i] < 0x80) undivided_.set(text[i - 1] * 128u + text[i]);
+        }
+        for (std::size_t right = 0; right < 128 && spaces_behind_tokens && text.back() < 0x80; ++right) {
+            undivided_.set(text.back() * 128u + right);
+        }
+    }
     // Other patterns end their spans where words do.
     const bool long_spans = options.pattern == Pattern::kSuperbpe || options.pattern == Pattern::kNone;
     if (scan_ == nullptr && may_cut_first(*vocabulary_) && !spans_.cuts().cuts_nowhere()) {
@@ -73,8 +108,14 @@ Encoder::Encoder(std::shared_ptr<const Vocabulary> vocabulary, EncoderOptions op
         superwords_ = SuperwordEncoder::of(*vocabulary_, options.max_cache_bytes);
 }
 
-SpecialPlan Encoder::plan(const std::vector<SpecialMode>& modes) const {
+SpecialPlan Encoder::plan(const std::vector<SpecialMode>& modes, const std::vector<std::string>& other_texts) const {
     SpecialPlan plan;
+    if (!other_texts.empty()) {
+        std::vector<AddedToken> tokens;
+        for (const std::string& text : other_texts) tokens.push_back({text, kNoToken, 0});
+        plan.other_texts = std::make_shared<const SpecialTokens>(std::move(tokens));
+        plan.any_disallowed = true;
+    }
     for (std::size_t i = 0; i < modes.size(); ++i) {
         const bool normalized = (specials_.tokens()[i].flags & kTokenNormalized) != 0;
         plan.disallowed.push_back(modes[i] == SpecialMode::kDisallowed);
@@ -136,13 +177,13 @@ template <class Sink>
 void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const {
     check_disallowed(text, plan);
     if (!plan.any_raw) {
-        encode_raw(text, plan, at_start, true, ws, sink);
+        encode_raw(text, plan, at_start, !at_start, true, ws, sink);
         return;
     }
     std::size_t position = 0;
     for (SpecialTokens::Match match = specials_.first(text, plan.raw);; match = specials_.next(text, match, plan.raw)) {
         encode_raw(text.subspan(position, match.begin - position), plan, at_start && position == 0,
-                   match.token == SpecialTokens::npos, ws, sink);
+                   !at_start && position == 0, match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
         append(&specials_.tokens()[match.token].id, 1, ws, sink);
         position = match.end;
@@ -151,20 +192,20 @@ void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Si
 
 // Text between tokens that are found in raw text: normalised, then searched for the others.
 template <class Sink>
-void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws,
+void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool goes_on, bool ends_text, Workspace& ws,
                          Sink& sink) const {
     if (steps_.normalize && !text.empty()) {
         spans_.finish(ws.spans, sink);  // they may be of ws.normalized
         if (steps_.normalize(text, first, ws.normalized, nullptr)) text = ws.normalized;
     }
     if (!plan.any_normalized) {
-        encode_stretch(text, first, ends_text, ws, sink);
+        encode_stretch(text, first, goes_on, ends_text, ws, sink);
         return;
     }
     std::size_t position = 0;
     for (SpecialTokens::Match match = specials_.first(text, plan.normalized);;
          match = specials_.next(text, match, plan.normalized)) {
-        encode_stretch(text.subspan(position, match.begin - position), first && position == 0,
+        encode_stretch(text.subspan(position, match.begin - position), first && position == 0, goes_on && position == 0,
                        ends_text && match.token == SpecialTokens::npos, ws, sink);
         if (match.token == SpecialTokens::npos) return;
         append(&specials_.tokens()[match.token].id, 1, ws, sink);
@@ -172,9 +213,9 @@ void Encoder::encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool e
     }
 }
 
-// A stretch of text without special tokens in it.
+// A stretch of text without special tokens in it, or what is left of one that goes on at a division.
 template <class Sink>
-void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& ws, Sink& sink) const {
+void Encoder::encode_stretch(Bytes text, bool first, bool goes_on, bool ends_text, Workspace& ws, Sink& sink) const {
     // Where only the text's beginning gets a space, it gets it also in front of a token found there.
     const bool lone_prefix = text.empty() && first && !ends_text && options_.prefix_first_stretch_only &&
                              options_.prefix_space == PrefixSpace::kAlways;
@@ -198,7 +239,7 @@ void Encoder::encode_stretch(Bytes text, bool first, bool ends_text, Workspace& 
                                              text[1] == 0x96 && text[2] == 0x81));
     const bool prefix = options_.prefix_space == PrefixSpace::kAlways ||
                         (options_.prefix_space == PrefixSpace::kUnlessSpace && !starts_with_space);
-    if (!prefix || (options_.prefix_first_stretch_only && !first)) {
+    if (!prefix || goes_on || (options_.prefix_first_stretch_only && !first)) {
         encode_plain(text, ws, sink);
         return;
     }
@@ -338,12 +379,13 @@ void Encoder::encode_found(Bytes text, const std::int64_t* ends, std::size_t n_s
 void Encoder::check_disallowed(Bytes text, const SpecialPlan& plan) const {
     if (!plan.any_disallowed) return;
     const SpecialTokens::Match match = specials_.first(text, plan.disallowed);
-    if (match.token != SpecialTokens::npos) throw DisallowedSpecial(specials_.tokens()[match.token].content);
+    if (match.token == SpecialTokens::npos && !plan.other_texts) return;
+    refuse_first(text, specials_, match, plan.other_texts.get());
 }
 
 void Encoder::encode_normalized(Bytes text, bool first, bool ends_text, Workspace& ws, IdArray& sink) const {
     ws.spans.forget();
-    encode_stretch(text, first, ends_text, ws, sink);
+    encode_stretch(text, first, false, ends_text, ws, sink);
     spans_.finish(ws.spans, sink);
 }
 
@@ -354,7 +396,7 @@ void Encoder::encode_rewritten(Bytes span, Workspace& ws, IdArray& sink) const {
 }
 
 bool Encoder::can_divide_between(std::uint32_t left, std::uint32_t right) const {
-    if (left >= 0x80 || right >= 0x80 || !steps_.divisible) return false;
+    if (left >= 0x80 || right >= 0x80 || !steps_.divisible || undivided_[left * 128 + right]) return false;
     if (options_.cut_by_vocabulary) {
         const std::uint8_t pair[2] = {static_cast<std::uint8_t>(left), static_cast<std::uint8_t>(right)};
         std::uint32_t ends[2];

@@ -5,6 +5,7 @@
 // An Encoder is shared by any number of threads; each brings its own Workspace.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,9 +45,10 @@ enum class SpecialMode : std::uint8_t { kIgnored, kTaken, kDisallowed };
 
 // The same, worked out for the three searches that a text goes through; see Encoder::plan.
 struct SpecialPlan {
-    SpecialTokens::Wanted disallowed;  // an error when met
-    SpecialTokens::Wanted raw;         // taken from the text as it is
-    SpecialTokens::Wanted normalized;  // taken from what is left, once normalised
+    SpecialTokens::Wanted disallowed;                  // an error when met
+    SpecialTokens::Wanted raw;                         // taken from the text as it is
+    SpecialTokens::Wanted normalized;                  // taken from what is left, once normalised
+    std::shared_ptr<const SpecialTokens> other_texts;  // no added tokens, an error when met; may be null
     bool any_disallowed = false, any_raw = false, any_normalized = false;
 };
 
@@ -66,14 +68,18 @@ struct TextSteps {
     bool divisible = true;
 };
 
-// A text holds a token that the caller said must not be there.
+// A text holds a token, or other text, that the caller said must not be there.
 class DisallowedSpecial : public Error {
    public:
-    explicit DisallowedSpecial(std::string token_text);
+    explicit DisallowedSpecial(std::string token_text, std::size_t index = 0, std::string place = {});
     const std::string& token() const { return token_; }
+    std::size_t index() const { return index_; }         // of the text, among several
+    const std::string& place() const { return place_; }  // how to name the text; empty if it is the only one
 
    private:
     std::string token_;
+    std::size_t index_;
+    std::string place_;
 };
 
 class Encoder {
@@ -100,8 +106,8 @@ class Encoder {
     const EncoderOptions& options() const { return options_; }
     const TextSteps& steps() const { return steps_; }
 
-    // modes[i] is about special_tokens().tokens()[i].
-    SpecialPlan plan(const std::vector<SpecialMode>& modes) const;
+    // modes[i] is about special_tokens().tokens()[i]; texts that are none of these, and not empty, can be disallowed.
+    SpecialPlan plan(const std::vector<SpecialMode>& modes, const std::vector<std::string>& other_texts = {}) const;
 
     // Appends the ids of `text` to the sink: IdArray, IdCounter or SpanIds. Throws DisallowedSpecial before anything is
     // appended. `at_start` is false for a part of a text that begins at a division.
@@ -133,7 +139,8 @@ class Encoder {
 
     // Whether a text may be cut between two characters, whatever stands around them: between a newline and an ASCII
     // letter or digit, in the order in which the pattern splits the text on the left as if it ended there, or where no
-    // token of the vocabulary holds the two.
+    // token of the vocabulary holds the two. Never where an added token might lie, nor, if a space goes in front of
+    // what follows one, where one might end: what begins at a division is known to go on.
     bool can_divide_between(std::uint32_t left, std::uint32_t right) const;
 
     std::size_t cache_bytes() const {
@@ -149,9 +156,10 @@ class Encoder {
     template <class Sink>
     void encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const;
     template <class Sink>
-    void encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
+    void encode_raw(Bytes text, const SpecialPlan& plan, bool first, bool goes_on, bool ends_text, Workspace& ws,
+                    Sink& sink) const;
     template <class Sink>
-    void encode_stretch(Bytes text, bool first, bool ends_text, Workspace& ws, Sink& sink) const;
+    void encode_stretch(Bytes text, bool first, bool goes_on, bool ends_text, Workspace& ws, Sink& sink) const;
     template <class Sink>
     void encode_found(Bytes text, const std::int64_t* ends, std::size_t n_spans, Workspace& ws, Sink& sink) const;
     template <class Sink>
@@ -172,6 +180,7 @@ class Encoder {
     std::shared_ptr<const Vocabulary> vocabulary_;
     EncoderOptions options_;
     SpecialTokens specials_;
+    std::bitset<128 * 128> undivided_;  // by two characters: an added token has them, or ends between them
     TextSteps steps_;
     ScanFunction scan_;
     std::optional<CoarseCuts> coarse_cuts_;  // where the vocabulary cuts

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import math
-import operator
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile import _core
+from fissile.arguments import UINT64_MAX, choice, function, instance, path_text, path_texts, string, strings, whole
 from fissile.formats.patterns import canonical_pattern, is_built_in
 from fissile.whole_file import check_writable, write_whole
 
@@ -77,25 +77,23 @@ class PretokenCounts:
             ValueError: a pretoken is empty or a count is below 1.
             TypeError: a count is no int.
         """
+        instance("counts", counts, Mapping, "a dict of pretoken to count")
+        string("pattern", pattern)
+        for pretoken, n in counts.items():
+            instance(f"the pretoken {pretoken!r} in counts", pretoken, bytes, "bytes")
+            whole(f"counts[{pretoken!r}]", n, 1, UINT64_MAX)
+        choice("sequence", sequence, ("line", "document"))
         pretokens = sorted(counts)
-        whole = []
-        for pretoken in pretokens:
-            try:
-                whole.append(operator.index(counts[pretoken]))
-            except TypeError:
-                raise TypeError(f"counts[{pretoken!r}] must be an int, not {counts[pretoken]!r}") from None
-            if not 1 <= whole[-1] < 2**64:
-                raise ValueError(f"counts[{pretoken!r}] must be at least 1 and below 2**64, not {whole[-1]}")
         return PretokenCounts(
             _core.PretokenCounts.from_arrays(
                 pattern=canonical_pattern(pattern),
                 sequence=sequence,
                 scale=1,
-                n_documents=n_documents,
-                n_bytes=n_bytes,
+                n_documents=whole("n_documents", n_documents, 0, UINT64_MAX),
+                n_bytes=whole("n_bytes", n_bytes, 0, UINT64_MAX),
                 bytes=np.frombuffer(b"".join(pretokens), np.uint8),
                 ends=np.cumsum([len(pretoken) for pretoken in pretokens], dtype=np.uint64),
-                counts=np.array(whole, dtype=np.uint64),
+                counts=np.array([counts[pretoken] for pretoken in pretokens], dtype=np.uint64),
             )
         )
 
@@ -108,8 +106,9 @@ class PretokenCounts:
                 named.
             OSError: the file cannot be read.
         """
-        _check_readable(path)
-        return PretokenCounts(_core.PretokenCounts.load(os.fspath(path)))
+        name = path_text("path", path)
+        _check_readable(name)
+        return PretokenCounts(_core.PretokenCounts.load(os.fsencode(name)))
 
     def save(self, path: PathLike) -> None:
         """Write a file, which appears under its name only when it is complete.
@@ -117,7 +116,7 @@ class PretokenCounts:
         The form is described in cpp/train/counts_file.hpp: sorted, front-coded, with checksums. Equal counts are equal
         files.
         """
-        write_whole(path, self._core.save)
+        write_whole(path_text("path", path), lambda partial: self._core.save(os.fsencode(partial)))
 
     def merge(self, other: PretokenCounts) -> PretokenCounts:
         """The counts of both corpora together; `a + b` is the same.
@@ -125,7 +124,7 @@ class PretokenCounts:
         Raises:
             ValueError: the patterns or the sequences differ.
         """
-        return PretokenCounts(self._core.merged(other._core))
+        return PretokenCounts(self._core.merged(instance("other", other, PretokenCounts, "PretokenCounts")._core))
 
     def __add__(self, other: object) -> PretokenCounts:
         return self.merge(other) if isinstance(other, PretokenCounts) else NotImplemented
@@ -175,7 +174,7 @@ class PretokenCounts:
         >>> PretokenCounts.from_counts({b"a": 1, b"b": 3, b"c": 1}, pattern="gpt2").most_common(2)
         [(b'b', 3), (b'a', 1)]
         """
-        return self._core.most_common(max(n, 0))
+        return self._core.most_common(min(whole("n", n, 0), len(self)))
 
     def __len__(self) -> int:
         return len(self._core)
@@ -185,7 +184,7 @@ class PretokenCounts:
             yield from self._core.entries(begin, begin + 4096)
 
     def __getitem__(self, pretoken: bytes) -> int:
-        return self._core.count_of(pretoken)
+        return self._core.count_of(instance("pretoken", pretoken, bytes, "bytes"))
 
     def __contains__(self, pretoken: bytes) -> bool:
         return self[pretoken] > 0
@@ -306,12 +305,13 @@ def count_to_file(
         As `count`; OSError if the file cannot be written.
     """
 
+    path = path_text("path", path)
     check_writable(path)
 
     def finish(counter: _core.TextCounter) -> int:
         if counter.n_bytes == 0 and not allow_empty:
             raise ValueError("the inputs hold no text: expected some to count, found none")
-        write_whole(path, counter.finish_to_file)
+        write_whole(path, lambda partial: counter.finish_to_file(os.fsencode(partial)))
         return counter.n_bytes
 
     return _counted(
@@ -343,15 +343,17 @@ def merge_files(paths: Sequence[PathLike], out: PathLike, progress: Progress | N
         ValueError: a file is broken, or pattern or sequence differ from the first one's; it is named.
         OSError: a file cannot be read or written.
     """
-    for path in paths:
-        _check_readable(path)
-    names = [os.fspath(path) for path in paths]
+    names = path_texts("paths", paths)
+    for name in names:
+        _check_readable(name)
     if not names:
         raise ValueError("expected counts files to merge, found none")
+    out = path_text("out", out)
     check_writable(out)
     total = sum(os.stat(name).st_size for name in names)
     tell = None if progress is None else lambda n_read: progress("merge counts", n_read, total)
-    write_whole(out, lambda partial: _core.merge_counts_files(names, partial, tell))
+    encoded = [os.fsencode(name) for name in names]
+    write_whole(out, lambda partial: _core.merge_counts_files(encoded, os.fsencode(partial), tell))
     if tell is not None:
         tell(total)
 
@@ -433,10 +435,14 @@ def split_inputs(
         paths = [inputs]
     elif isinstance(inputs, (list, tuple)) and inputs and all(isinstance(x, (str, os.PathLike)) for x in inputs):
         paths = inputs
+    elif not isinstance(inputs, Iterable):
+        raise TypeError(f"inputs must be paths or an iterable of texts, not {type(inputs).__name__}")
     elif weights is not None:
         raise ValueError("weights are for a list of paths; texts of an iterable have none")
     else:
         return [], inputs, 1  # type: ignore[return-value]
+    if weights is not None:
+        instance("weights", weights, Sized, "a sequence of numbers")
     if weights is not None and len(weights) != len(paths):
         raise ValueError(f"weights must be as many as the paths, {len(paths)}, not {len(weights)}")
     whole, scale = ([1] * len(paths), 1) if weights is None else _whole_weights(weights)
@@ -515,17 +521,19 @@ def _counted(
     special_tokens: Iterable[str],
 ) -> Result:
     """What `finish` makes of the counter that has counted everything."""
-    if memory_bytes is not None and memory_bytes < 1:
-        raise ValueError(f"memory_bytes must be None or at least 1, not {memory_bytes}")
-    if isinstance(special_tokens, str):
-        raise TypeError("special_tokens must be a collection of texts, not one str")
-    pattern = canonical_pattern(pattern)
+    memory_bytes = None if memory_bytes is None else whole("memory_bytes", memory_bytes, 1)
+    special_tokens = strings("special_tokens", special_tokens)
+    choice("sequence", sequence, ("line", "document"))
+    function("progress", progress)
+    string("field", field)
+    string("column", column)
+    pattern = canonical_pattern(string("pattern", pattern))
     sources, texts, scale = split_inputs(inputs, weights)
     with _spill_directory(memory_bytes) as directory:
         counter = _core.TextCounter(
             pattern=pattern,
             sequence=sequence,
-            special_tokens=list(special_tokens),
+            special_tokens=special_tokens,
             threads=threads,
             memory_bytes=memory_bytes or 0,
             spill_directory=directory,

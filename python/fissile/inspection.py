@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fissile.arguments import instance, whole
 from fissile.stochastic import Split, draw_key, parse_split
 
 if TYPE_CHECKING:
@@ -155,8 +156,11 @@ def inspect(
     limit: int | None,
 ) -> Inspection:
     """What Tokenizer.inspect gives, of any number of tokenizers; arguments and errors are its."""
-    if limit is not None and limit < 0:
-        raise ValueError(f"limit must be a number of bytes or None, not {limit}")
+    from fissile.tokenizer import Tokenizer
+
+    for i, other in enumerate(tokenizers[1:]):
+        instance(f"others[{i}]", other, Tokenizer, "a Tokenizer")
+    limit = None if limit is None else whole("limit", limit, 0)
     if isinstance(split, str):
         split = parse_split(split)
     seed, epoch, _ = draw_key(seed, epoch, 0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from fissile import _core
+from fissile.arguments import choice, instance, integer_dtype, whole
 
 __all__ = ["Packed", "Padded", "Ragged"]
 
@@ -37,11 +40,31 @@ class Ragged:
     Attributes:
         ids: (total,) uint32, or uint16 if that was asked for; all documents' ids, one after the other.
         offsets: (n + 1,) int64; document i is ids[offsets[i]:offsets[i + 1]].
+
+    Raises:
+        TypeError: ids or offsets are no one-dimensional array of integers.
+        ValueError: offsets do not ascend within the ids; the first that does not is named.
     """
 
     ids: Ids
     offsets: npt.NDArray[np.int64]
     _to_lists: ToLists | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, array in (("ids", self.ids), ("offsets", self.offsets)):
+            instance(name, array, np.ndarray, "a numpy array of integers")
+            if array.ndim != 1 or array.dtype.kind not in "ui":
+                raise TypeError(f"{name} must be integers in one dimension, found {array.dtype} of shape {array.shape}")
+        offsets = np.ascontiguousarray(self.offsets, np.int64)
+        _core.check_offsets(offsets, len(self.ids))
+        object.__setattr__(self, "offsets", offsets)
+
+    @classmethod
+    def _made(cls, ids: Ids, offsets: npt.NDArray[np.int64], to_lists: ToLists | None) -> Ragged:
+        """Of arrays that go together because the core, or a Ragged, made them so: they are not checked."""
+        made = object.__new__(cls)
+        made.__dict__.update(ids=ids, offsets=offsets, _to_lists=to_lists)
+        return made
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -57,7 +80,7 @@ class Ragged:
             if step != 1:
                 return Ragged.concatenate([self[i : i + 1] for i in range(start, stop, step)], self._to_lists)
             offsets = self.offsets[start : max(stop, start) + 1]
-            return Ragged(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0], self._to_lists)
+            return Ragged._made(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0], self._to_lists)
         i = range(len(self))[index]
         return self.ids[self.offsets[i] : self.offsets[i + 1]]
 
@@ -85,9 +108,11 @@ class Ragged:
     @staticmethod
     def concatenate(parts: Sequence[Ragged], to_lists: ToLists | None = None) -> Ragged:
         """The documents of all parts, in order."""
-        ids = [p.ids for p in parts] or [np.empty(0, np.uint32)]
-        ends = np.cumsum([0, *(len(p.ids) for p in parts)])
-        offsets = [p.offsets[1:] + end for p, end in zip(parts, ends, strict=False)]
+        instance("parts", parts, Iterable, "a sequence of Ragged")
+        whole_parts = [instance(f"parts[{i}]", p, Ragged, "a Ragged")[:] for i, p in enumerate(parts)]
+        ids = [p.ids for p in whole_parts] or [np.empty(0, np.uint32)]
+        ends = np.cumsum([0, *map(len, ids)])
+        offsets = [p.offsets[1:] + end for p, end in zip(whole_parts, ends, strict=False)]
         return Ragged(np.concatenate(ids), np.concatenate([np.zeros(1, np.int64), *offsets]), to_lists)
 
     def tolist(self) -> list[list[int]]:
@@ -99,12 +124,11 @@ class Ragged:
 
     def astype(self, dtype: npt.DTypeLike) -> Ragged:
         """The same documents with ids of another integer type; ValueError if an id does not fit."""
-        info = np.iinfo(np.dtype(dtype))
-        if len(self.ids) and int(self.ids.max()) > info.max:
-            raise ValueError(
-                f"id {int(self.ids.max())} does not fit {np.dtype(dtype)}, whose largest value is {info.max}"
-            )
-        return Ragged(self.ids.astype(dtype), self.offsets, self._to_lists)
+        info = np.iinfo(integer_dtype("dtype", dtype))
+        for id in (int(self.ids.min()), int(self.ids.max())) if len(self.ids) else ():
+            if not info.min <= id <= info.max:
+                raise ValueError(f"id {id} does not fit {info.dtype}, whose values are {info.min} to {info.max}")
+        return Ragged._made(self.ids.astype(dtype), self.offsets, self._to_lists)
 
     def pad(
         self,
@@ -127,15 +151,12 @@ class Ragged:
         Returns:
             Padded(ids (n, width), mask (n, width)).
         """
-        for name, value in (("side", side), ("truncation_side", truncation_side)):
-            if value not in ("right", "left"):
-                raise ValueError(f"{name} must be 'right' or 'left', not {value!r}")
-        if multiple_of < 1:
-            raise ValueError(f"multiple_of must be at least 1, not {multiple_of}")
-        if length is not None and length < 0:
-            raise ValueError(f"length must not be negative, found {length}")
+        choice("side", side, ("right", "left"))
+        choice("truncation_side", truncation_side, ("right", "left"))
+        pad_id = self._id("pad_id", pad_id)
+        multiple_of = whole("multiple_of", multiple_of, 1)
         lengths = self.lengths
-        limit = int(lengths.max(initial=0)) if length is None else length
+        limit = int(lengths.max(initial=0)) if length is None else whole("length", length, 0)
         kept = np.minimum(lengths, limit)
         width = -(-limit // multiple_of) * multiple_of
         columns = np.arange(width)
@@ -162,22 +183,24 @@ class Ragged:
             Packed(blocks (n_blocks, block_size), starts (n_docs,) int64). A start may lie at or beyond the end of the
             blocks, for documents that a dropped last block held.
         """
-        if block_size < 1:
-            raise ValueError(f"block_size must be at least 1, not {block_size}")
-        if last not in ("drop", "pad"):
-            raise ValueError(f"last must be 'drop' or 'pad', not {last!r}")
-        stream, starts = self.ids, self.offsets[:-1].copy()
+        block_size = whole("block_size", block_size, 1)
+        choice("last", last, ("drop", "pad"))
+        pad_id = self._id("pad_id", pad_id)
+        stream, starts = self.ids[self.offsets[0] : self.offsets[-1]], self.offsets[:-1] - self.offsets[0]
         if separator is not None:
             starts += np.arange(len(self))
-            stream = np.insert(self.ids, self.offsets[1:], separator)
+            stream = np.insert(stream, self.offsets[1:] - self.offsets[0], self._id("separator", separator))
         n_blocks, rest = divmod(len(stream), block_size)
         if rest and last == "pad":
             stream = np.concatenate([stream, np.full(block_size - rest, pad_id, stream.dtype)])
             n_blocks += 1
         return Packed(stream[: n_blocks * block_size].reshape(n_blocks, block_size), starts)
 
+    def _id(self, name: str, value: object) -> int:
+        """An argument that becomes one of the ids."""
+        info = np.iinfo(self.ids.dtype)
+        return whole(name, value, int(info.min), int(info.max))
+
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
         """Arrow's C data interface: a large_list of unsigned ints, over the same memory."""
-        from fissile import _core
-
         return _core.arrow_large_list(self.ids, self.offsets)

@@ -7,12 +7,14 @@ draws and how; what is drawn for a document depends on (seed, epoch, index of th
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from fissile.arguments import UINT64_MAX, flag, instance, whole
 from fissile.ragged import Ragged
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ Law = Literal["paper", "tokenizers", "sentencepiece", "subword-nmt"]
 Merges = Literal["listed", "any"]
 LAWS = ("paper", "tokenizers", "sentencepiece", "subword-nmt")
 
-UINT64_MAX = (1 << 64) - 1
 MAX_DOCUMENTS = 1 << 56  # as kMaxDocuments in cpp/encode/splitter.hpp
 
 
@@ -36,14 +37,6 @@ def _check_chance(p: float) -> None:
         raise TypeError(f"p must be a number, not {type(p).__name__}")
     if not 0.0 <= p <= 1.0:  # false for nan
         raise ValueError(f"p must be from 0 to 1, not {p}")
-
-
-def _check_integer(name: str, value: object, limit: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
-    if not 0 <= value < limit:
-        raise ValueError(f"{name} must be from 0 to {limit - 1}, not {value}")
-    return int(value)
 
 
 @dataclass(frozen=True)
@@ -70,8 +63,9 @@ class StochasTok:
     def __post_init__(self) -> None:
         _check_chance(self.p)
         if self.max_expansions is not None:
-            _check_integer("max_expansions", self.max_expansions, 1 << 63)
-        object.__setattr__(self, "deny", tuple(_check_integer("an id in deny", id, 1 << 32) for id in self.deny))
+            whole("max_expansions", self.max_expansions, 0)
+        instance("deny", self.deny, Iterable, "a sequence of ids")
+        object.__setattr__(self, "deny", tuple(whole("an id in deny", id, 0, (1 << 32) - 1) for id in self.deny))
 
     def _ready(self, tokenizer: Tokenizer) -> _core.StochasTokSplitter:
         return tokenizer._split_model.stochastok(self.p, max_expansions=self.max_expansions, deny=self.deny)
@@ -134,8 +128,8 @@ class UniformSplit:
         if isinstance(self.length, str):
             if self.length != "canonical":
                 raise ValueError(f"length must be 'canonical', a number of tokens or None, not {self.length!r}")
-        elif self.length is not None and _check_integer("length", self.length, 1 << 31) == 0:
-            raise ValueError("length must be at least 1, not 0")
+        elif self.length is not None:
+            whole("length", self.length, 1, (1 << 31) - 1)
 
     def _ready(self, tokenizer: Tokenizer) -> _core.Splitter:
         # As kAnyLength and kCanonicalLength in cpp/stochastic/uniform_split.hpp.
@@ -186,9 +180,9 @@ def prepare(split: Sampler | str, tokenizer: Tokenizer) -> _core.Splitter:
 def draw_key(seed: int | None, epoch: int, first_index: int) -> tuple[int, int, int]:
     """(seed, epoch, first_index), checked; a seed of None becomes one that nobody chose."""
     return (
-        int.from_bytes(os.urandom(8), "little") if seed is None else _check_integer("seed", seed, UINT64_MAX + 1),
-        _check_integer("epoch", epoch, 1 << 32),
-        _check_integer("first_index", first_index, MAX_DOCUMENTS),
+        int.from_bytes(os.urandom(8), "little") if seed is None else whole("seed", seed, 0, UINT64_MAX),
+        whole("epoch", epoch, 0, (1 << 32) - 1),
+        whole("first_index", first_index, 0, MAX_DOCUMENTS - 1),
     )
 
 
@@ -294,6 +288,10 @@ def stochastok(
     Raises:
         ValueError: an id is outside the vocabulary (its place is named), p is not from 0 to 1, offsets do not fit.
     """
+    from fissile.tokenizer import Tokenizer
+
+    instance("tok", tok, Tokenizer, "a Tokenizer")
+    return_parents = flag("return_parents", return_parents)
     key = draw_key(seed, epoch, first_index)
     to_lists = None
     if isinstance(ids, Ragged):
@@ -303,10 +301,13 @@ def stochastok(
     else:
         flat = _as_ids(ids)
     bounds = np.array([0, len(flat)], np.int64) if offsets is None else _as_offsets(offsets)
-    chances = np.asarray(p, np.float64)
+    try:
+        chances = np.asarray(p, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"p must be a number or one a document, not {type(p).__name__}") from None
     if chances.ndim > 1 or (chances.ndim == 1 and len(chances) != len(bounds) - 1):
         raise ValueError(f"p must be a number or one a document, ({len(bounds) - 1},), not of shape {chances.shape}")
-    splitter = StochasTok(0.0, max_expansions, tuple(deny))._ready(tok)
+    splitter = StochasTok(0.0, max_expansions, deny)._ready(tok)  # type: ignore[arg-type]
     split, split_offsets, parents = splitter.split_ids(
         flat,
         bounds,
@@ -315,7 +316,7 @@ def stochastok(
         epoch=key[1],
         first_index=key[2],
         return_parents=return_parents,
-        threads=(os.cpu_count() or 1) if threads is None else max(_check_integer("threads", threads, 4097), 1),
+        threads=(os.cpu_count() or 1) if threads is None else whole("threads", threads, 1, 4096),
     )
     result = split if offsets is None else Ragged(split, split_offsets, to_lists)
     return Stochastic(result, parents) if return_parents else result

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile import _core
+from fissile.arguments import choice, flag, instance, integer_dtype, path_text, path_texts, whole
 from fissile.errors import TokenizerFileError
 from fissile.ragged import Ragged
 from fissile.stochastic import Split, draw_key, prepare
@@ -30,7 +31,6 @@ Special = Literal["all"] | Iterable[str] | None
 PathLike = str | os.PathLike[str]
 
 _FILES = ("tokenizer.json", "tokenizer.model")  # of a model: the first that there is
-_MAX_ID = (1 << 28) - 1  # kMaxTokenId of the core
 
 
 class Tokenizer(_core.Encoder):
@@ -81,7 +81,7 @@ class Tokenizer(_core.Encoder):
         """
         from fissile.formats.signature import kind_of
 
-        data = Path(path).read_bytes()
+        data = Path(path_text("path", path)).read_bytes()
         kind = kind_of(data)
         if kind not in ("sentencepiece", None) and (add_bos, add_eos) != (None, None):
             raise ValueError(f"{path}: add_bos and add_eos are for SentencePiece models")
@@ -154,7 +154,7 @@ class Tokenizer(_core.Encoder):
             TokenizerFileError: there is no tokenizer in the directory or of this name, or it is broken.
             FileNotFoundError: there is no such directory, and no model can have such a name.
         """
-        directory = Path(name_or_directory)
+        directory = Path(path_text("name_or_directory", name_or_directory))
         if directory.is_dir():
             found = [directory / name for name in (*_FILES, "tokenizer.fissile")]
             for path in (*found, *sorted(directory.glob("*.tiktoken"))):
@@ -235,7 +235,8 @@ class Tokenizer(_core.Encoder):
             first_index: index of texts[0] among the documents of its epoch; text i is drawn for by (seed, epoch,
                 first_index + i) and nothing else, so a run that goes on in the middle gets the ids it would have had.
             epoch: other draws for the same documents, 0 to 2^32 - 1.
-            eod: id put behind each text's ids, such as that of "<|endoftext|>"; it is never split. None: nothing is.
+            eod: id below n_vocab put behind each text's ids, such as that of "<|endoftext|>"; it is never split. None:
+                nothing is.
             return_parents: also return, for each id, where in the ids of the same texts without `split` stands the
                 token that holds its first byte.
 
@@ -245,8 +246,8 @@ class Tokenizer(_core.Encoder):
 
         Raises:
             TypeError: texts[i] is none of these (i is named); nothing was encoded.
-            ValueError: a disallowed special token or a lone surrogate is in a text, or ids do not fit dtype, or the
-                vocabulary cannot be split as asked.
+            ValueError: a disallowed special token or a lone surrogate is in a text (which is named), or ids do not fit
+                dtype, or the vocabulary cannot be split as asked.
         """
         self._check_dtype(dtype)
         self._check_parents(return_parents, split, eod)
@@ -257,9 +258,9 @@ class Tokenizer(_core.Encoder):
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
             splitting=self._splitting(split, seed, epoch, first_index, return_parents),
-            ending=self._ending(eod, dtype),
+            ending=self._ending(eod),
         )
-        ragged = Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        ragged = Ragged._made(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
         return (ragged, parents) if return_parents else ragged
 
     @overload
@@ -327,21 +328,26 @@ class Tokenizer(_core.Encoder):
 
         Raises:
             OSError: a file is missing (FileNotFoundError), a directory, or cannot be read; it is named.
+            ValueError: as of encode_batch; the file is named, and with a separator the document.
         """
         self._check_dtype(dtype)
         self._check_parents(return_parents, split, eod)
-        names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        names = path_texts("paths", paths)
+        if isinstance(separator, str):
+            separator = separator.encode()
+        elif separator is not None:
+            instance("separator", separator, bytes, "str, bytes or None")
         ids, offsets, parents = self._encode_files(
-            [os.fspath(name) for name in names],
+            [os.fsencode(name) for name in names],
             separator=separator,
             threads=threads,
             allowed_special=allowed_special,
             disallowed_special=disallowed_special,
             add_special_tokens=add_special_tokens,
             splitting=self._splitting(split, seed, epoch, first_index, return_parents),
-            ending=self._ending(eod, dtype),
+            ending=self._ending(eod),
         )
-        ragged = Ragged(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        ragged = Ragged._made(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
         return (ragged, parents) if return_parents else ragged
 
     def _encode_split(
@@ -378,20 +384,19 @@ class Tokenizer(_core.Encoder):
         if return_parents and eod is not None:
             raise ValueError("return_parents=True cannot go with eod: an id that is put in has no parent")
 
-    def _ending(self, eod: int | None, dtype: npt.DTypeLike) -> list[int]:
-        if eod is None:
-            return []
-        limit = min(int(np.iinfo(np.dtype(dtype)).max), _MAX_ID)
-        if not 0 <= eod <= limit:
-            raise ValueError(f"eod must be an id from 0 to {limit}, not {eod}")
-        return [int(eod)]
+    def _ending(self, eod: int | None) -> list[int]:
+        return [] if eod is None else [whole("eod", eod, 0, self.n_vocab - 1)]
 
     def _splitting(
         self, split: Split, seed: int | None, epoch: int, first_index: int, return_parents: bool
     ) -> tuple[_core.Splitter, int, int, int, bool] | None:
+        return_parents = flag("return_parents", return_parents)
         if split is None:
             return None
-        splitter = self._splitters.get(split)
+        try:
+            splitter = self._splitters.get(split)
+        except TypeError:  # cannot be hashed, so it is no sampler, and prepare says so
+            splitter = None
         if splitter is None:
             if len(self._splitters) >= 16:  # a schedule of p leaves many behind
                 self._splitters = {}
@@ -417,8 +422,7 @@ class Tokenizer(_core.Encoder):
             (n, 2) int64: begin and end of each token. Where a space was put in front of the text, and is a token, it is
             empty; of a tokenizer.json in "char" it takes the first character, as in `tokenizers`.
         """
-        if unit not in ("char", "byte"):
-            raise ValueError(f"unit must be 'char' or 'byte', not {unit!r}")
+        choice("unit", unit, ("char", "byte"))
         _, begins, ends = self._token_ranges(
             text, in_chars=unit == "char", allowed_special=allowed_special, disallowed_special=disallowed_special
         )
@@ -518,18 +522,32 @@ class Tokenizer(_core.Encoder):
     def decode_batch(
         self, batch: Ragged | Iterable[npt.ArrayLike], errors: str = "replace", *, skip_special_tokens: bool = False
     ) -> list[str]:
-        """Text of each document of a Ragged, or of each of some sequences of ids."""
+        """Text of each document of a Ragged, or of each of some sequences of ids; errors as of decode name the document."""
+        instance("errors", errors, str, "a str")
         spec = self._spec
         if isinstance(batch, Ragged) and not spec.decode_tokens and (not skip_special_tokens or spec.skipped is None):
-            texts = self._decoder.decode_batch(
-                batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens
-            )
+            try:
+                texts = self._decoder.decode_batch(
+                    batch.ids, batch.offsets, errors, skip_special_tokens=skip_special_tokens
+                )
+            except KeyError:  # whose place is among all ids
+                return self._decode_each(batch, errors, skip_special_tokens)
             if errors == "replace" and (spec.decode_malformed is not None or spec.kind == "sentencepiece"):
                 for i in (i for i, text in enumerate(texts) if "\ufffd" in text):
                     texts[i] = self.decode(batch[i], errors, skip_special_tokens=skip_special_tokens)
             return texts
-        documents = (batch[i] for i in range(len(batch))) if isinstance(batch, Ragged) else batch
-        return [self.decode(ids, errors, skip_special_tokens=skip_special_tokens) for ids in documents]
+        if not isinstance(batch, Iterable):
+            raise TypeError(f"batch must be a Ragged or sequences of ids, not {type(batch).__name__}")
+        return self._decode_each(batch, errors, skip_special_tokens)
+
+    def _decode_each(self, batch: Iterable[npt.ArrayLike], errors: str, skip_special_tokens: bool) -> list[str]:
+        texts: list[str] = []
+        for i, ids in enumerate(batch):
+            try:
+                texts.append(self.decode(ids, errors, skip_special_tokens=skip_special_tokens))
+            except (KeyError, TypeError) as error:
+                raise type(error)(f"batch[{i}]: {error.args[0]}") from None
+        return texts
 
     def stream_decoder(self, errors: str = "replace", *, skip_special_tokens: bool = False) -> StreamDecoder:
         """A decoder for ids that arrive one by one; see StreamDecoder.
@@ -575,7 +593,12 @@ class Tokenizer(_core.Encoder):
 
     def token_bytes(self, id: int) -> bytes:
         """What a token decodes to; KeyError if no token has this id."""
-        data = self._vocabulary.token_bytes(id)
+        try:
+            data = self._vocabulary.token_bytes(id)
+        except TypeError:
+            if isinstance(id, (int, np.integer)):
+                raise KeyError(f"no token has id {id}") from None
+            raise TypeError(f"id must be an int, not {type(id).__name__}") from None
         affixes = self._spec.affixes
         if affixes is None or id in self._spec.added_strings:
             return data
@@ -583,7 +606,7 @@ class Tokenizer(_core.Encoder):
 
     def token_id(self, token: str | bytes) -> int:
         """Id of the token with these bytes; KeyError if there is none."""
-        wanted = token.encode() if isinstance(token, str) else token
+        wanted = token.encode() if isinstance(token, str) else instance("token", token, bytes, "str or bytes")
         if self._spec.affixes is None:
             return self._vocabulary.token_id(wanted)
         for id in range(self.n_vocab):
@@ -605,13 +628,15 @@ class Tokenizer(_core.Encoder):
         Raises:
             ValueError: the format cannot hold this tokenizer.
         """
-        target = Path(path)
+        target = Path(path_text("path", path))
         writers = {
             "fissile": self._as_own,
             "json": self._as_json,
             "tiktoken": self._as_ranks,
             "model": self._as_model,
         }
+        if format is not None:
+            instance("format", format, str, "a str or None")
         chosen = format or target.suffix.removeprefix(".")
         if chosen not in writers:
             raise ValueError(f"{path}: expected an extension or a format among {', '.join(writers)}, found {chosen!r}")
@@ -694,9 +719,7 @@ class Tokenizer(_core.Encoder):
         return f"Tokenizer({spec.source!r}, {self.n_vocab} ids, pattern {spec.pattern!r}, as {spec.kind})"
 
     def _check_dtype(self, dtype: npt.DTypeLike) -> None:
-        kind = np.dtype(dtype)
-        if kind.kind not in "ui":
-            raise ValueError(f"dtype must be an integer type, not {kind}")
+        kind = integer_dtype("dtype", dtype)
         if self.n_vocab - 1 > np.iinfo(kind).max:
             raise ValueError(
                 f"dtype {kind} holds ids up to {np.iinfo(kind).max}; this vocabulary's reach {self.n_vocab - 1}"
@@ -752,7 +775,9 @@ class StreamDecoder:
     def __init__(self, tokenizer: Tokenizer, errors: str = "replace", skip_special_tokens: bool = False) -> None:
         import codecs
 
-        self._skip = skip_special_tokens
+        instance("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
+        instance("errors", errors, str, "a str")
+        self._skip = flag("skip_special_tokens", skip_special_tokens)
         self._kept = tokenizer._kept
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors)
         self._first = tokenizer._decoder  # drops what decoding drops in front of a text

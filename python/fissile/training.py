@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile import _core
+from fissile.arguments import choice, flag, function, instance, path_text, string, strings, whole
 from fissile.formats.patterns import canonical_pattern, is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, TokenizerSpec
 from fissile.formats.tiktoken import encoder_options, write_ranks
@@ -39,6 +40,7 @@ __all__ = ["TrainedTokenizer", "train"]
 
 _MAX_PRETOKEN = 1_000_000  # bytes; longer ones are worth a warning
 _N_LONGEST = 10
+_MAX_IDS = 1 << 28  # as kMaxTokenId of the core has it
 
 
 class TrainedTokenizer(Tokenizer):
@@ -69,6 +71,7 @@ class TrainedTokenizer(Tokenizer):
         Raises:
             ValueError: smaller than special tokens and alphabet, or larger than this vocabulary without its padding.
         """
+        vocab_size = whole("vocab_size", vocab_size, 0)
         return Tokenizer(_cut(self, vocab_size).spec(self._spec.pattern))
 
     def _as_ranks(self) -> bytes:
@@ -174,41 +177,49 @@ def train(
         OSError: an input cannot be read.
     """
     options = Options(
-        vocab_size=_whole("vocab_size", vocab_size, 1),
-        min_frequency=_whole("min_frequency", min_frequency, 0),
-        max_token_length=None if max_token_length is None else _whole("max_token_length", max_token_length, 1),
-        length_in_chars=_choice("length_unit", length_unit, ("bytes", "chars")) == "chars",
-        strict_length=hf_compatible,
+        vocab_size=whole("vocab_size", vocab_size, 1, _MAX_IDS),
+        min_frequency=whole("min_frequency", min_frequency, 0),
+        max_token_length=None if max_token_length is None else whole("max_token_length", max_token_length, 1),
+        length_in_chars=choice("length_unit", length_unit, ("bytes", "chars")) == "chars",
+        strict_length=flag("hf_compatible", hf_compatible),
         threads=_n_threads(threads),
         progress=progress,
     )
     if hf_compatible and length_unit == "chars":
         raise ValueError("hf_compatible counts max_token_length in bytes; length_unit must be 'bytes'")
-    _choice("alphabet", alphabet, ("bytes", "seen"))
+    choice("alphabet", alphabet, ("bytes", "seen"))
     if limit_alphabet is not None:
-        _whole("limit_alphabet", limit_alphabet, 1)
+        limit_alphabet = whole("limit_alphabet", limit_alphabet, 1)
         if alphabet != "seen" or continue_from is not None:
             raise ValueError("limit_alphabet is of use with alphabet='seen', and without continue_from")
-    _whole("reserved", reserved, 0)
+    reserved = whole("reserved", reserved, 0, _MAX_IDS)
+    if checkpoint is not None:
+        path_text("checkpoint", checkpoint)
+        instance("checkpoint_seconds", checkpoint_seconds, (int, float), "a number of seconds")
+    function("progress", progress)
+    if pattern is not None:
+        string("pattern", pattern)
+    if continue_from is not None:
+        instance("continue_from", continue_from, Tokenizer, "a Tokenizer or None")
     if pad_to is not None and pad_to != "power_of_two":
-        _whole("pad_to", pad_to, 1)
+        whole("pad_to", pad_to, 1, _MAX_IDS)
     if continue_from is not None:
         for name, value in (("reserved", reserved), ("seed_tokens", seed_tokens), ("matched_tokens", matched_tokens)):
             if value:
                 raise ValueError(f"{name} come before all merges, so they do not go with continue_from")
 
-    special, matched = _texts("special_tokens", special_tokens), _texts("matched_tokens", matched_tokens)
+    special, matched = strings("special_tokens", special_tokens), strings("matched_tokens", matched_tokens)
     seeds = _seeds(seed_tokens)
     _check_held_out(held_out)
     superwords = None
     if superword_at is not None:
         superwords = Superwords(
-            at=_whole("superword_at", superword_at, 1),
-            unit=_choice("superword_unit", superword_unit, ("document", "line", "runs")),
+            at=whole("superword_at", superword_at, 1),
+            unit=choice("superword_unit", superword_unit, ("document", "line", "runs")),
             inputs=inputs if superword_inputs is None else superword_inputs,
-            max_words=None if superword_words is None else _whole("superword_words", superword_words, 1),
-            colon_space=superword_colon,
-            newline_end=superword_newline_end,
+            max_words=None if superword_words is None else whole("superword_words", superword_words, 1),
+            colon_space=flag("superword_colon", superword_colon),
+            newline_end=flag("superword_newline_end", superword_newline_end),
         )
         superwords.check(vocab_size, counting)
         options.vocab_size = superwords.at
@@ -287,50 +298,15 @@ def train(
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    return int(value)
-
-
-def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")
-    return value
-
-
-def _texts(name: str, values: Sequence[str]) -> list[str]:
-    """A list of str; one str is none, as its letters would be taken for texts."""
-    if isinstance(values, (str, bytes)):
-        raise TypeError(f"{name} must be a list of str, not one {type(values).__name__}: {[values]!r}")
-    texts = list(values)
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"{name}[{i}] must be str, not {type(text).__name__}")
-    return texts
-
-
 def _seeds(values: Sequence[str | bytes]) -> list[bytes]:
-    if isinstance(values, (str, bytes)):
-        raise TypeError(f"seed_tokens must be a list of str or bytes, not one {type(values).__name__}: {[values]!r}")
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"seed_tokens must be a list of str or bytes, not one {type(values).__name__}")
     seeds = []
     for i, seed in enumerate(values):
-        if not isinstance(seed, (str, bytes)):
-            raise TypeError(f"seed_tokens[{i}] must be str or bytes, not {type(seed).__name__}")
-        if not seed:
+        if not instance(f"seed_tokens[{i}]", seed, (str, bytes), "str or bytes"):
             raise ValueError(f"seed_tokens[{i}]: a seed token is empty")
         seeds.append(seed.encode() if isinstance(seed, str) else seed)
     return seeds
-
-
-def _check_held_out(held_out: Any) -> None:
-    texts = held_out if isinstance(held_out, Mapping) else {"held_out": held_out}
-    for name, text in texts.items():
-        if held_out is not None and not isinstance(text, (str, bytes, bytearray, memoryview)):
-            expected = "a text, or a dict of texts by name"
-            raise TypeError(f"held_out must be {expected}; {name!r} is a {type(text).__name__}")
 
 
 def _check_no_superwords(**options: tuple[Any, Any]) -> None:
@@ -350,7 +326,14 @@ def _check_room(draft: Draft, vocab_size: int, name: str) -> None:
 def _n_threads(threads: int | None) -> int:
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return _whole("threads", threads, 1)
+    return whole("threads", threads, 1, 4096)
+
+
+def _check_held_out(held_out: Text | Mapping[str, Text] | None) -> None:
+    named = held_out.items() if isinstance(held_out, Mapping) else [("", held_out)] if held_out is not None else []
+    for name, text in named:
+        argument = f"held_out[{name!r}]" if isinstance(held_out, Mapping) else "held_out"
+        instance(argument, text, (str, bytes, bytearray, memoryview), "str, bytes or a buffer of bytes")
 
 
 def _pattern(inputs: Any, pattern: str | None, continue_from: Tokenizer | None) -> str:
@@ -393,8 +376,8 @@ def _add_seeds(draft: Draft, seeds: Sequence[bytes], pattern: str) -> None:
     """Merges that make each seed: of what earlier ones leave of it, the first two tokens, until one is left."""
     for seed in seeds:
         while True:
-            whole = _core.Encoder(draft.vocabulary(), pattern="none", added_tokens=[], allow_special_by_default=True)
-            ids = whole.encode(seed).tolist()
+            merged = _core.Encoder(draft.vocabulary(), pattern="none", added_tokens=[], allow_special_by_default=True)
+            ids = merged.encode(seed).tolist()
             if len(ids) == 1:
                 break
             draft.extend(np.array([[ids[0], ids[1], len(draft.tokens)]], np.uint32))

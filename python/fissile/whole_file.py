@@ -63,7 +63,8 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[str], object]) ->
             write(os.fspath(partial))
             partial.replace(place)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _write_through(path: str | os.PathLike[str], write: Callable[[str], object]) -> None:
@@ -118,7 +119,8 @@ class PartialFile:
         with contextlib.suppress(OSError):
             self.file.close()
         if self._place is not None:
-            self.partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.partial.unlink()
 
     def named_errors(self) -> contextlib.AbstractContextManager[None]:
         """OSErrors that say which file it was: those of write and close do not."""

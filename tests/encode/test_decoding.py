@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fissile
+from fissile import Ragged
 from reference.texts import WORLD, small_ranks
 
 TOKENIZER = fissile.Tokenizer.from_ranks(small_ranks() | {b"x" * 40: 1000}, "cl100k", {"<|endoftext|>": 2000})
@@ -60,6 +61,21 @@ def test_batches() -> None:
     batch = TOKENIZER.encode_batch(texts)
     assert TOKENIZER.decode_batch(batch) == texts
     assert TOKENIZER.decode_batch(batch.tolist()) == texts
+
+
+def test_unknown_ids_in_batches_are_named_with_their_document() -> None:
+    ids, offsets = np.array([1, 2, 99999], np.uint32), np.array([0, 1, 3])
+    for batch in ([[1], [2, 99999]], Ragged(ids, offsets), [np.array([1]), (2, 99999)]):
+        with pytest.raises(KeyError, match=r"batch\[1\]: ids\[1\] is 99999"):
+            TOKENIZER.decode_batch(batch)
+    with pytest.raises(KeyError, match=r"batch\[1\]: ids\[1\] is -1"):
+        TOKENIZER.decode_batch(Ragged(np.array([1, 2, -1]), offsets))
+    with pytest.raises(TypeError, match=r"batch\[1\]: ids\[0\] must be an int, not str"):
+        TOKENIZER.decode_batch([[1], ["a"]])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match=r"batch\[0\]: ids must be a sequence or an array of ints, not one int"):
+        TOKENIZER.decode_batch([1, 2])
+    with pytest.raises(TypeError, match="batch must be a Ragged or sequences of ids, not int"):
+        TOKENIZER.decode_batch(5)  # type: ignore[arg-type]
 
 
 def test_streams_give_whole_characters_only() -> None:

@@ -108,6 +108,35 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         assert caught.value.filename == str(path)
 
 
+def test_special_tokens_in_files_are_errors_that_name_the_document(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("one<sep>two", "utf-8")
+    (tmp_path / "c").write_text("one<sep>two<sep>x<|endoftext|>", "utf-8")
+    names = [tmp_path / "a", tmp_path / "c"]
+    with pytest.raises(ValueError) as caught:
+        TOKENIZER.encode_files(names)
+    with pytest.raises(ValueError) as alone:
+        TOKENIZER.encode("<|endoftext|>")
+    assert str(caught.value) == f"{names[1]}: {alone.value}"
+    with pytest.raises(ValueError) as caught:
+        TOKENIZER.encode_files(names, "<sep>")
+    assert str(caught.value) == f"{names[1]}, document 2 (counted from 0): {alone.value}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text")
+def test_names_of_files_that_are_not_utf8(tmp_path: Path) -> None:
+    name = tmp_path / os.fsdecode(b"\xff\xfe")
+    with pytest.raises(FileNotFoundError) as caught:
+        TOKENIZER.encode_files(name)
+    assert caught.value.filename == str(name)
+    name.write_text("x<|endoftext|>", "utf-8")
+    assert TOKENIZER.encode_files(name, disallowed_special=()) == TOKENIZER.encode_batch(
+        ["x<|endoftext|>"], disallowed_special=()
+    )
+    with pytest.raises(ValueError) as error:
+        TOKENIZER.encode_files([name])
+    assert str(error.value).startswith(f"{name}: Encountered")
+
+
 def test_lone_surrogates_are_errors_that_say_where() -> None:
     with pytest.raises(ValueError, match="lone surrogate at character 2"):
         TOKENIZER.encode("ab\ud800")
@@ -135,8 +164,15 @@ def test_ids_of_two_bytes_where_they_fit() -> None:
 
 
 def test_special_tokens_in_batches() -> None:
-    with pytest.raises(ValueError, match="disallowed special token"):
-        TOKENIZER.encode_batch(["fine", "x<|endoftext|>"])
+    for threads in (1, 3):
+        with pytest.raises(ValueError, match=r"^texts\[1\]: Encountered text .* disallowed special token"):
+            TOKENIZER.encode_batch(["fine", "x<|endoftext|>", "<|endoftext|>"], threads)
+        with pytest.raises(ValueError, match=r"^texts\[1\]: Encountered"):
+            TOKENIZER.count_batch(["fine", "line\n" * 300_000 + "<|endoftext|>"], threads)
+    with pytest.raises(ValueError, match=r"^texts\[1\]: Encountered"):
+        TOKENIZER.encode_batch(["fine", "x<|endoftext|>"], split="characters")
+    with pytest.raises(ValueError, match=r"^Encountered"):
+        TOKENIZER.encode("x<|endoftext|>")
     assert TOKENIZER.encode_batch(["x<|endoftext|>"], allowed_special="all").tolist() == [[ord("x"), 2000]]
 
 
@@ -164,6 +200,35 @@ def test_long_texts_are_divided_without_a_trace(pattern: str) -> None:
         ranks.setdefault(token, len(ranks))
     tokenizer = fissile.Tokenizer.from_ranks(ranks, pattern)
     assert tokenizer.encode_batch([text], threads=3).tolist() == tokenizer.encode_batch([text], threads=1).tolist()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["word", " ", "  ", "\n", "X1", "é", "."],
+        ["<|end|>"],
+        ["a<|end|>b ", "<|end|>", " <|end|> ", "<|", "end|>", "w lo"],
+    ],
+)
+def test_long_texts_are_divided_beside_added_tokens_and_prefixes(parts: list[str]) -> None:
+    """What begins at a division gets no space in front, what follows a token there does, and no token is cut."""
+    some = "".join(random.Random(4).choices(parts, k=20_000))
+    text = some * (1_300_000 // len(some) + 1)
+    for tokenizer in (with_space_in_front(), over_bytes(), rewriting()):
+        alone = tokenizer.encode_batch([text], threads=1, allowed_special="all")
+        assert tokenizer.encode_batch([text], threads=3, allowed_special="all") == alone
+        assert tokenizer.encode(text, allowed_special="all").tolist() == alone.ids.tolist()
+        data = some.encode()
+        for end in range(len(data) // 2, len(data) // 2 + 40):  # as encode_corpus reads a file
+            end = tokenizer._last_division(data[:end])
+            if end == 0:
+                continue
+            parts_of_it = [
+                tokenizer._encode_block(data[:end], continues=(False, True), allowed_special="all"),
+                tokenizer._encode_block(data[end:], continues=(True, False), allowed_special="all"),
+            ]
+            ids = np.concatenate([ids for ids, _, _ in parts_of_it])
+            assert ids.tolist() == tokenizer.encode(data, allowed_special="all").tolist()
 
 
 def test_many_threads_share_a_tokenizer() -> None:

@@ -95,6 +95,80 @@ def test_arguments_that_make_no_sense() -> None:
             call()
 
 
+def test_what_is_no_ids_with_offsets() -> None:
+    ids = np.arange(3, dtype=np.uint32)
+    with pytest.raises(TypeError, match="ids must be a numpy array of integers, not list"):
+        Ragged([1, 2, 3], [0, 1, 3])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="offsets must be a numpy array of integers, not list"):
+        Ragged(ids, [0, 1, 3])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"offsets must be integers in one dimension, found float64 of shape \(2,\)"):
+        Ragged(ids, np.array([0.0, 3.0]))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"ids must be integers in one dimension, found uint32 of shape \(1, 3\)"):
+        Ragged(ids[None], np.array([0, 3]))
+    for offsets, place in (
+        ([0, 9], r"offsets\[1\] is 9, expected from 0 to 3"),
+        ([-1, 3], r"offsets\[0\] is -1, expected from 0 to 3"),
+        ([0, 2, 1], r"offsets\[2\] is 1, expected from 2 to 3"),
+        ([0, 2**63 - 1], r"offsets\[1\] is 9223372036854775807"),
+        ([], "at least one entry"),
+    ):
+        with pytest.raises(ValueError, match=place):
+            Ragged(ids, np.array(offsets, np.int64))
+    assert Ragged(ids, np.array([1, 2], np.uint16)).offsets.dtype == np.int64
+
+
+def test_ids_outside_the_documents_belong_to_none() -> None:
+    r = Ragged(np.arange(9, dtype=np.uint32), np.array([2, 4, 7]))
+    assert r.tolist() == [[2, 3], [4, 5, 6]]
+    assert Ragged.concatenate([r, r]).tolist() == r.tolist() * 2
+    assert r.pack(2).blocks.tolist() == [[2, 3], [4, 5]] and r.pack(2).starts.tolist() == [0, 2]
+    assert r.pack(3, separator=7).blocks.tolist() == [[2, 3, 7], [4, 5, 6]]
+    assert r.pad(0).ids.tolist() == [[2, 3, 0], [4, 5, 6]]
+
+
+def test_arrow_reads_nothing_outside_the_ids() -> None:
+    """Nor where an array was written to since the Ragged was made."""
+    r = ragged([[1, 2], [3]])
+    r.offsets[2] = 1000
+    with pytest.raises(ValueError, match=r"offsets\[2\] is 1000, expected from 2 to 3"):
+        r.__arrow_c_array__()
+    with pytest.raises(TypeError, match="ids must be a contiguous array of uint16 or uint32, found int64"):
+        ragged([[1, 2], [3]]).astype(np.int64).__arrow_c_array__()
+    tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), "gpt2")
+    for documents in (r, fissile.Ragged._made(r.ids, r.offsets, tokenizer._decoder.to_lists)):
+        with pytest.raises(ValueError, match=r"offsets\[2\]"):
+            tokenizer.decode_batch(documents)
+    with pytest.raises(ValueError, match=r"offsets\[2\]"):
+        documents.tolist()
+
+
+def test_ids_that_are_put_in_fit_the_type() -> None:
+    r = ragged([[1], [2, 3]])
+    for call, argument in (
+        (lambda: r.pad(-1), "pad_id must be from 0 to 4294967295, not -1"),
+        (lambda: r.astype(np.uint16).pad(1 << 16), "pad_id must be from 0 to 65535, not 65536"),
+        (lambda: r.pack(4, separator=-1), "separator must be from 0 to 4294967295, not -1"),
+        (lambda: r.pack(4, last="pad", pad_id=-1), "pad_id must be"),
+        (lambda: r.astype(np.int64).pad(-100).ids.tolist() and r.astype(np.int64).astype(np.int8).pad(-200), "pad_id"),
+        (lambda: Ragged(np.array([-1]), np.array([0, 1])).astype(np.uint32), "id -1 does not fit uint32"),
+        (lambda: r.astype(np.float32), "dtype must be an integer type, not float32"),
+    ):
+        with pytest.raises(ValueError, match=argument):
+            call()
+    for call, argument in (
+        (lambda: r.pad("x"), "pad_id must be an int, not str"),
+        (lambda: r.pad(1.7), "pad_id must be an int, not float"),
+        (lambda: r.pad(0, length=1.5), "length must be an int, not float"),
+        (lambda: r.pad(0, multiple_of="8"), "multiple_of must be an int, not str"),
+        (lambda: r.pack(4, separator=1.5), "separator must be an int, not float"),
+        (lambda: r.pack(4.0), "block_size must be an int, not float"),
+        (lambda: Ragged.concatenate([r, [1]]), r"parts\[1\] must be a Ragged, not list"),
+        (lambda: r.astype("nope"), "dtype must be an integer type of numpy, not 'nope'"),
+    ):
+        with pytest.raises(TypeError, match=argument):
+            call()
+
+
 def test_arrow_shares_the_memory_and_lets_go_of_it() -> None:
     r = ragged([[1, 2], [], [3]])
     schema, array = r.__arrow_c_array__()

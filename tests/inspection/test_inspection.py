@@ -134,7 +134,7 @@ def test_any_text_is_taken(text: "str | bytes | bytearray | memoryview") -> None
 
 def test_wrong_arguments_are_named() -> None:
     inspect = functools.partial(over_bytes().inspect, "a")
-    with pytest.raises(ValueError, match="limit must be a number of bytes or None, not -1"):
+    with pytest.raises(ValueError, match="limit must be at least 0, not -1"):
         inspect(limit=-1)
     with pytest.raises(ValueError, match="there is no sampler 'bpe'"):
         inspect(split="bpe:1")

@@ -3,6 +3,7 @@
 import functools
 import pickle
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -139,6 +140,66 @@ def test_special_tokens_are_handled_as_tiktoken_does() -> None:
         except ValueError as error:
             got = str(error)
         assert got == wanted, arguments
+
+
+@pytest.mark.parametrize("way", ["encode", "encode_batch", "count", "count_batch", "offsets", "encode_files"])
+def test_disallowed_text_need_not_be_a_special_token(way: str, tmp_path: Path) -> None:
+    """The leftmost that is there is an error, before any special token is taken."""
+    ours, theirs = pair("cl100k")
+    text = "a<|endoftext|>b hi there\nhit <|endoftext|"
+    calls = {
+        "encode_batch": lambda given: ours.encode_batch(["x", given[0]], **given[1]),
+        "count_batch": lambda given: ours.count_batch(["x", given[0]], **given[1]),
+        "encode_files": lambda given: ours.encode_files([tmp_path / "a"], **given[1]),
+    }
+    (tmp_path / "a").write_text(text, "utf-8", newline="")
+    for arguments in (
+        {"disallowed_special": {"hi"}},
+        {"disallowed_special": ["there", "hi", "xyz"]},
+        {"disallowed_special": ("hi there", "hi", "<|endoftext|>")},
+        {"disallowed_special": {"re\nhi"}},
+        {"disallowed_special": {"<|endoftext|>b"}, "allowed_special": "all"},
+        {"disallowed_special": {"nothing", "HI"}},
+        {"disallowed_special": {"é"}},
+    ):
+        try:
+            theirs.encode(text, **arguments)  # type: ignore[attr-defined]
+            wanted = None
+        except ValueError as error:
+            wanted = str(error)
+        call = calls.get(way, lambda given: getattr(ours, way)(given[0], **given[1]))
+        if wanted is None:
+            call((text, arguments))
+        else:
+            with pytest.raises(ValueError) as caught:
+                call((text, arguments))
+            assert str(caught.value).endswith(wanted), arguments
+
+
+def test_a_long_text_is_searched_across_its_divisions() -> None:
+    ours, _ = pair("cl100k")
+    lines = "word\n" * 300_000 + "word\nend"
+    with pytest.raises(ValueError, match="end"):
+        ours.encode_batch([lines], 4, disallowed_special={"word\nend"})
+
+
+def test_special_token_arguments_of_wrong_types() -> None:
+    ours, theirs = pair("cl100k")
+    for arguments, kind, message in (
+        ({"allowed_special": {5}}, TypeError, "allowed_special must hold texts of tokens, each a str, found 5"),
+        ({"disallowed_special": [b"a"]}, TypeError, "disallowed_special must hold .* found b'a'"),
+        ({"allowed_special": 5}, TypeError, "allowed_special must be 'all' or a collection of token texts, not int"),
+        ({"allowed_special": "none"}, ValueError, "allowed_special must be 'all' or .*, not 'none'"),
+        ({"allowed_special": {"\ud800"}}, ValueError, r"allowed_special holds '\\ud800', which has a lone surrogate"),
+        ({"disallowed_special": {""}}, ValueError, "disallowed_special holds '', which is in every text"),
+    ):
+        for call in (ours.encode, ours.count, ours.offsets, lambda text, **given: ours.encode_batch([text], **given)):
+            with pytest.raises(kind, match=message):
+                call("a", **arguments)
+    # What tiktoken has no value for, as its default is "all": the default.
+    assert ours.encode("a", disallowed_special=None).tolist() == theirs.encode("a")  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="disallowed special token"):
+        ours.encode("<|endoftext|>", disallowed_special=None)
 
 
 def test_unordered_ranks_merge_as_tiktoken_merges_them() -> None:

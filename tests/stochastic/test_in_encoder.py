@@ -322,7 +322,7 @@ def test_wrong_arguments_are_named(tmp_path: Path) -> None:
                 tok.encode("a", split=split, **{name: value})
             with pytest.raises(ValueError, match=f"{name} must be from 0 to {limit - 1}, not {value}"):
                 tok.encode_batch(["a"], split=split, **{name: value})  # type: ignore[call-overload]
-        with pytest.raises(TypeError, match=f"{name} must be an integer, not float"):
+        with pytest.raises(TypeError, match=f"{name} must be an int, not float"):
             tok.encode_batch(["a"], split=split, **{name: 1.5})  # type: ignore[call-overload]
     encode_ways = (
         partial(tok.encode, "a"),

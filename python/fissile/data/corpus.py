@@ -12,18 +12,17 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fissile.arguments import UINT64_MAX, instance, integer_dtype, string, whole
 from fissile.data import readers
 from fissile.data.token_files import TokenFile, belongs_to_token_file, is_token_file
 from fissile.ragged import Ragged
-from fissile.stochastic import UINT64_MAX, Split, StochasTok, _check_integer, parse_split, stochastok
-
-if TYPE_CHECKING:
-    from fissile.tokenizer import Tokenizer
+from fissile.stochastic import BPEDropout, Split, StochasTok, UniformSplit, parse_split, stochastok
+from fissile.tokenizer import Tokenizer
 
 __all__ = ["FILE_BITS", "Corpus", "Documents", "PathLike", "described", "gathered"]
 
@@ -69,22 +68,42 @@ class Corpus:
     files: list[readers.Source | TokenFile] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        self.seed = _check_integer("seed", self.seed, UINT64_MAX + 1)
+        self.seed = whole("seed", self.seed, 0, UINT64_MAX)
+        if self.tokenizer is not None:
+            instance("tokenizer", self.tokenizer, Tokenizer, "a Tokenizer or None")
+            self.tokenizer.encode_batch([], self.threads, **self.encoding)  # raises what is wrong with these
+        for name in ("field", "column"):
+            string(name, getattr(self, name))
+        if self.token_dtype is not None:
+            integer_dtype("token_dtype", self.token_dtype)
         if isinstance(self.separator, str):
             self.separator = self.separator.encode()
+        elif self.separator is not None:
+            instance("separator", self.separator, bytes, "str, bytes or None")
         if self.separator == b"":
             raise ValueError("separator must not be empty")
         if isinstance(self.split, str):
             self.split = parse_split(self.split)
+        elif self.split is not None:
+            instance(
+                "split",
+                self.split,
+                (StochasTok, BPEDropout, UniformSplit),
+                "a sampler, such as fissile.StochasTok(0.1)",
+            )
         if isinstance(self.eod, str):
             if self.tokenizer is None or self.eod not in self.tokenizer.special_tokens:
                 raise ValueError(f"eod {self.eod!r} is no special token of the tokenizer")
             self.eod = self.tokenizer.special_tokens[self.eod]
+        elif self.eod is not None:
+            self.eod = whole("eod", self.eod, 0)
         self.files = [
             TokenFile(source.path, self.token_dtype, self.eod) if is_token_file(source.path) else source
             for source in readers.sources(self.paths)
             if not belongs_to_token_file(source.path)
         ]
+        if not self.files:
+            raise ValueError("paths must name at least one file, found none")
         self.paths = ()  # an iterable may be gone, and may not pickle
         for file in self.files:
             self._check(file)
@@ -212,7 +231,8 @@ class Corpus:
             try:
                 self.tokenizer.encode_batch([text], **options)
             except ValueError as one:
-                return ValueError(f"{some.batch.place(int(some.in_batch[i]))}: {one}")
+                what = str(one).removeprefix("texts[0]: ")
+                return ValueError(f"{some.batch.place(int(some.in_batch[i]))}: {what}")
         return error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fissile.arguments import function, instance, integer_dtype, path_text, string, whole
 from fissile.data.encoding_job import TOKENIZER_FILE
 from fissile.data.token_files import Chunk, TokenFile, documents_of_stream, is_token_file, whole_documents
 from fissile.ragged import Ragged
@@ -56,13 +57,22 @@ def decode_corpus(
         OSError: a file cannot be read or written.
         ImportError: .parquet without the pyarrow package.
     """
-    place = Path(directory)
+    place = Path(path_text("directory", directory))
+    target = Path(path_text("out", out))
+    if tokenizer is not None:
+        instance("tokenizer", tokenizer, Tokenizer, "a Tokenizer or None")
+    if eod is not None:
+        whole("eod", eod, 0)
+    if dtype is not None:
+        integer_dtype("dtype", dtype)
+    string("errors", errors)
+    function("progress", progress)
     shards = _shards(place)
     if tokenizer is None:
         tokenizer = _tokenizer_beside(place)
     sizes = [shard.stat().st_size for shard in shards]
     n_documents = done = 0
-    file = PartialFile(Path(out))
+    file = PartialFile(target)
     try:
         begun: list[npt.NDArray[Any]] = []
         for shard, size in zip(shards, sizes, strict=True):

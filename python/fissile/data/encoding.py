@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
+from fissile.arguments import UINT64_MAX, function, instance, path_text, whole
 from fissile.data import readers
 from fissile.data.encoding_job import EncodingJob, InputFile, Record, SpecialTokens, chosen_dtype
 from fissile.data.encoding_part import encode_part
 from fissile.data.token_writers import Format
-from fissile.stochastic import UINT64_MAX, Split, _check_integer, parse_split
+from fissile.stochastic import Split, parse_split
 from fissile.tokenizer import Tokenizer
 
 __all__ = ["EncodedCorpus", "encode_corpus", "encoding_job", "finish_job"]
@@ -67,6 +68,9 @@ def encode_corpus(
         OSError: a file cannot be read or written; it is named.
         ImportError: a package that a file needs (pyarrow, zstandard) is not installed.
     """
+    function("progress", progress)
+    if threads is not None:
+        whole("threads", threads, 1, 4096)
     job = encoding_job(directory, inputs, tokenizer, **options)
     job.begin(tokenizer)
     parts = list(job.parts())
@@ -147,17 +151,18 @@ def encoding_job(
         TypeError: there is no such option, or it is of the wrong type.
         ValueError, OSError: as of `encode_corpus`.
     """
+    instance("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
     if isinstance(split, str):
         split = parse_split(split)
     end = _end_of_document(eod, tokenizer)
     files = []
-    for source in readers.sources(inputs):
+    for source in readers.sources(inputs, "inputs"):
         # Whoever encodes it, from wherever the job is gone on with.
         source = dataclasses.replace(source, path=os.path.abspath(source.path), kind=input_kind or source.kind)
         modified = os.stat(source.path).st_mtime_ns if source.n_bytes is not None else None
         files.append(InputFile(source, modified))
     job = EncodingJob(
-        directory=Path(os.path.abspath(directory)),
+        directory=Path(os.path.abspath(path_text("directory", directory))),
         files=tuple(files),
         format=format,
         dtype=chosen_dtype(dtype, tokenizer, end),
@@ -165,8 +170,8 @@ def encoding_job(
         part_bytes=part_bytes,
         eod=end,
         split=split,
-        seed=_check_integer("seed", seed, UINT64_MAX + 1),
-        epoch=_check_integer("epoch", epoch, 1 << 32),
+        seed=whole("seed", seed, 0, UINT64_MAX),
+        epoch=whole("epoch", epoch, 0, (1 << 32) - 1),
         epochs=epochs,
         pack=pack,
         field=field,
@@ -203,4 +208,4 @@ def _end_of_document(eod: int | str | None, tokenizer: Tokenizer) -> int | None:
             found = ", ".join(list(special)[:8]) or "none"
             raise ValueError(f"eod {eod!r} is no special token of the tokenizer, which has {found}")
         return special[eod]
-    return None if eod is None else _check_integer("eod", eod, 1 << 28)
+    return None if eod is None else whole("eod", eod, 0, tokenizer.n_vocab - 1)

@@ -25,6 +25,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fissile.arguments import choice, flag, instance, integer_dtype, string, whole
 from fissile.data.corpus import described
 from fissile.data.readers import Source
 from fissile.data.token_writers import FORMATS, Format
@@ -153,12 +154,16 @@ class EncodingJob:
     def __post_init__(self) -> None:
         for name in ("shard_tokens", "part_bytes", "epochs", "pack"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
-        if self.format not in FORMATS:
-            raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
-        if self.special_tokens not in _SPECIAL:
-            raise ValueError(f"special_tokens must be one of {', '.join(_SPECIAL)}, not {self.special_tokens!r}")
+            if value is not None or name != "pack":
+                object.__setattr__(self, name, whole(name, value, 1))
+        for name in ("field", "column"):
+            string(name, getattr(self, name))
+        for name in ("add_special_tokens", "metadata", "skip_bad"):
+            object.__setattr__(self, name, flag(name, getattr(self, name)))
+        choice("format", self.format, tuple(FORMATS))
+        choice("special_tokens", self.special_tokens, tuple(_SPECIAL))
+        if self.separator is not None:
+            instance("separator", self.separator, bytes, "str, bytes or None")
         if self.separator == b"":
             raise ValueError("separator must not be empty")
         if self.pack is not None and self.metadata:
@@ -310,7 +315,7 @@ def chosen_dtype(dtype: npt.DTypeLike | None, tokenizer: Tokenizer, eod: int | N
         ValueError: it is neither uint16 nor uint32, or an id does not fit.
     """
     largest = max(tokenizer.n_vocab - 1, eod or 0)
-    kind = np.dtype((np.uint16 if largest < 1 << 16 else np.uint32) if dtype is None else dtype)
+    kind = integer_dtype("dtype", (np.uint16 if largest < 1 << 16 else np.uint32) if dtype is None else dtype)
     if kind not in (np.dtype(np.uint16), np.dtype(np.uint32)):
         raise ValueError(f"dtype must be uint16 or uint32, not {kind}")
     if largest > np.iinfo(kind).max:

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from fissile.arguments import path_texts
+
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
@@ -101,13 +103,14 @@ class Options:
 # --- which files ------------------------------------------------------------------------------------------------------
 
 
-def sources(paths: PathLike | Iterable[PathLike]) -> list[Source]:
+def sources(paths: PathLike | Iterable[PathLike], argument: str = "paths") -> list[Source]:
     """The files that paths stand for.
 
     Args:
         paths: one path or several. A directory stands for all files in it and below, but those whose names begin with a
             dot, in order of their paths; a name with *, ? or [ that is no file for all that match it ("**" goes down
             directories).
+        argument: what errors call the paths.
 
     Returns:
         Every file, in order; one named twice is there twice.
@@ -116,8 +119,7 @@ def sources(paths: PathLike | Iterable[PathLike]) -> list[Source]:
         FileNotFoundError: a path does not exist, a pattern matches nothing, or a directory holds no file.
         ValueError: a file is an archive of files.
     """
-    names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    return [_source(name) for path in names for name in _files(os.fspath(path))]
+    return [_source(name) for path in path_texts(argument, paths) for name in _files(path)]
 
 
 def _files(path: str) -> list[str]:

@@ -15,16 +15,17 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from fissile.arguments import choice, instance, integer_dtype, whole
 from fissile.data.corpus import Corpus, Documents, PathLike, gathered
 from fissile.ragged import Ragged
-from fissile.stochastic import Split, _check_integer
+from fissile.stochastic import Split
 
 if TYPE_CHECKING:
     from fissile.tokenizer import Tokenizer
@@ -117,30 +118,26 @@ class TokenStream:
         unknown = encoding.keys() - {"allowed_special", "disallowed_special", "add_special_tokens"}
         if unknown:
             raise TypeError(f"TokenStream has no argument {sorted(unknown)[0]!r}")
-        if pack is not None and _check_integer("pack", pack, 1 << 40) == 0:
-            raise ValueError("pack must be at least 1, not 0")
-        if last not in ("drop", "pad"):
-            raise ValueError(f"last must be 'drop' or 'pad', not {last!r}")
-        if _check_integer("epochs", epochs, 1 << 32) == 0:
-            raise ValueError("epochs must be at least 1, not 0")
-        self.pack = pack
-        self.last = last
-        self.pad_id = pad_id
-        self.epochs = epochs
-        self.shuffle = _check_integer("shuffle", shuffle, 1 << 40)
-        self.dtype = np.dtype(dtype)
+        self.pack = None if pack is None else whole("pack", pack, 1, 1 << 40)
+        self.last = choice("last", last, ("drop", "pad"))
+        self.epochs = whole("epochs", epochs, 1, 1 << 32)
+        self.shuffle = whole("shuffle", shuffle, 0, 1 << 40)
+        self.dtype = integer_dtype("dtype", dtype)
+        limits = np.iinfo(self.dtype)
+        self.pad_id = whole("pad_id", pad_id, int(limits.min), int(limits.max))
         self.corpus = Corpus(
             paths, tokenizer, split, seed, eod, field, column, separator, token_dtype, encoding, threads
         )
         self.set_epoch(epoch)
+        if not isinstance(shard, (tuple, list)) or len(shard) != 2:
+            raise TypeError(f"shard must be a pair (index, count), not {shard!r}")
         self._set_shard(*shard)
         self._resume: tuple[Position, int] | None = None
         self._iterator: TokenIterator | None = None
 
     def _set_shard(self, index: int, count: int) -> None:
-        if not 0 <= index < count:
-            raise ValueError(f"shard must be (index, count) with index from 0 to count - 1, not {(index, count)}")
-        self.shard = (index, count)
+        count = whole("the count of shards", count, 1)
+        self.shard = (whole("the index of a shard", index, 0, count - 1), count)
 
     def sharded(self, index: int, count: int) -> TokenStream:
         """The same stream for another shard, at its beginning."""
@@ -151,7 +148,7 @@ class TokenStream:
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch with which the next pass begins."""
-        self.epoch = _check_integer("epoch", epoch, 1 << 32)
+        self.epoch = whole("epoch", epoch, 0, (1 << 32) - 1)
 
     def __iter__(self) -> TokenIterator:
         """A pass over the stream; the first one after load_state_dict goes on from there."""
@@ -190,6 +187,7 @@ class TokenStream:
         Raises:
             ValueError: the state is of a stream with other settings; the first that differs is named.
         """
+        instance("state", state, Mapping, "a dict that state_dict gave")
         if state.get("version") != _STATE_VERSION:
             raise ValueError(f"expected a state of version {_STATE_VERSION}, found {state.get('version')!r}")
         for name, value in self.settings().items():
@@ -198,7 +196,7 @@ class TokenStream:
                     f"the state is of a stream with another {name}: expected {value!r}, found {state['settings'].get(name)!r}"
                 )
         names = ("epoch", "file", "record", "document", "token")
-        self._resume = Position(*(_check_integer(name, state[name], 1 << 62) for name in names)), int(state["until"])
+        self._resume = Position(*(whole(name, state[name], 0, 1 << 62) for name in names)), int(state["until"])
         self._iterator = None
 
     # --- the order of things ------------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fissile.arguments import integer_dtype, whole
 from fissile.data import readers
 from fissile.data.corpus import Corpus, Documents, PathLike
 from fissile.data.token_files import TokenFile
 from fissile.ragged import Ragged
-from fissile.stochastic import Split, _check_integer
+from fissile.stochastic import Split
 
 if TYPE_CHECKING:
     from fissile.tokenizer import Tokenizer
@@ -69,14 +70,11 @@ class TokenTable:
             raise TypeError(f"TokenTable has no argument {sorted(unknown)[0]!r}")
         if pack is not None and split is not None:
             raise ValueError("a table of blocks cannot be split: use TokenStream(pack=..., split=...)")
-        for name, value in (("pack", pack), ("stride", stride)):
-            if value is not None and _check_integer(name, value, 1 << 40) == 0:
-                raise ValueError(f"{name} must be at least 1, not 0")
+        self.pack = None if pack is None else whole("pack", pack, 1, 1 << 40)
+        self.stride = self.pack if stride is None else whole("stride", stride, 1, 1 << 40)
         if stride is not None and pack is None:
             raise ValueError("stride needs pack")
-        self.pack = pack
-        self.stride = stride or pack
-        self.dtype = np.dtype(dtype)
+        self.dtype = integer_dtype("dtype", dtype)
         self.corpus = Corpus(paths, tokenizer, split, seed, eod, field, column, separator, token_dtype, encoding, None)
         self.set_epoch(epoch)
         self.corpus.threads = threads
@@ -107,7 +105,7 @@ class TokenTable:
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch whose draws samples have from now on."""
-        self.epoch = _check_integer("epoch", epoch, 1 << 32)
+        self.epoch = whole("epoch", epoch, 0, (1 << 32) - 1)
 
     def __len__(self) -> int:
         total = int(self._bounds[-1])

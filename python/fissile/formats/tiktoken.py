@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fissile._core import Vocabulary
+from fissile.arguments import instance, path_text, whole
 from fissile.errors import TokenizerFileError
 from fissile.formats.patterns import NAMES, PATTERNS, canonical_pattern, is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
@@ -102,7 +103,11 @@ def from_rank_file(
             "gpt2", which is both, is the encoding if it has as many. None: the file must be published.
         special_tokens: text to id. None: those of the encoding that `pattern` names or the file is, else none.
     """
-    source = str(path)
+    source = path_text("path", path)
+    if pattern is not None:
+        instance("pattern", pattern, str, "a str or None")
+    if special_tokens is not None:
+        special_tokens = _checked(special_tokens)
     data = Path(path).read_bytes()
     name, encoding = pattern, ENCODINGS.get(pattern or "")
     if pattern is None:
@@ -137,10 +142,22 @@ def from_ranks(
     ranks: Mapping[bytes, int], pattern: str, special_tokens: Mapping[str, int] | None, source: str = "ranks"
 ) -> TokenizerSpec:
     """A dict of ranks as a tokenizer."""
-    specials = dict(special_tokens or {})
+    instance("ranks", ranks, Mapping, "a dict of bytes to rank")
+    instance("pattern", pattern, str, "a str")
+    specials = {} if special_tokens is None else _checked(special_tokens)
     decoded = _first_of_each_id(specials)
     own = _without(decoded, set(decoded.values()).intersection(ranks.values()))
     return spec_of(Vocabulary.from_ranks(dict(ranks), own, source), canonical_pattern(pattern), specials, source)
+
+
+def _checked(special_tokens: Mapping[str, int]) -> dict[str, int]:
+    """An argument special_tokens."""
+    instance("special_tokens", special_tokens, Mapping, "a dict of text to id")
+    for token, id in special_tokens.items():
+        if not isinstance(token, str):
+            raise TypeError(f"special_tokens must hold texts, each a str, found {token!r}")
+        whole(f"special_tokens[{token!r}]", id, 0)
+    return dict(special_tokens)
 
 
 def _without(special_tokens: dict[str, int], of_ranks: set[int]) -> dict[str, int]:
