@@ -57,12 +57,14 @@ int main() {
         for (unsigned t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
         for (std::thread& thread : threads) thread.join();
         for (unsigned t = 0; t < kThreads; ++t) CHECK_EQUAL(wrong[t], 0u);
+        // Some are lost while the table grows, how many is a matter of time; none is once nobody else inserts.
+        work(0);
         unsigned kept = 0;
         for (unsigned i = 0; i < kPieces; ++i) {
             const std::string text = piece_text(i);
             kept += table.view().find(piece_key(as_bytes(text).data(), text.size())) != nullptr;
         }
-        CHECK(kept > kPieces * 9 / 10);  // some may be lost while the table grows, few are
+        CHECK_EQUAL(kept, kPieces);
     }
     {
         // A byte budget is kept.
