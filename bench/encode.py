@@ -32,6 +32,7 @@ from fissile.benchmark.tables import median, number
 from fissile.benchmark.tokenizer_files import TokenizerFiles
 from fissile.benchmark.trades import PACKAGES, chosen
 from fissile.benchmark.works import SINGLE_SIZES
+from fissile.formats.tiktoken import ENCODINGS
 from fissile.progress import shown
 
 
@@ -139,10 +140,10 @@ def goals(results: dict[Wanted, dict[str, Any]]) -> str:
 
 
 def tokenizer_of(directory: Path, name: str) -> fissile.Tokenizer:
-    """DIR/NAME.tiktoken or DIR/NAME.json."""
+    """DIR/NAME.tiktoken, with the pattern of the encoding of that name, or DIR/NAME.json."""
     ranks = directory / f"{name}.tiktoken"
     if ranks.is_file():
-        return fissile.Tokenizer.from_tiktoken(ranks, name, {})
+        return fissile.Tokenizer.from_tiktoken(ranks, ENCODINGS[name].pattern, {})
     return fissile.Tokenizer.from_file(directory / f"{name}.json")
 
 

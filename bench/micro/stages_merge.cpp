@@ -4,6 +4,7 @@
 #include "merge/merge_backtrack.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
+#include "merge/merge_windows.hpp"
 #include "stage.hpp"
 #include "vocab/token_prefixes.hpp"
 
@@ -54,24 +55,22 @@ Stage in_lanes(const Workload& w, std::size_t n_bytes) {
         }};
 }
 
-Stage in_tree(const Workload& w, std::size_t n_bytes) {
+// Pieces one after another, each by `encode(piece, ids)`. All in merges, as those that the ids stand for, so that the
+// ways to encode a long piece can be compared.
+template <class Encode>
+Stage one_by_one(const Workload& w, const std::string& name, std::size_t n_bytes, const Encode& encode) {
     const auto pieces = std::make_shared<const std::vector<Bytes>>(pieces_of(w, n_bytes));
-    const auto scratch = std::make_shared<MergeTreeScratch>();
-    return {"merge pieces of " + std::to_string(n_bytes) + " bytes",
-            "merge",
-            "two pair lookups",
-            {},
-            [&w, pieces, scratch] {
-                std::uint64_t n_merges = 0;
-                std::vector<TokenId> ids;
-                for (const Bytes piece : *pieces) {
-                    ids.clear();
-                    for (const std::uint8_t byte : piece) ids.push_back(w.vocabulary->byte_symbol(byte));
-                    merge_tree(w.vocabulary->pairs(), w.vocabulary->results(), ids, *scratch);
-                    n_merges += piece.size() - ids.size();
-                }
-                return n_merges;
-            }};
+    return {
+        name + " pieces of " + std::to_string(n_bytes) + " bytes", "merge", "two pair lookups", {}, [pieces, encode] {
+            std::uint64_t n_merges = 0;
+            std::vector<TokenId> ids;
+            for (const Bytes piece : *pieces) {
+                ids.clear();
+                encode(piece, ids);
+                n_merges += piece.size() - ids.size();
+            }
+            return n_merges;
+        }};
 }
 
 }  // namespace
@@ -81,23 +80,28 @@ std::vector<Stage> merge_stages(const Workload& w) {
     if (!w.vocabulary->has_all_bytes()) return stages;
     for (const std::size_t n_bytes : {3, 6, 10, 15}) stages.push_back(in_lanes<16>(w, n_bytes));
     for (const std::size_t n_bytes : {30, 60}) stages.push_back(in_lanes<64>(w, n_bytes));
-    for (const std::size_t n_bytes : {250, 4000}) stages.push_back(in_tree(w, n_bytes));
-    if (!w.vocabulary->merges_are_ordered()) return stages;
-    const auto prefixes = std::make_shared<const TokenPrefixes>(*w.vocabulary);
-    const auto pieces = std::make_shared<const std::vector<Bytes>>(pieces_of(w, 4000));
+    const Vocabulary& v = *w.vocabulary;
+    const auto tree = std::make_shared<MergeTreeScratch>();
+    for (const std::size_t n_bytes : {250, 4000}) {
+        stages.push_back(one_by_one(w, "merge", n_bytes, [&v, tree](Bytes piece, std::vector<TokenId>& ids) {
+            for (const std::uint8_t byte : piece) ids.push_back(v.byte_symbol(byte));
+            merge_tree(v.pairs(), v.results(), ids, *tree);
+        }));
+    }
+    if (!v.merges_are_ordered()) return stages;
+    const auto lanes = std::make_shared<std::vector<MergeLane<64>>>(kWindowLanes);
+    const MergeKernels& kernels = merge_kernels_for(chosen_isa());
+    for (const std::size_t n_bytes : {250, 4000}) {
+        stages.push_back(
+            one_by_one(w, "merge in windows", n_bytes, [&v, &kernels, lanes](Bytes piece, std::vector<TokenId>& ids) {
+                merge_windows(v, kernels, piece, lanes->data(), ids);
+            }));
+    }
+    const auto prefixes = std::make_shared<const TokenPrefixes>(v);
     const auto scratch = std::make_shared<BacktrackScratch>();
-    // In merges too, as those that the ids stand for, so that the two ways to encode a long piece can be compared.
-    stages.push_back(
-        {"backtrack pieces of 4000 bytes", "merge", "two pair lookups", {}, [&w, prefixes, pieces, scratch] {
-             std::uint64_t n_merges = 0;
-             std::vector<TokenId> ids;
-             for (const Bytes piece : *pieces) {
-                 ids.clear();
-                 merge_backtrack(*w.vocabulary, *prefixes, piece, ids, *scratch);
-                 n_merges += piece.size() - ids.size();
-             }
-             return n_merges;
-         }});
+    stages.push_back(one_by_one(w, "backtrack", 4000, [&v, prefixes, scratch](Bytes piece, std::vector<TokenId>& ids) {
+        merge_backtrack(v, *prefixes, piece, ids, *scratch);
+    }));
     return stages;
 }
 

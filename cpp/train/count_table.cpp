@@ -146,6 +146,7 @@ void CountTable::add(Bytes text, std::size_t begin, const std::uint32_t* ends, s
         hashes[i] = long_hash(span(long_spans[i]));
         prefetch(longs() + (hashes[i] >> long_shift_));
     }
+    for (i = 0; i < n_long; ++i) prefetch((longs() + (hashes[i] >> long_shift_))->data);
     for (i = 0; i < n_long; ++i) add_long(hashes[i], span(long_spans[i]), weight);
 }
 

@@ -425,7 +425,7 @@ def split_inputs(
     if isinstance(inputs, (bytes, bytearray, memoryview)):
         raise TypeError("inputs must be paths or an iterable of texts, not one bytes object: put it into a list")
     if not isinstance(inputs, (str, os.PathLike, Iterable)):
-        raise TypeError(f"inputs must be paths or an iterable of texts, not {inputs!r}")
+        raise TypeError(f"inputs must be paths or an iterable of texts, not {type(inputs).__name__}")
     paths: Sequence[PathLike]
     if isinstance(inputs, Mapping):
         if weights is not None:

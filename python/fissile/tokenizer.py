@@ -377,9 +377,7 @@ class Tokenizer(_core.Encoder):
 
     @staticmethod
     def _check_parents(return_parents: bool, split: Split, eod: int | None = None) -> None:
-        if not isinstance(return_parents, (bool, np.bool_)):
-            raise TypeError(f"return_parents must be True or False, not {return_parents!r}")
-        if return_parents and split is None:
+        if flag("return_parents", return_parents) and split is None:
             raise ValueError("return_parents=True needs a split")
         if return_parents and eod is not None:
             raise ValueError("return_parents=True cannot go with eod: an id that is put in has no parent")
@@ -390,7 +388,6 @@ class Tokenizer(_core.Encoder):
     def _splitting(
         self, split: Split, seed: int | None, epoch: int, first_index: int, return_parents: bool
     ) -> tuple[_core.Splitter, int, int, int, bool] | None:
-        return_parents = flag("return_parents", return_parents)
         if split is None:
             return None
         try:

@@ -28,7 +28,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         denied = not os.access(path, os.W_OK)
     else:
         if not place.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "no such directory to write to", os.fspath(place.parent))
+            raise FileNotFoundError(errno.ENOENT, f"no such directory to write to, {place.parent}", os.fspath(path))
         denied = not os.access(place.parent, os.W_OK | os.X_OK)
     if denied:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))

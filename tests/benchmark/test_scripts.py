@@ -19,8 +19,10 @@ NO_SCRIPTS = {"corpora"}
 NEEDS = {
     "compat": ["transformers"],
     "distributed": ["ray"],
+    "encode": ["matplotlib"],
     "loaders": ["datasets", "tokenizers", "torch", "torchdata"],
     "pipeline": ["tokenizers"],
+    "train": ["matplotlib"],
 }
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in NO_SCRIPTS)
 
@@ -45,7 +47,15 @@ def module(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
     assert spec is not None and spec.loader is not None
     made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
+    # Scripts find each other by sys.path, and have names that packages of tests have too: nothing of it is to stay.
+    path, known = list(sys.path), set(sys.modules)
+    try:
+        spec.loader.exec_module(made)
+    finally:
+        sys.path[:] = path
+        for beside in SCRIPTS + sorted(NO_SCRIPTS):
+            if beside not in known:
+                sys.modules.pop(beside, None)
     return made
 
 

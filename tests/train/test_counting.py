@@ -280,7 +280,7 @@ def test_special_tokens_are_cut_out() -> None:
         ({"inputs": iter(["a\ud800"])}, ValueError, r"texts\[0\]: lone surrogate at character 1"),
         ({"inputs": ["no such text"]}, FileNotFoundError, r"no such text.*a list of str is a list of paths"),
         ({"inputs": "no/such/file"}, FileNotFoundError, "no/such/file"),
-        ({"inputs": None}, TypeError, "inputs must be paths or an iterable of texts, not None"),
+        ({"inputs": None}, TypeError, "inputs must be paths or an iterable of texts, not NoneType"),
         ({"inputs": iter([]), "pattern": ""}, ValueError, "pattern is empty"),
         ({"inputs": iter([]), "pattern": "x"}, ValueError, "pattern 'x' is not built in"),
         ({"inputs": iter([]), "sequence": "x"}, ValueError, "sequence must be 'line' or 'document', not 'x'"),
