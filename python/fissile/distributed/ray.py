@@ -13,6 +13,7 @@ from typing import Any
 __all__ = ["Ray"]
 
 _POLL_SECONDS = 0.05  # how long an interrupt may wait
+_GRACE_SECONDS = 1.0  # how long a task may go on that was asked to end
 
 
 @dataclass(frozen=True)
@@ -53,5 +54,10 @@ class Ray:
                         raise error.cause from None
                     yield numbers[reference]
         finally:
+            # A worker that is asked ends its task between two steps of Python, but may be in one that loses the request.
             for reference in pending:
                 ray.cancel(reference)
+            if pending:
+                _, running = ray.wait(pending, num_returns=len(pending), timeout=_GRACE_SECONDS, fetch_local=False)
+                for reference in running:
+                    ray.cancel(reference, force=True)
