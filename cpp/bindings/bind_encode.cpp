@@ -13,6 +13,7 @@
 
 #include "bindings/arguments_in.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/error_out.hpp"
 #include "bindings/long_call.hpp"
 #include "bindings/numpy_out.hpp"
 #include "bindings/python_nfc.hpp"
@@ -193,10 +194,7 @@ const SpecialPlan& plan_for(const PyEncoder& encoder, py::handle allowed, py::ha
         ", ...}`.\nIf you want this text to be encoded as normal text, disable the check "
         "for this token by passing `disallowed_special=(enc.special_tokens_set - {" +
         token + "})`.\nTo disable this check for all special tokens, pass `disallowed_special=()`.\n";
-    // The place may be a file's name, which need not be UTF-8.
-    const auto text = py::reinterpret_steal<py::object>(
-        PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "surrogateescape"));
-    if (text) PyErr_SetObject(PyExc_ValueError, text.ptr());
+    set_error(PyExc_ValueError, message);
     throw py::error_already_set();
 }
 

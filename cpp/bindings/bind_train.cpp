@@ -10,6 +10,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/long_call.hpp"
+#include "bindings/merge_arrays.hpp"
 #include "bindings/numpy_out.hpp"
 #include "train/merge_corpus.hpp"
 #include "train/merge_loop.hpp"
@@ -37,20 +38,6 @@ void check_sequences(const py::array& items, const Array<std::uint64_t>& ends, c
         throw py::value_error("the last of ends is " + std::to_string(last) + ", and there are " +
                               std::to_string(items.size()) + " items");
     }
-}
-
-py::array_t<TokenId> merges_array(const std::vector<Merge>& merges, std::size_t n) {
-    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
-    Array<TokenId> array({static_cast<py::ssize_t>(n), py::ssize_t{3}});
-    if (n != 0) std::memcpy(array.mutable_data(), merges.data(), n * sizeof(Merge));
-    return array;
-}
-
-std::vector<Merge> merges_in(const Array<TokenId>& array) {
-    if (array.ndim() != 2 || array.shape(1) != 3) throw py::value_error("join_with must be of shape (n, 3)");
-    std::vector<Merge> merges(static_cast<std::size_t>(array.shape(0)));
-    if (!merges.empty()) std::memcpy(merges.data(), array.data(), merges.size() * sizeof(Merge));
-    return merges;
 }
 
 // Ctrl-C; the caller's progress, progress(phase, done, total) every 50 ms; and checkpoint(merges, counts, joined) every
@@ -141,7 +128,7 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
     if (encode_with && encode_with->n_vocab() > initial.size()) {
         throw py::value_error("encode_with has more tokens than tokens names");
     }
-    const std::vector<Merge> joined_before = join_with ? merges_in(*join_with) : std::vector<Merge>();
+    const std::vector<Merge> joined_before = join_with ? merges_in(*join_with, "join_with") : std::vector<Merge>();
     TrainOptions options;
     options.vocab_size = vocab_size;
     options.min_frequency = min_frequency;

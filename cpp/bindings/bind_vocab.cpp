@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bindings.hpp"
+#include "bindings/merge_arrays.hpp"
 #include "bindings/numpy_out.hpp"
 #include "vocab/model_json.hpp"
 #include "vocab/rank_file.hpp"
@@ -26,6 +27,12 @@ std::string_view utf8(py::handle text, const char* what, const std::string& sour
         throw FileError(source + ": " + what + " holds a lone surrogate");
     }
     return {data, static_cast<std::size_t>(size)};
+}
+
+// Of a bytes object, as long as that is there.
+Bytes bytes_of(py::handle bytes) {
+    return {reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(bytes.ptr())),
+            static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
 }
 
 TokenId id_of(py::handle value, std::string_view token, const std::string& source) {
@@ -58,8 +65,7 @@ std::shared_ptr<const Vocabulary> from_ranks(const py::dict& ranks, const py::di
         if (!PyBytes_Check(token.ptr())) {
             throw py::type_error(source + ": tokens must be bytes, found " + Py_TYPE(token.ptr())->tp_name);
         }
-        const Bytes bytes{reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(token.ptr())),
-                          static_cast<std::size_t>(PyBytes_GET_SIZE(token.ptr()))};
+        const Bytes bytes = bytes_of(token);
         tokens.add(bytes, id_of(rank, std::string(py::repr(token)), source));
     }
     return vocabulary_from_ranks(tokens, special_ids(special_tokens, source), source);
@@ -140,17 +146,16 @@ std::vector<HfAddedToken> added_of(const py::list& added_tokens, const std::stri
 }
 
 // A model of bytes: its tokens by id, those that only are found in text empty, and its merges by ids.
-std::shared_ptr<const Vocabulary> from_tokens(
-    const py::list& tokens, const py::array_t<TokenId, py::array::c_style | py::array::forcecast>& merges,
-    const py::list& added_tokens, const std::string& source) {
-    if (merges.ndim() != 2 || merges.shape(1) != 3) throw py::value_error("merges must have the shape (m, 3)");
+std::shared_ptr<const Vocabulary> from_tokens(const py::list& tokens,
+                                              const py::array_t<TokenId, py::array::c_style>& merges,
+                                              const py::list& added_tokens, const std::string& source) {
+    std::vector<Merge> list = merges_in(merges, "merges");
     VocabularyBuilder builder(source, ModelOptions{});
     builder.reserve(tokens.size() + added_tokens.size(), tokens.size() * 8);
     for (std::size_t id = 0; id < tokens.size(); ++id) {
         const py::handle token = PyList_GET_ITEM(tokens.ptr(), static_cast<py::ssize_t>(id));
         if (!PyBytes_Check(token.ptr())) throw py::type_error("tokens must be bytes");
-        const Bytes bytes{reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(token.ptr())),
-                          static_cast<std::size_t>(PyBytes_GET_SIZE(token.ptr()))};
+        const Bytes bytes = bytes_of(token);
         if (bytes.empty()) {
             builder.add_opaque_token(static_cast<TokenId>(id), bytes);
         } else {
@@ -160,9 +165,6 @@ std::shared_ptr<const Vocabulary> from_tokens(
     for (const HfAddedToken& token : added_of(added_tokens, source)) {
         builder.add_added_token(token.id, as_bytes(token.text), token.special);
     }
-    std::vector<Merge> list(static_cast<std::size_t>(merges.shape(0)));
-    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
-    if (!list.empty()) std::memcpy(list.data(), merges.data(), list.size() * sizeof(Merge));
     for (const Merge& merge : list) {
         for (const TokenId id : {merge.left, merge.right, merge.result}) {
             if (id >= tokens.size()) throw py::value_error("merges name the id " + std::to_string(id));
@@ -231,13 +233,7 @@ py::dict special_tokens(const Vocabulary& vocabulary) {
     return specials;
 }
 
-py::array merges(const Vocabulary& vocabulary) {
-    const std::vector<Merge>& list = vocabulary.merges();
-    static_assert(sizeof(Merge) == 3 * sizeof(TokenId));
-    py::array_t<TokenId> array({static_cast<py::ssize_t>(list.size()), py::ssize_t{3}});
-    if (!list.empty()) std::memcpy(array.mutable_data(), list.data(), list.size() * sizeof(Merge));
-    return array;
-}
+py::array merges(const Vocabulary& vocabulary) { return merges_array(vocabulary.merges(), vocabulary.merges().size()); }
 
 py::array unreachable(const Vocabulary& vocabulary) {
     std::vector<TokenId> ids;

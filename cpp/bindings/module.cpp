@@ -1,22 +1,13 @@
 // fissile._core: what the module is made of.
 #include <pybind11/pybind11.h>
 
-#include <string_view>
-
 #include "base.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/error_out.hpp"
 
 namespace py = pybind11;
 
 namespace {
-
-// Sets an exception with the error's text, in which paths need not be UTF-8.
-void set_error(PyObject* type, const std::exception& error) {
-    const std::string_view text = error.what();
-    const auto message = py::reinterpret_steal<py::object>(
-        PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
-    if (message) PyErr_SetObject(type, message.ptr());
-}
 
 // OSError, or that of its subclasses which is about this code: FileNotFoundError, PermissionError, ...
 void set_os_error(const fissile::SystemError& error) {
@@ -44,11 +35,11 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         try {
             if (pointer) std::rethrow_exception(pointer);
         } catch (const fissile::FileError& error) {
-            set_error(file_error.ptr(), error);
+            fissile::bindings::set_error(file_error.ptr(), error.what());
         } catch (const fissile::SystemError& error) {
             set_os_error(error);
         } catch (const fissile::Error& error) {
-            set_error(PyExc_ValueError, error);
+            fissile::bindings::set_error(PyExc_ValueError, error.what());
         }
     });
     fissile::bindings::bind_text(m);

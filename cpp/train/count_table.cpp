@@ -182,9 +182,6 @@ CountTable::Sorted CountTable::sort(Interrupt& interrupt) {
     for (std::size_t i = 0; i < n_long_slots_; ++i) {
         if (l[i].hash != 0) l[n_long++] = {prefix_of(l[i].data), l[i].data, l[i].n_bytes, l[i].count};
     }
-    // The lists take half of the slots at most, and are merged into a third place.
-    short_memory_.forget_beyond(n * sizeof(Short));
-    long_memory_.forget_beyond(n_long * sizeof(Long));
     sort_by_prefix(
         s, n, [](const Short& x) { return x.low; },
         [](const Short& x, const Short& y) { return x.low != y.low ? x.low < y.low : x.high < y.high; }, interrupt);
@@ -196,6 +193,11 @@ CountTable::Sorted CountTable::sort(Interrupt& interrupt) {
         },
         interrupt);
     return {{s, n}, {l, n_long}};
+}
+
+void CountTable::give_back_slots() {
+    short_memory_.forget_beyond(n_shorts_ * sizeof(Short));
+    long_memory_.forget_beyond(n_longs_ * sizeof(Long));
 }
 
 void CountTable::clear() {

@@ -55,6 +55,9 @@ class CountTable {
         std::span<const Long> longs;
     };
     Sorted sort(Interrupt& interrupt);
+    // After sort(), where nothing more is counted: gives the system the slots that the lists do not take, half of them
+    // and more.
+    void give_back_slots();
     void clear();
 
     bool empty() const { return n_shorts_ + n_longs_ == 0; }

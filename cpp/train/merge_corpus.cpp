@@ -52,7 +52,6 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
         n_tokens += size;
     }
     MergeSequences sequences(n_sequences, n_tokens);
-    std::uint64_t weight = 0;
     std::array<std::uint64_t, 256> n_of_byte{};
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (i + kAhead < order.size()) prefetch(pretokens[order[i + kAhead]].data());
@@ -61,11 +60,7 @@ MergeSequences sequences_of_bytes(const CountsView& pretokens, const std::array<
         const std::uint64_t count = pretokens.counts[order[i]];
         for (const std::uint8_t byte : pretoken) n_of_byte[byte] += count;
         if (pretoken.size() < 2) continue;
-        if (count != weight) {
-            weight = count;
-            sequences.begin_weight(weight);
-        }
-        std::uint32_t* slot = sequences.add(pretoken.size());
+        std::uint32_t* slot = sequences.add(pretoken.size(), count);
         for (const std::uint8_t byte : pretoken) *slot++ = byte_ids[byte];
     }
     for (std::size_t byte = 0; byte < 256; ++byte) {
@@ -95,7 +90,6 @@ MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& e
         worker = std::make_unique<Worker>();
         worker->workspace.spans.interrupt = &interrupt;
     }
-    std::uint64_t weight = 0;
     for (std::size_t begin = 0; begin < order.size(); begin += kPortion * n_threads) {
         const std::size_t n = std::min(order.size() - begin, kPortion * n_threads);
         const std::size_t n_portions = (n + kPortion - 1) / kPortion;
@@ -122,11 +116,7 @@ MergeSequences sequences_of_tokens(const CountsView& pretokens, const Encoder& e
                 const std::uint64_t count = pretokens.counts[order[begin + portion * kPortion + i]];
                 for (std::size_t k = 0; k < size; ++k) n_of[ids[k]] += count;
                 if (size < 2) continue;
-                if (count != weight) {
-                    weight = count;
-                    sequences.begin_weight(weight);
-                }
-                std::copy_n(ids, size, sequences.add(size));
+                std::copy_n(ids, size, sequences.add(size, count));
             }
         }
     }
@@ -150,7 +140,6 @@ MergeSequences sequences_of_ids(const TokenId* ids, const std::uint64_t* ends, c
     std::vector<TokenId> sequence;
     MergeTreeScratch scratch;
     MergeSequences sequences(n, n == 0 ? 0 : ends[n - 1]);
-    std::uint64_t weight = 0;
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (i % kCheckEvery == 0) interrupt.check_now();
         const std::uint64_t begin = order[i] == 0 ? 0 : ends[order[i] - 1];
@@ -164,11 +153,7 @@ MergeSequences sequences_of_ids(const TokenId* ids, const std::uint64_t* ends, c
         }
         for (const TokenId id : sequence) n_of[id] += count;
         if (sequence.size() < 2) continue;
-        if (count != weight) {
-            weight = count;
-            sequences.begin_weight(weight);
-        }
-        std::copy(sequence.begin(), sequence.end(), sequences.add(sequence.size()));
+        std::copy(sequence.begin(), sequence.end(), sequences.add(sequence.size(), count));
     }
     sequences.finish();
     return sequences;

@@ -17,10 +17,6 @@ void MergeSequences::fail_full() {
                 " tokens, which is what 32-bit positions reach: train on a sample");
 }
 
-void MergeSequences::begin_weight(std::uint64_t weight) {
-    weights_.push_back({static_cast<std::uint32_t>(n_slots_), weight});
-}
-
 void MergeSequences::finish() {
     const std::size_t n_blocks = (n_slots_ >> kBlockBits) + 1;
     first_weight_.assign(n_blocks, 0);

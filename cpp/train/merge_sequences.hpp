@@ -31,12 +31,13 @@ class MergeSequences {
     // For sequences of at most `n_tokens` in all, one slot each. Memory is touched as it is written.
     MergeSequences(std::uint64_t n_sequences, std::uint64_t n_tokens);
 
-    // Sequences after this one have this weight; called with weights in order, equal ones together.
-    void begin_weight(std::uint64_t weight);
     // Room for the next sequence, of n >= 2 tokens, to be written at once; throws Error beyond what 32-bit positions
-    // reach.
-    std::uint32_t* add(std::size_t n_tokens) {
+    // reach. Those of one weight are added together.
+    std::uint32_t* add(std::size_t n_tokens, std::uint64_t weight) {
         if (n_tokens + 1 > capacity_ - n_slots_) fail_full();
+        if (weights_.empty() || weights_.back().weight != weight) {
+            weights_.push_back({static_cast<std::uint32_t>(n_slots_), weight});
+        }
         std::uint32_t* const place = slots_ + n_slots_;
         n_slots_ += n_tokens;
         slots_[n_slots_++] = kEdge;

@@ -35,13 +35,11 @@ void for_each_pair(const MergeSequences& sequences, Interrupt& interrupt, const 
     }
 }
 
-constexpr PairKey kEmpty = ~PairKey{0};  // no pair of ids
-
 // What is counted of each pair that is asked for.
 class PairCells {
    public:
     struct Cell {
-        PairKey key = kEmpty;
+        PairKey key = kNoPair;
         std::uint64_t count = 0;
         std::uint32_t n = 0;
         std::uint32_t* out = nullptr;
@@ -50,12 +48,12 @@ class PairCells {
     // Stays where it is until another pair is asked for that is new.
     Cell& of(PairKey key) {
         Cell* cell = find(key);
-        if (cell->key != kEmpty) return *cell;
+        if (cell->key != kNoPair) return *cell;
         if ((n_ + 1) * 2 > cells_.size()) {
             std::vector<Cell> old(cells_.size() * 2);
             old.swap(cells_);
             for (const Cell& moved : old) {
-                if (moved.key != kEmpty) *find(moved.key) = moved;
+                if (moved.key != kNoPair) *find(moved.key) = moved;
             }
             cell = find(key);
         }
@@ -70,7 +68,7 @@ class PairCells {
     Cell* find(PairKey key) {
         const std::size_t mask = cells_.size() - 1;
         std::size_t slot = hash_of(key) >> 8 & mask;
-        while (cells_[slot].key != key && cells_[slot].key != kEmpty) slot = (slot + 1) & mask;
+        while (cells_[slot].key != key && cells_[slot].key != kNoPair) slot = (slot + 1) & mask;
         return &cells_[slot];
     }
     std::vector<Cell> cells_ = std::vector<Cell>(1 << 12);
@@ -133,7 +131,7 @@ void PairIndex::reset(std::size_t n_pairs) {
 std::size_t PairIndex::slot_of(PairKey key) const {
     const std::size_t mask = table_.size() - 1;
     std::size_t slot = hash_of(key) & mask;
-    while (table_[slot].key != key && table_[slot].key != kEmpty) slot = (slot + 1) & mask;
+    while (table_[slot].key != key && table_[slot].key != kNoPair) slot = (slot + 1) & mask;
     return slot;
 }
 
@@ -156,7 +154,7 @@ void PairIndex::push(Queued queued) {
 std::uint32_t* PairIndex::insert(PairKey key, std::uint64_t count, std::uint32_t n_positions) {
     if ((n_used_ + 1) * 4 > table_.size() * 3) grow();
     Entry& entry = table_[slot_of(key)];
-    if (entry.key == kEmpty) ++n_used_;
+    if (entry.key == kNoPair) ++n_used_;
     entry.key = key;
     entry.count = count;
     entry.positions = PositionList(n_positions);
@@ -254,7 +252,7 @@ std::uint64_t PairIndex::sampled_threshold(const MergeSequences& sequences, cons
     });
     std::vector<std::uint64_t> counts;
     for (const PairCells::Cell& cell : cells.all()) {
-        if (cell.key != kEmpty && shapes.allows(left_of(cell.key), right_of(cell.key))) counts.push_back(cell.count);
+        if (cell.key != kNoPair && shapes.allows(left_of(cell.key), right_of(cell.key))) counts.push_back(cell.count);
     }
     const std::uint64_t n = std::max(n_wanted * kSpare / kShare, kLeast);
     if (n >= counts.size()) return 0;
@@ -275,7 +273,7 @@ void PairIndex::build_sparse(const MergeSequences& sequences, const TokenShapes&
     });
     reset(cells.size());
     for (PairCells::Cell& cell : cells.all()) {
-        if (cell.key != kEmpty && cell.count >= threshold_ && shapes.allows(left_of(cell.key), right_of(cell.key))) {
+        if (cell.key != kNoPair && cell.count >= threshold_ && shapes.allows(left_of(cell.key), right_of(cell.key))) {
             cell.out = insert(cell.key, cell.count, cell.n);
         }
     }

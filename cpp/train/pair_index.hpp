@@ -26,6 +26,7 @@ using PairKey = std::uint64_t;  // left id << 32 | right id: in order, the small
 inline PairKey pair_key(TokenId left, TokenId right) { return PairKey{left} << 32 | right; }
 inline TokenId left_of(PairKey key) { return static_cast<TokenId>(key >> 32); }
 inline TokenId right_of(PairKey key) { return static_cast<TokenId>(key); }
+inline constexpr PairKey kNoPair = ~PairKey{0};  // no pair of ids
 
 // Ascending starts of the left tokens; some may be out of date, as their tokens have been merged since.
 struct PositionList {
@@ -68,7 +69,7 @@ class PairIndex {
 
    private:
     struct Entry {
-        PairKey key = kEmpty;
+        PairKey key = kNoPair;
         std::uint64_t count = 0;  // 0: a pair that is gone
         PositionList positions;
     };
@@ -79,7 +80,6 @@ class PairIndex {
             return count != other.count ? count < other.count : key > other.key;
         }
     };
-    static constexpr PairKey kEmpty = ~PairKey{0};
 
     void reset(std::size_t n_pairs);
     void build_dense(const MergeSequences& sequences, const TokenShapes& shapes, std::size_t n_ids,

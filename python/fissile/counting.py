@@ -435,8 +435,6 @@ def split_inputs(
         paths = [inputs]
     elif isinstance(inputs, (list, tuple)) and inputs and all(isinstance(x, (str, os.PathLike)) for x in inputs):
         paths = inputs
-    elif not isinstance(inputs, Iterable):
-        raise TypeError(f"inputs must be paths or an iterable of texts, not {type(inputs).__name__}")
     elif weights is not None:
         raise ValueError("weights are for a list of paths; texts of an iterable have none")
     else:

@@ -1,6 +1,5 @@
 """The guard on instructions: what it compares, and what it says where nothing can be compared."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -8,16 +7,12 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "check.py"
+from reference.bench_scripts import bench_script
 
 
 @pytest.fixture
 def check() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_check", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return bench_script("check")
 
 
 def test_more_than_five_per_cent_is_wrong_and_less_is_noted(check: ModuleType) -> None:

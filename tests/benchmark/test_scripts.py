@@ -5,13 +5,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from fissile import train
+from reference.bench_scripts import BENCH, bench_script
 
-BENCH = Path(__file__).resolve().parents[2] / "bench"
 TEXT = "".join(f"The cat number {i} sat on the mat, and {i * 7} mice danced; c'est ça, 東京!\n\n" for i in range(400))
 #: Modules that are read by scripts and no scripts themselves.
 NO_SCRIPTS = {"corpora"}
@@ -43,22 +42,6 @@ def run(script: str, *arguments: object) -> str:
     return done.stdout
 
 
-def module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    # Scripts find each other by sys.path, and have names that packages of tests have too: nothing of it is to stay.
-    path, known = list(sys.path), set(sys.modules)
-    try:
-        spec.loader.exec_module(made)
-    finally:
-        sys.path[:] = path
-        for beside in SCRIPTS + sorted(NO_SCRIPTS):
-            if beside not in known:
-                sys.modules.pop(beside, None)
-    return made
-
-
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("text") / "my.txt"
@@ -80,7 +63,7 @@ def vocabularies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    names = {name for names in module("corpora").CORPORA.values() for name in names}
+    names = {name for names in bench_script("corpora").CORPORA.values() for name in names}
     for name in names:
         (folder / name).write_text(TEXT, encoding="utf-8")
     return folder
@@ -111,7 +94,7 @@ def test_adversarial(vocabularies: Path, corpora: Path, tmp_path: Path) -> None:
 
 
 def test_adversarial_tells_who_is_too_slow_from_who_crashes_and_who_fails() -> None:
-    adversarial = module("adversarial")
+    adversarial = bench_script("adversarial")
     assert adversarial.cell([{"ms": 2.0, "ids": "a"}], "a") == ("2.0", 2.0)
     assert adversarial.cell([{"ms": 2.0, "ids": "b"}], "a") == ("2.0 *", None)
     assert adversarial.cell([{"error": "more than 30 s"}], "a") == ("> 30 s", None)
@@ -153,7 +136,7 @@ def test_train_adds_rows_of_the_same_machine_and_begins_anew_when_asked(text: Pa
 
 
 def test_train_corpora_and_their_mixture(corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = module("train_corpora")
+    script = bench_script("train_corpora")
     sources = tmp_path / "sources"
     sources.mkdir()
     for i in range(20):

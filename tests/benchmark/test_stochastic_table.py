@@ -1,23 +1,17 @@
 """The table of bench/stochastic.py: what is to be reached, and that the script runs."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from reference.bench_scripts import bench_script
 from reference.texts import SHARED, library_text, shared
-
-SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "stochastic.py"
 
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_stochastic", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return bench_script("stochastic")
 
 
 def test_all_figures_must_reach_what_is_to_be_reached(script: ModuleType) -> None:

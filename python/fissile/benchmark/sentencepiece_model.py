@@ -12,6 +12,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from fissile.formats.sentencepiece import as_field, as_varint
+
 __all__ = ["model_of"]
 
 _NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
@@ -51,14 +53,14 @@ def model_of(tree: Mapping[str, Any]) -> bytes | None:
         if text == model.get("unk_token"):
             kind, n_unknown = _UNKNOWN, n_unknown + 1
         score = struct.pack("<Bf", 2 << 3 | 5, float(scores.get(text, -len(scores))))
-        written += _message(1, _message(1, text.encode()) + score + _number(3, kind))
+        written += as_field(1, as_field(1, text.encode()) + score + _number(3, kind))
     if n_unknown != 1:
         return None
     trainer = _number(3, 2) + _number(4, len(pieces)) + _number(35, 1) + _number(40, model["vocab"][model["unk_token"]])
     # No piece is known by these names to be first or last in a text: nothing is added.
     trainer += b"".join(_number(field, 2**64 - 1) for field in (41, 42, 43))
-    normalizer = _message(1, b"identity") + _number(3, prefix) + _number(4, 0) + _number(5, 1)
-    return written + _message(2, trainer) + _message(3, normalizer)
+    normalizer = as_field(1, b"identity") + _number(3, prefix) + _number(4, 0) + _number(5, 1)
+    return written + as_field(2, trainer) + as_field(3, normalizer)
 
 
 def _prefix(tree: Mapping[str, Any]) -> bool | None:
@@ -73,17 +75,5 @@ def _prefix(tree: Mapping[str, Any]) -> bool | None:
     return {str([_PREFIX, _SPACES]): True, str([_SPACES]): False}.get(str(steps))
 
 
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 127:
-        written.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*written, value])
-
-
 def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _message(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
+    return as_varint(field << 3) + as_varint(value)

@@ -17,7 +17,7 @@ from fissile._core import SentencePieceNormalizer, Vocabulary
 from fissile.errors import TokenizerFileError
 from fissile.formats.spec import FLAG_NORMALIZED, AddedToken, TokenizerSpec
 
-__all__ = ["Kinds", "from_model", "from_rest"]
+__all__ = ["Kinds", "as_field", "as_varint", "from_model", "from_rest"]
 
 _METASPACE = "\u2581"
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = range(1, 7)
@@ -53,12 +53,18 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise _Broken(f"has a number of more than ten bytes at byte {at}")
 
 
-def _as_varint(value: int) -> bytes:
+def as_varint(value: int) -> bytes:
+    """A number as protocol buffers have it."""
     written = bytearray()
     while value > 127:
         written.append(value & 127 | 128)
         value >>= 7
     return bytes([*written, value])
+
+
+def as_field(number: int, data: bytes) -> bytes:
+    """A field of text, bytes or a message."""
+    return as_varint(number << 3 | 2) + as_varint(len(data)) + data
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -143,7 +149,7 @@ def _read(data: bytes, source: str, add_bos: bool | None, add_eos: bool) -> Toke
         if number == 2:
             trainer = _message(value, "trainer_spec")
         if isinstance(value, bytes):
-            rest += _as_varint(number << 3 | 2) + _as_varint(len(value)) + value
+            rest += as_field(number, value)
     if not pieces:
         refuse("no pieces, expected a SentencePiece model")
     model_type = trainer.get(3, 1)
