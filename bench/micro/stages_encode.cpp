@@ -1,8 +1,10 @@
 // Looking up, the whole of encoding, counting and decoding, and what is done before the first text.
+#include <algorithm>
+
 #include "cpu/prefetch.hpp"
 #include "encode/decoder.hpp"
 #include "encode/encoder.hpp"
-#include "merge/front_table.hpp"
+#include "merge/front_kernels.hpp"
 #include "stage.hpp"
 #include "vocab/rank_file.hpp"
 
@@ -42,22 +44,25 @@ std::uint64_t probe_all(const PieceTable& table, const std::vector<PieceKey>& ke
 
 // Looks every pretoken up in a front table, and puts those there that it does not hold.
 std::uint64_t front_all(const Workload& w, FrontTable& front) {
-    std::uint64_t n_held = 0;
+    constexpr std::size_t kSpans = SpanEncoder::kSpans, kRoom = kSpans + FrontKernels::kSpare;
+    const FrontKernels& kernels = front_kernels_for(chosen_isa());
+    static const FoundPiece* pieces[kSpans];
+    static std::uint32_t index[kRoom];
+    static std::uint64_t low[kRoom], high[kRoom];
+    std::uint64_t n_missed = 0;
     std::uint32_t begin = 0;
-    for (const std::uint32_t end : w.ends) {
-        const std::uint32_t n_bytes = end - begin;
-        if (n_bytes <= kMaxInlinePiece && begin >= 8) {
-            const PieceEnds piece = piece_ends(w.bytes().data() + begin, n_bytes);
-            if (FrontTable::holds(front.at(piece), piece, n_bytes)) {
-                ++n_held;
-            } else {
-                const std::uint64_t ids[2] = {1, 0};
-                front.put(FoundPiece::of_words(piece, n_bytes, ids, 1));
-            }
+    for (std::size_t i = 0; i < w.ends.size(); i += kSpans) {
+        const std::size_t n = std::min(kSpans, w.ends.size() - i);
+        const std::size_t missed =
+            kernels.look_up(front, {w.bytes(), begin, w.ends.data() + i, n}, pieces, {index, low, high});
+        for (std::size_t k = 0; k < missed; ++k) {
+            const std::uint64_t ids[2] = {1, 0};
+            if (high[k] != kTooLong.high) front.put(FoundPiece::of_words({low[k], high[k]}, ids, 1));
         }
-        begin = end;
+        n_missed += missed;
+        begin = w.ends[i + n - 1];
     }
-    sink = n_held;
+    sink = n_missed;
     return w.ends.size();
 }
 

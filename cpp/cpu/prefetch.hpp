@@ -25,4 +25,14 @@ FISSILE_PREFETCHES inline void prefetch(const void* address) {
 #endif
 }
 
+// The same, but to the second cache only: for many at once that are far away, as the first has few lines on their way
+// at a time.
+FISSILE_PREFETCHES inline void prefetch_far(const void* address) {
+#if defined(__GNUC__)
+    __builtin_prefetch(address, 0, 2);
+#else
+    static_cast<void>(address);
+#endif
+}
+
 }  // namespace fissile

@@ -186,7 +186,7 @@ class Work {
         constexpr std::size_t kLine = 64;
         const auto* const bytes = static_cast<const std::uint8_t*>(text.data);
         const std::size_t n = std::min(text.n_bytes(), kTextAhead);
-        for (std::size_t i = 0; i < n; i += kLine) prefetch(bytes + i);
+        for (std::size_t i = 0; i < n; i += kLine) prefetch_far(bytes + i);
     }
 
     template <class Sink>

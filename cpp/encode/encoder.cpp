@@ -1,8 +1,7 @@
 #include "encode/encoder.hpp"
 
 #include <algorithm>
-
-#include "encode/long_spans.hpp"
+#include <bit>
 
 namespace fissile {
 
@@ -297,11 +296,13 @@ bool Encoder::is_cut_first(Bytes text, std::size_t begin, std::size_t end) const
 }
 
 bool Encoder::any_is_cut_first(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans) const {
-    if (!has_long_span(begin, ends, n_spans)) return false;
-    if (cuts_first_ == CutFirst::kLong) return true;
-    for (std::size_t i = 0; i < n_spans; ++i) {
-        if (is_cut_first(text, begin, ends[i])) return true;
-        begin = ends[i];
+    for (std::size_t i = 0; i < n_spans; i += 64) {
+        const std::size_t n = std::min<std::size_t>(n_spans - i, 64);
+        for (std::uint64_t left = spans_.front_kernels().too_long(begin, ends + i, n); left != 0; left &= left - 1) {
+            const std::size_t k = i + static_cast<std::size_t>(std::countr_zero(left));
+            if (is_cut_first(text, k == i ? begin : ends[k - 1], ends[k])) return true;
+        }
+        begin = ends[i + n - 1];
     }
     return false;
 }

@@ -11,7 +11,7 @@
 
 #include "base.hpp"
 #include "cpu/huge_buffer.hpp"
-#include "merge/front_table.hpp"
+#include "merge/front_kernels.hpp"
 
 namespace fissile {
 
@@ -36,9 +36,9 @@ class IdArray {
     const TokenId* data() const { return data_; }
     void clear() { size_ = 0; }
 
-    // Makes room for `n` more ids, and four to spare for append_pieces.
+    // Makes room for `n` more ids, and some to spare for append_pieces.
     void reserve_more(std::size_t n) {
-        if (size_ + n + 4 > capacity_) grow(size_ + n + 4);
+        if (size_ + n + FrontKernels::kSpareIds > capacity_) grow(size_ + n + FrontKernels::kSpareIds);
     }
     void append(const TokenId* ids, std::size_t n) {
         reserve_more(n);
@@ -50,27 +50,13 @@ class IdArray {
         size_ += n;
         return data_ + size_ - n;
     }
-    // Appends pieces until one has its ids elsewhere; returns how many. Its own loop, so that the place written to
-    // stays in a register.
-    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) noexcept {
-        return append_pieces(pieces, n_pieces, [](std::size_t, std::size_t) {});
-    }
-    // `note` is told of each piece which of them it is and how many ids there are with it.
-    template <class Note>
-    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces, const Note& note) noexcept {
+    // Appends pieces until one has its ids elsewhere; returns how many.
+    std::size_t append_pieces(const FrontKernels& kernels, const FoundPiece* const* pieces,
+                              std::size_t n_pieces) noexcept {
         TokenId* out = data_ + size_;
-        std::size_t i = 0;
-        for (; i < n_pieces; ++i) {
-            const FoundPiece& piece = *pieces[i];
-            const std::size_t n_ids = piece.count();
-            if (n_ids == 0) [[unlikely]]
-                break;
-            piece.copy_ids(out);
-            out += n_ids;
-            note(i, static_cast<std::size_t>(out - data_));
-        }
+        const std::size_t n_done = kernels.append(pieces, n_pieces, out);
         size_ = static_cast<std::size_t>(out - data_);
-        return i;
+        return n_done;
     }
 
     void drop_first(std::size_t n) {
@@ -122,11 +108,11 @@ class SpanIds {
         *more_ends(1) = static_cast<std::uint32_t>(ids_.size());
         ++n_ends_;
     }
-    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) {
+    std::size_t append_pieces(const FrontKernels& kernels, const FoundPiece* const* pieces, std::size_t n_pieces) {
         std::uint32_t* const ends = more_ends(n_pieces);
-        const std::size_t n = ids_.append_pieces(pieces, n_pieces, [ends](std::size_t i, std::size_t n_ids) {
-            ends[i] = static_cast<std::uint32_t>(n_ids);
-        });
+        auto n_ids = static_cast<std::uint32_t>(ids_.size());
+        const std::size_t n = ids_.append_pieces(kernels, pieces, n_pieces);
+        for (std::size_t i = 0; i < n; ++i) ends[i] = n_ids += static_cast<std::uint32_t>(pieces[i]->count());
         n_ends_ += n;
         return n;
     }
@@ -151,7 +137,7 @@ class IdCounter {
     void clear() { size_ = 0; }
     void reserve_more(std::size_t) {}
     void append(const TokenId*, std::size_t n) { size_ += n; }
-    std::size_t append_pieces(const FoundPiece* const* pieces, std::size_t n_pieces) noexcept {
+    std::size_t append_pieces(const FrontKernels&, const FoundPiece* const* pieces, std::size_t n_pieces) noexcept {
         std::size_t n_ids = 0, i = 0;
         for (; i < n_pieces && pieces[i]->count() != 0; ++i) n_ids += pieces[i]->count();
         size_ += n_ids;

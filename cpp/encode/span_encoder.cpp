@@ -32,6 +32,7 @@ std::size_t symbols_per_byte(const Vocabulary& vocabulary) {
 SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool before_spaces, std::size_t max_cache_bytes)
     : vocabulary_(std::move(vocabulary)),
       kernels_(merge_kernels_for(chosen_isa())),
+      front_kernels_(front_kernels_for(chosen_isa())),
       cuts_(*vocabulary_, before_spaces),
       pairs_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                     vocabulary_->merges_are_ordered()),
@@ -84,34 +85,26 @@ template <class Sink>
 void SpanEncoder::add_spans(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n_spans,
                             Workspace& ws, Sink& sink) const {
     if (ws.n_pieces + n_spans > kSpans) finish(ws, sink);
-    FrontTable& front = ws.front.of(front_tables_);
-    const std::uint8_t* const bytes = text.data();
     const FoundPiece** const pieces = ws.pieces + ws.n_pieces;
-    std::size_t n_missed = ws.n_missed;
-    std::size_t start = begin;
-    std::size_t i = 0;
-    const auto look = [&](PieceEnds piece, std::size_t n_bytes) {
-        const FoundPiece& entry = front.at(piece);
-        pieces[i] = &entry;
-        ws.missed_piece[n_missed] = static_cast<std::uint32_t>(i);
-        n_missed += !FrontTable::holds(entry, piece, n_bytes);
-    };
-    const auto look_at_edge = [&] {
-        const std::size_t n_bytes = ends[i] - start;
-        look(n_bytes <= kMaxInlinePiece ? piece_ends_at_edge(bytes + start, n_bytes) : PieceEnds{}, n_bytes);
-        start = ends[i++];
-    };
-    // Near the text's ends, eight bytes beside a piece may not be there to read.
-    while (i < n_spans && ends[i] < 8) look_at_edge();
-    for (; i < n_spans && start + 8 <= text.size(); ++i) {
-        const std::size_t n_bytes = ends[i] - start;
-        look(piece_ends(bytes + start, n_bytes), n_bytes);
-        start = ends[i];
+    const std::size_t n_missed = front_kernels_.look_up(ws.front.of(front_tables_), {text, begin, ends, n_spans},
+                                                        pieces, {ws.missed_index, ws.missed_low, ws.missed_high});
+    if (ws.n_pieces == 0) ws.view = table_.view();
+    // Each asks for the cache line that it will look at. Which of them are long follows no rule, so the list of them is
+    // made without jumps.
+    for (std::size_t k = 0; k < n_missed; ++k) {
+        const std::size_t index = ws.missed_index[k];
+        const std::size_t start = index == 0 ? begin : ends[index - 1];
+        pieces[index] = &ws.found[ws.n_missed];
+        Workspace::Missed& missed = ws.missed[ws.n_missed];
+        missed.bytes = text.data() + start;
+        missed.n_bytes = ends[index] - start;
+        missed.key = {ws.missed_low[k], ws.missed_high[k]};
+        missed.bucket = ws.view.bucket(PieceTable::View::hash(missed.key));
+        prefetch_far(missed.bucket);
+        ws.long_missed[ws.n_long] = static_cast<std::uint32_t>(ws.n_missed++);
+        ws.n_long += missed.n_bytes > kMaxInlinePiece;
     }
-    while (i < n_spans) look_at_edge();
-    ws.stretches[ws.n_stretches++] = {text, begin, ends, ws.n_pieces, n_missed};
     ws.n_pieces += n_spans;
-    ws.n_missed = n_missed;
 }
 
 template <class Sink>
@@ -141,12 +134,12 @@ void SpanEncoder::mark(std::int64_t* n_ids, Workspace& ws, Sink& sink) const {
 }
 
 template <class Sink>
-void SpanEncoder::append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink) {
+void SpanEncoder::append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink) const {
     while (begin < end) {
         sink.reserve_more((end - begin) * kMaxInlineIds);
-        begin += sink.append_pieces(ws.pieces + begin, end - begin);
+        begin += sink.append_pieces(front_kernels_, ws.pieces + begin, end - begin);
         if (begin == end) break;
-        const KnownIds ids = ws.elsewhere[ws.pieces[begin++]->high];
+        const KnownIds ids = ws.elsewhere[ws.pieces[begin++]->ids[1]];
         sink.append(ids.ids, ids.n_ids);
     }
 }
@@ -167,30 +160,11 @@ FoundPiece SpanEncoder::found_elsewhere(KnownIds ids, Workspace& ws) {
     return FoundPiece::elsewhere(ws.n_elsewhere++);
 }
 
-// The spans that the front table does not hold: each asks for the cache line it will look at, then all look. Which of
-// them are long or unknown follows no rule, so lists are made of them without jumps.
+// The spans that the front table does not hold.
 void SpanEncoder::look_up_missed(Workspace& ws) const {
-    const PieceTable::View view = table_.view();
-    const std::size_t n_missed = ws.n_missed;
-    std::size_t n_long = 0, k = 0;
-    for (std::size_t s = 0; s < ws.n_stretches; ++s) {
-        const Workspace::Stretch& stretch = ws.stretches[s];
-        const FoundPiece** const pieces = ws.pieces + stretch.first_piece;
-        for (; k < stretch.n_missed; ++k) {
-            Workspace::Missed& missed = ws.missed[k];
-            const std::uint32_t index = ws.missed_piece[k];
-            const std::size_t begin = index == 0 ? stretch.begin : stretch.ends[index - 1];
-            pieces[index] = &ws.found[k];
-            missed.bytes = stretch.text.data() + begin;
-            missed.n_bytes = stretch.ends[index] - begin;
-            missed.key = begin + 16 <= stretch.text.size() ? piece_key_from_16(missed.bytes, missed.n_bytes)
-                                                           : piece_key(missed.bytes, missed.n_bytes);
-            missed.bucket = view.bucket(PieceTable::View::hash(missed.key));
-            prefetch(missed.bucket);
-            ws.long_missed[n_long] = static_cast<std::uint32_t>(k);
-            n_long += missed.n_bytes > kMaxInlinePiece;
-        }
-    }
+    const PieceTable::View view = ws.view;
+    const std::size_t n_missed = ws.n_missed, n_long = ws.n_long;
+    std::size_t k = 0;
     for (k = 0; k < n_long; ++k) {
         Workspace::Missed& missed = ws.missed[ws.long_missed[k]];
         missed.hash = LongPieces::hash(missed.span());
@@ -213,8 +187,7 @@ void SpanEncoder::look_up_missed(Workspace& ws) const {
             if (entry != nullptr && !PieceTable::ids_are_outside(*entry)) [[likely]] {
                 std::uint64_t ids[2];
                 PieceTable::copy_ids(*entry, ids);
-                ws.found[k] =
-                    FoundPiece::of_words(piece_ends(missed.key), missed.n_bytes, ids, PieceTable::n_ids(*entry));
+                ws.found[k] = FoundPiece::of_words(missed.key, ids, PieceTable::n_ids(*entry));
                 ws.to_front[ws.n_to_front++] = static_cast<std::uint32_t>(k);
                 continue;
             }

@@ -18,6 +18,7 @@
 #include "cpu/interrupt.hpp"
 #include "encode/ascii_symbols.hpp"
 #include "encode/id_sink.hpp"
+#include "merge/front_kernels.hpp"
 #include "merge/front_table.hpp"
 #include "merge/long_pieces.hpp"
 #include "merge/merge_backtrack.hpp"
@@ -44,7 +45,7 @@ class SpanEncoder {
         // Spans that wait, of kSpans at most.
         std::size_t n_waiting() const { return n_pieces; }
         // None waits, as after an error.
-        void forget() { n_pieces = n_missed = n_stretches = n_marks = 0; }
+        void forget() { n_pieces = n_missed = n_long = n_marks = 0; }
 
        private:
         friend class SpanEncoder;
@@ -60,13 +61,6 @@ class SpanEncoder {
             };
 
             Bytes span() const { return {bytes, n_bytes}; }
-        };
-        // Spans that were added together.
-        struct Stretch {
-            Bytes text;
-            std::size_t begin;
-            const std::uint32_t* ends;
-            std::size_t first_piece, n_missed;  // n_missed: up to its last span
         };
         // The number of ids before a piece, and who wants to know it.
         struct Mark {
@@ -90,10 +84,12 @@ class SpanEncoder {
 
         FrontLease front;
         const FoundPiece* pieces[kSpans];
-        std::uint32_t missed_piece[kSpans + 1];  // one to spare: each piece is written there, and stays if it is missed
+        // Of spans added together: which of them are missed, and their keys.
+        std::uint32_t missed_index[kSpans + FrontKernels::kSpare];
+        std::uint64_t missed_low[kSpans + FrontKernels::kSpare], missed_high[kSpans + FrontKernels::kSpare];
+        PieceTable::View view;  // that buckets of `missed` are of
         Missed missed[kSpans];
         FoundPiece found[kSpans];  // of each of `missed`
-        Stretch stretches[kSpans];
         Mark marks[kSpans];
         // Indexes of `missed`: spans too long for the piece table, spans in neither table, found to go to the front.
         std::uint32_t long_missed[kSpans + 1], unknown[kSpans], to_front[kSpans];
@@ -108,7 +104,7 @@ class SpanEncoder {
         std::vector<TokenId> symbols;  // of one piece
         MergeTreeScratch tree;
         BacktrackScratch backtrack;
-        std::size_t n_pieces = 0, n_missed = 0, n_stretches = 0, n_marks = 0;
+        std::size_t n_pieces = 0, n_missed = 0, n_long = 0, n_marks = 0;
         std::size_t n_elsewhere, n_to_front, n_parts, n_lanes, n_wide_lanes;
     };
 
@@ -116,6 +112,7 @@ class SpanEncoder {
     SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool before_spaces, std::size_t max_cache_bytes);
 
     const ExactCuts& cuts() const { return cuts_; }
+    const FrontKernels& front_kernels() const { return front_kernels_; }
 
     // Sinks are IdArray, SpanIds or IdCounter, the same one from the first span that waits until none does.
 
@@ -143,7 +140,7 @@ class SpanEncoder {
 
    private:
     template <class Sink>
-    static void append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink);
+    void append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink) const;
     void look_up_missed(Workspace& ws) const;
     void encode_unknown(std::size_t n_unknown, Workspace& ws) const;
     void encode_long_unknown(std::uint32_t missed, Workspace& ws) const;
@@ -168,6 +165,7 @@ class SpanEncoder {
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
+    const FrontKernels& front_kernels_;
     ExactCuts cuts_;
     std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
     bool pairs_decide_;  // whether neighbouring tokens tell if a sequence is an encoding; see merge_windows.hpp

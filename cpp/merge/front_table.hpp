@@ -3,9 +3,8 @@
 // The PieceTable of a large vocabulary lives in the outer caches, is shared, and looks in several places. Nine of ten
 // pieces of real text are answered here, by one compare in one place of a table that fits the inner cache.
 //
-// A piece of at most 15 bytes is told by its first eight bytes, its last eight and its length, which takes two loads
-// and two shifts wherever the piece lies. An entry is those and up to four ids; the length and the number of ids are in
-// the four bits that ids leave free. Entries are also the form in which the span encoder keeps what it found.
+// An entry is the piece's key and up to four ids, their number in the four bits that ids leave free. Entries are also
+// the form in which the span encoder keeps what it found.
 #pragma once
 
 #include <cstddef>
@@ -16,95 +15,66 @@
 #include <vector>
 
 #include "base.hpp"
-#include "cpu/hash.hpp"
 #include "cpu/huge_buffer.hpp"
-#include "merge/piece_table.hpp"
+#include "merge/piece_key.hpp"
 
 namespace fissile {
 
-// Which piece it is, given its length: its first eight bytes above zeros, and its last eight below zeros. Of a piece of
-// more than kMaxInlinePiece bytes it says nothing.
-struct PieceEnds {
-    std::uint64_t first, last;
-};
-
-// Reads nothing but the piece, of 1 to 15 bytes.
-inline PieceEnds piece_ends_at_edge(const std::uint8_t* begin, std::size_t n_bytes) noexcept {
-    const std::size_t n = n_bytes < 8 ? n_bytes : 8;
-    return {load_word(begin, n) << (64 - 8 * n), load_word(begin + n_bytes - n, n)};
-}
-
-// Eight bytes from `begin` on and eight before `begin + n_bytes` can be read. n_bytes is not 0.
-inline PieceEnds piece_ends(const std::uint8_t* begin, std::size_t n_bytes) noexcept {
-    PieceEnds ends;
-    std::memcpy(&ends.first, begin, 8);
-    std::memcpy(&ends.last, begin + n_bytes - 8, 8);
-    // 8 less the length, or 0: by a mask, as compilers make a jump of a condition here, and lengths do not repeat.
-    const auto less = static_cast<std::int32_t>(8 - static_cast<std::uint32_t>(n_bytes));
-    const unsigned shift = static_cast<unsigned>(less & ~(less >> 31)) * 8;
-    ends.first <<= shift;
-    ends.last >>= shift;
-    return ends;
-}
-
-// The same, from the key of a piece of 1 to 15 bytes.
-inline PieceEnds piece_ends(PieceKey key) noexcept {
-    const auto n = static_cast<unsigned>(key.high >> 56);
-    if (n <= 8) return {key.low << (64 - 8 * n), key.low};
-    const unsigned beyond = 8 * (n - 8);
-    return {key.low, key.low >> beyond | key.high << (64 - beyond)};
-}
+inline constexpr std::size_t kMaxInlineIds = 4;
 
 struct alignas(32) FoundPiece {
-    PieceEnds ends;
-    std::uint64_t low, high;  // two ids each, and in bits 28 to 31 of `low` the length, in its upper four the count
+    PieceKey key;
+    std::uint64_t ids[2];  // two each, and in the upper four bits of the first their number
 
     static constexpr std::uint64_t kIdBits = 0x0fffffff0fffffffu;
     static_assert(kMaxTokenId <= (kIdBits & 0xffffffffu));
 
-    // Number of ids, 1 to 4; 0: they are elsewhere, and `high` says where.
-    std::size_t count() const noexcept { return low >> 60; }
-    std::size_t length() const noexcept { return low >> 28 & 15; }
+    // Number of ids, 1 to 4; 0: they are elsewhere, and ids[1] says where.
+    std::size_t count() const noexcept { return ids[0] >> 60; }
     // Writes four ids, of which the first count() are meant.
     void copy_ids(TokenId* out) const noexcept {
-        const std::uint64_t first = low & kIdBits;
+        const std::uint64_t first = ids[0] & kIdBits;
         std::memcpy(out, &first, sizeof first);
-        std::memcpy(out + 2, &high, sizeof high);
+        std::memcpy(out + 2, &ids[1], sizeof ids[1]);
     }
 
     // Not for the front table: without the piece. n_ids is 1 to 4.
     static FoundPiece of_ids(const TokenId* ids, std::size_t n_ids) noexcept {
         TokenId four[4] = {};
         for (std::size_t i = 0; i < n_ids; ++i) four[i] = ids[i];
-        FoundPiece piece{};
-        std::memcpy(&piece.low, four, sizeof four);
-        piece.low |= std::uint64_t{n_ids} << 60;
-        return piece;
+        std::uint64_t words[2];
+        std::memcpy(words, four, sizeof four);
+        return of_words({}, words, n_ids);
     }
     // Four ids of the piece table in two words, those beyond n_ids zero.
-    static FoundPiece of_words(PieceEnds ends, std::size_t n_bytes, const std::uint64_t ids[2],
-                               std::size_t n_ids) noexcept {
-        return {ends, ids[0] | std::uint64_t{n_ids} << 60 | std::uint64_t{n_bytes} << 28, ids[1]};
+    static FoundPiece of_words(PieceKey key, const std::uint64_t words[2], std::size_t n_ids) noexcept {
+        return {key, {words[0] | std::uint64_t{n_ids} << 60, words[1]}};
     }
-    static FoundPiece elsewhere(std::size_t index) noexcept { return {{}, 0, index}; }
+    static FoundPiece elsewhere(std::size_t index) noexcept { return {{}, {0, index}}; }
 };
 
 class FrontTable {
    public:
-    // Half of a core's inner cache on today's machines, a quarter on some.
-    static constexpr unsigned kBits = 13;
+    // 512 KB: a quarter of a core's inner cache on today's servers, half of it or all on others.
+    static constexpr unsigned kBits = 14;
 
     FrontTable() : memory_(sizeof(FoundPiece) << kBits), entries_(static_cast<FoundPiece*>(memory_.data())) {}
 
-    const FoundPiece& at(PieceEnds ends) const noexcept { return entries_[place(ends)]; }
-    static bool holds(const FoundPiece& entry, PieceEnds ends, std::size_t n_bytes) noexcept {
-        return ((entry.ends.first ^ ends.first) | (entry.ends.last ^ ends.last) | (entry.length() ^ n_bytes)) == 0;
+    const FoundPiece& at(PieceKey key) const noexcept { return entries_[place(key)]; }
+    static bool holds(const FoundPiece& entry, PieceKey key) noexcept {
+        return ((entry.key.low ^ key.low) | (entry.key.high ^ key.high)) == 0;
     }
-    void put(const FoundPiece& piece) noexcept { entries_[place(piece.ends)] = piece; }
+    void put(const FoundPiece& piece) noexcept { entries_[place(piece.key)] = piece; }
+
+    // For the kernels, which find a piece's place by other instructions.
+    const FoundPiece* entries() const noexcept { return entries_; }
+    static constexpr std::uint32_t kLow = 0x9e3779b1u, kHigh = 0x85ebca77u;
 
    private:
-    static std::size_t place(PieceEnds ends) noexcept {
-        return ((ends.first ^ ends.last >> 7) * kHashSeed1) >> (64 - kBits);
+    static std::size_t place(PieceKey key) noexcept {
+        const std::uint64_t word = key.low ^ key.high >> 7;
+        const auto low = static_cast<std::uint32_t>(word), high = static_cast<std::uint32_t>(word >> 32);
+        return (low * kLow + high * kHigh) >> (32 - kBits);
     }
     HugeBuffer memory_;  // zeros: entries of length 0, which no piece has
     FoundPiece* entries_;

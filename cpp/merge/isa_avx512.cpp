@@ -9,10 +9,11 @@
 
 #include <immintrin.h>
 
+#include "merge/front_kernels.hpp"
 #include "merge/join_kernels.hpp"
 #include "merge/merge_short.hpp"
 
-#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt"
+#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt,prfchw"
 #include "cpu/target_region.hpp"
 
 namespace fissile {
@@ -88,9 +89,116 @@ struct Ops {
 #include "merge/join_step.hpp"
 #include "merge/merge_step.hpp"
 
+// Eight spans at a time; see piece_key, FrontTable::at and FrontTable::holds.
+std::size_t look_up(const FrontTable& table, const FrontKernels::Spans& spans, const FoundPiece** pieces,
+                    const FrontKernels::Missed& missed) noexcept {
+    const auto* const entries = reinterpret_cast<const char*>(table.entries());
+    const std::uint8_t* const text = spans.text.data();
+    const __m512i address = _mm512_set1_epi64(static_cast<long long>(reinterpret_cast<std::uintptr_t>(entries)));
+    const __m512i place_bits = _mm512_set1_epi64(((1 << FrontTable::kBits) - 1) * sizeof(FoundPiece));
+    const __m512i low_factor = _mm512_set1_epi64(FrontTable::kLow), high_factor = _mm512_set1_epi64(FrontTable::kHigh);
+    const __m512i ones = _mm512_set1_epi64(-1);
+    __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i ends_before = _mm256_set1_epi32(static_cast<int>(spans.begin));
+    std::size_t n_missed = 0;
+    for (std::size_t i = 0; i < spans.n; i += 8) {
+        const auto there = static_cast<__mmask8>(spans.n - i < 8 ? (1u << (spans.n - i)) - 1 : 0xffu);
+        const __m256i ends = _mm256_maskz_loadu_epi32(there, spans.ends + i);
+        const __m256i starts = _mm256_alignr_epi32(ends, ends_before, 7);
+        ends_before = ends;
+        const __m256i n_bytes = _mm256_sub_epi32(ends, starts);
+        const std::size_t last_start =
+            i + 8 <= spans.n ? static_cast<std::size_t>(spans.ends[i + 6]) : spans.text.size();
+        __m512i low, high;
+        const __m512i length = _mm512_cvtepu32_epi64(n_bytes);
+        if (last_start + 16 <= spans.text.size()) [[likely]] {
+            low = _mm512_i32gather_epi64(starts, text, 1);
+            high = _mm512_i32gather_epi64(starts, text + 8, 1);
+            low = _mm512_andnot_si512(_mm512_sllv_epi64(ones, _mm512_slli_epi64(length, 3)), low);
+            const __m512i beyond = _mm512_slli_epi64(_mm512_subs_epu16(length, _mm512_set1_epi64(8)), 3);
+            high = _mm512_andnot_si512(_mm512_sllv_epi64(ones, beyond), high);
+            high = _mm512_or_si512(high, _mm512_slli_epi64(length, 56));
+            const __mmask8 too_long = _mm256_cmpgt_epu32_mask(n_bytes, _mm256_set1_epi32(kMaxInlinePiece));
+            low = _mm512_mask_mov_epi64(low, too_long, _mm512_setzero_si512());
+            high = _mm512_mask_mov_epi64(high, too_long, _mm512_set1_epi64(static_cast<long long>(kTooLong.high)));
+        } else {
+            alignas(64) std::uint64_t lows[8] = {}, highs[8] = {};
+            std::size_t start = i == 0 ? spans.begin : spans.ends[i - 1];
+            for (std::size_t k = 0; k < 8 && i + k < spans.n; ++k) {
+                const PieceKey key = piece_key(text + start, spans.ends[i + k] - start);
+                lows[k] = key.low;
+                highs[k] = key.high;
+                start = spans.ends[i + k];
+            }
+            low = _mm512_load_si512(lows);
+            high = _mm512_load_si512(highs);
+        }
+        const __m512i word = _mm512_xor_si512(low, _mm512_srli_epi64(high, 7));
+        const __m512i hash = _mm512_add_epi32(_mm512_mul_epu32(word, low_factor),
+                                              _mm512_mul_epu32(_mm512_srli_epi64(word, 32), high_factor));
+        const __m512i place = _mm512_and_si512(_mm512_srli_epi64(hash, 32 - FrontTable::kBits - 5), place_bits);
+        _mm512_mask_storeu_epi64(pieces + i, there, _mm512_add_epi64(address, place));
+        const __m512i low_there = _mm512_i64gather_epi64(place, entries, 1);
+        const __m512i high_there = _mm512_i64gather_epi64(place, entries + 8, 1);
+        const __m512i differ = _mm512_or_si512(_mm512_xor_si512(low, low_there), _mm512_xor_si512(high, high_there));
+        const __mmask8 not_there = _mm512_mask_test_epi64_mask(there, differ, differ);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(missed.index + n_missed),
+                            _mm256_maskz_compress_epi32(not_there, index));
+        _mm512_storeu_si512(missed.low + n_missed, _mm512_maskz_compress_epi64(not_there, low));
+        _mm512_storeu_si512(missed.high + n_missed, _mm512_maskz_compress_epi64(not_there, high));
+        n_missed += static_cast<std::size_t>(std::popcount(static_cast<unsigned>(not_there)));
+        index = _mm256_add_epi32(index, _mm256_set1_epi32(8));
+    }
+    return n_missed;
+}
+
+std::uint64_t too_long(std::size_t begin, const std::uint32_t* ends, std::size_t n) noexcept {
+    const __m512i most = _mm512_set1_epi32(kMaxInlinePiece);
+    __m512i ends_before = _mm512_set1_epi32(static_cast<int>(begin));
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < n; i += 16) {
+        const __mmask16 there = Ops::lanes(n - i);
+        const __m512i some = _mm512_maskz_loadu_epi32(there, ends + i);
+        const __m512i starts = _mm512_alignr_epi32(some, ends_before, 15);
+        bits |= std::uint64_t{_mm512_mask_cmpgt_epu32_mask(there, _mm512_sub_epi32(some, starts), most)} << i;
+        ends_before = some;
+    }
+    return bits;
+}
+
+// Four pieces at a time: of four ids each, those that are meant. Where they are written to is asked for first, as large
+// results are mostly not in the caches.
+std::size_t append(const FoundPiece* const* pieces, std::size_t n_pieces, TokenId*& out) noexcept {
+    const __m512i id_bits = _mm512_set1_epi32(0x0fffffff);
+    const __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+    constexpr std::size_t kAhead = 384;
+    TokenId* to = out;
+    std::size_t i = 0;
+    const auto words = [&](std::size_t k) { return _mm_load_si128(reinterpret_cast<const __m128i*>(pieces[k]->ids)); };
+    for (; i + 4 <= n_pieces; i += 4) {
+        const __m256i two = _mm256_inserti128_si256(_mm256_castsi128_si256(words(i)), words(i + 1), 1);
+        const __m256i other_two = _mm256_inserti128_si256(_mm256_castsi128_si256(words(i + 2)), words(i + 3), 1);
+        const __m512i ids = _mm512_inserti64x4(_mm512_castsi256_si512(two), other_two, 1);
+        const __m512i counts = _mm512_srli_epi32(_mm512_shuffle_epi32(ids, _MM_PERM_BBBB), 28);
+        const __mmask16 meant = _mm512_cmpgt_epu32_mask(counts, place);
+        if ((meant & 0x1111) != 0x1111) [[unlikely]]
+            break;
+        __builtin_prefetch(to + kAhead, 1);
+        _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(meant, _mm512_and_si512(ids, id_bits)));
+        to += std::popcount(static_cast<unsigned>(meant));
+    }
+    for (; i < n_pieces && pieces[i]->count() != 0; ++i) {
+        pieces[i]->copy_ids(to);
+        to += pieces[i]->count();
+    }
+    out = to;
+    return i;
+}
+
 }  // namespace
 
 const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
+const FrontKernels kFrontAvx512 = {look_up, too_long, append};
 const JoinKernels kJoinAvx512 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile
