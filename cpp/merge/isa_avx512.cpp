@@ -13,7 +13,7 @@
 #include "merge/join_kernels.hpp"
 #include "merge/merge_short.hpp"
 
-#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt,prfchw"
+#define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt,prfchw"
 #include "cpu/target_region.hpp"
 
 namespace fissile {
@@ -89,6 +89,11 @@ struct Ops {
 #include "merge/join_step.hpp"
 #include "merge/merge_step.hpp"
 
+// The first bytes of n_left, and zeros; reads nothing else.
+__m512i load_up_to(const std::uint8_t* bytes, std::size_t n_left) noexcept {
+    return _mm512_maskz_loadu_epi8(n_left < 64 ? (std::uint64_t{1} << n_left) - 1 : ~std::uint64_t{0}, bytes);
+}
+
 // Eight spans at a time; see piece_key, FrontTable::at and FrontTable::holds.
 std::size_t look_up(const FrontTable& table, const FrontKernels::Spans& spans, const FoundPiece** pieces,
                     const FrontKernels::Missed& missed) noexcept {
@@ -98,6 +103,8 @@ std::size_t look_up(const FrontTable& table, const FrontKernels::Spans& spans, c
     const __m512i place_bits = _mm512_set1_epi64(((1 << FrontTable::kBits) - 1) * sizeof(FoundPiece));
     const __m512i low_factor = _mm512_set1_epi64(FrontTable::kLow), high_factor = _mm512_set1_epi64(FrontTable::kHigh);
     const __m512i ones = _mm512_set1_epi64(-1);
+    const __m512i eight = _mm512_set1_epi64(0x0706050403020100),
+                  first_of_eight = _mm512_set4_epi64(0x0808080808080808, 0, 0x0808080808080808, 0);
     __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     __m256i ends_before = _mm256_set1_epi32(static_cast<int>(spans.begin));
     std::size_t n_missed = 0;
@@ -107,13 +114,21 @@ std::size_t look_up(const FrontTable& table, const FrontKernels::Spans& spans, c
         const __m256i starts = _mm256_alignr_epi32(ends, ends_before, 7);
         ends_before = ends;
         const __m256i n_bytes = _mm256_sub_epi32(ends, starts);
-        const std::size_t last_start =
-            i + 8 <= spans.n ? static_cast<std::size_t>(spans.ends[i + 6]) : spans.text.size();
+        const std::size_t n = spans.n - i < 8 ? spans.n - i : 8;
+        const std::size_t base = i == 0 ? spans.begin : spans.ends[i - 1];
+        const std::size_t last_start = n == 1 ? base : spans.ends[i + n - 2];
         __m512i low, high;
-        const __m512i length = _mm512_cvtepu32_epi64(n_bytes);
-        if (last_start + 16 <= spans.text.size()) [[likely]] {
-            low = _mm512_i32gather_epi64(starts, text, 1);
-            high = _mm512_i32gather_epi64(starts, text + 8, 1);
+        if (last_start - base <= 128 - 16) [[likely]] {
+            // All begin in two blocks of text, from which each takes its 16 bytes.
+            const std::size_t n_left = spans.text.size() - base;
+            const __m512i block = load_up_to(text + base, n_left);
+            const __m512i next = load_up_to(text + base + 64, n_left < 64 ? 0 : n_left - 64);
+            const __m512i from =
+                _mm512_cvtepu32_epi64(_mm256_sub_epi32(starts, _mm256_set1_epi32(static_cast<int>(base))));
+            const __m512i places = _mm512_add_epi8(_mm512_shuffle_epi8(from, first_of_eight), eight);
+            low = _mm512_permutex2var_epi8(block, places, next);
+            high = _mm512_permutex2var_epi8(block, _mm512_add_epi8(places, _mm512_set1_epi8(8)), next);
+            const __m512i length = _mm512_cvtepu32_epi64(n_bytes);
             low = _mm512_andnot_si512(_mm512_sllv_epi64(ones, _mm512_slli_epi64(length, 3)), low);
             const __m512i beyond = _mm512_slli_epi64(_mm512_subs_epu16(length, _mm512_set1_epi64(8)), 3);
             high = _mm512_andnot_si512(_mm512_sllv_epi64(ones, beyond), high);
@@ -123,8 +138,8 @@ std::size_t look_up(const FrontTable& table, const FrontKernels::Spans& spans, c
             high = _mm512_mask_mov_epi64(high, too_long, _mm512_set1_epi64(static_cast<long long>(kTooLong.high)));
         } else {
             alignas(64) std::uint64_t lows[8] = {}, highs[8] = {};
-            std::size_t start = i == 0 ? spans.begin : spans.ends[i - 1];
-            for (std::size_t k = 0; k < 8 && i + k < spans.n; ++k) {
+            std::size_t start = base;
+            for (std::size_t k = 0; k < n; ++k) {
                 const PieceKey key = piece_key(text + start, spans.ends[i + k] - start);
                 lows[k] = key.low;
                 highs[k] = key.high;
