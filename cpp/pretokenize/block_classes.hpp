@@ -6,8 +6,9 @@
 struct Classes {
     std::uint64_t letter, upper, either;  // either: Lm, Lo and M, which end neither kind of case
     std::uint64_t mark, number, space, newline, blank, apostrophe, slash;
-    std::uint64_t inside;  // bytes of a character after its first
-    std::size_t n;         // bytes classified: up to the end of the last whole character
+    std::uint64_t line_feed;  // none where lines are not apart
+    std::uint64_t inside;     // bytes of a character after its first
+    std::size_t n;            // bytes classified: up to the end of the last whole character
 };
 
 // Of a pattern that sets ideographs and kana apart.
@@ -82,6 +83,7 @@ template <class P>
     c.blank = block.eq(' ');
     c.space = c.blank | block.in_range('\t', '\r');
     c.newline = block.eq('\n') | block.eq('\r');
+    c.line_feed = P::kLines ? block.eq('\n') : 0;
     c.apostrophe = block.eq('\'');
     c.slash = P::kOtherTail == patterns::OtherTail::kNewlinesSlashes ? block.eq('/') : 0;
     c.either = c.mark = c.inside = 0;

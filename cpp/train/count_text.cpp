@@ -68,7 +68,8 @@ struct TextCounter::Worker {
 TextCounter::TextCounter(CountOptions options)
     : options_(std::move(options)),
       rule_(options_.pattern, options_.sequence, may_divide(options_.special_tokens)),
-      scan_(scanner_for(options_.pattern)) {
+      scan_lines_(options_.sequence == Sequence::kLine ? line_scanner_for(options_.pattern) : nullptr),
+      scan_(scan_lines_ != nullptr ? scan_lines_ : scanner_for(options_.pattern)) {
     if (!options_.special_tokens.empty()) specials_.emplace(added_tokens(options_.special_tokens));
     options_.n_threads = std::max(options_.n_threads, 1u);
     table_bytes_ = options_.memory_bytes == 0 ? static_cast<std::size_t>(-1)
@@ -246,7 +247,7 @@ void TextCounter::count_stretch(Worker& w, Bytes text, std::uint64_t weight, Int
         n = 0;
     };
     while (position < text.size()) {
-        const Bytes stretch = text.first(rule_.stretch_end(text, position));
+        const Bytes stretch = scan_lines_ != nullptr ? text : text.first(rule_.sequence_end(text, position));
         while (position < stretch.size()) {
             if (CountTable::kBatch - n < 64) flush();
             const ScanResult scanned = scan_(stretch, position, w.ends + n, CountTable::kBatch - n);
