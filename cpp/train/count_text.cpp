@@ -305,8 +305,7 @@ void TextCounter::spill(Worker& w, Interrupt& interrupt) {
     const std::string path =
         options_.spill_directory + "/" + std::to_string(n_runs_.fetch_add(1, std::memory_order_relaxed)) + ".run";
     std::vector<std::unique_ptr<CountSource>> sources;
-    sources.push_back(source_of(sorted.shorts));
-    sources.push_back(source_of(sorted.longs));
+    add_sources(sorted, sources);
     write_merged(path, info(), sources, interrupt);
     w.runs.push_back(path);
     w.table.clear();
@@ -344,10 +343,7 @@ std::vector<std::unique_ptr<CountSource>> TextCounter::all_sources(const std::ve
         runs_.push_back(path);
     }
     auto sources = readers(runs_.begin(), runs_.end());
-    for (const CountTable::Sorted& table : tables) {
-        sources.push_back(source_of(table.shorts));
-        sources.push_back(source_of(table.longs));
-    }
+    for (const CountTable::Sorted& table : tables) add_sources(table, sources);
     return sources;
 }
 
