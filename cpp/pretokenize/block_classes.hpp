@@ -23,7 +23,8 @@ using ClassesOf = std::conditional_t<P::kCjkApart, CjkClasses, Classes>;
 
 // Classes of the characters that are not ASCII: by groups, and what is in none of them one by one.
 template <class P>
-inline void classify_wide(const Block& block, const std::uint8_t* text, std::size_t n_left, ClassesOf<P>& c) {
+[[gnu::always_inline]] inline void classify_wide(const Block& block, const std::uint8_t* text, std::size_t n_left,
+                                                 ClassesOf<P>& c) {
     std::uint64_t letters, others = 0;
     if constexpr (P::kCasedLetters) {
         letters = cased_cyrillic(block);
