@@ -17,13 +17,15 @@ std::vector<std::string> isas() {
     return names;
 }
 
-// Ends of the pretokens of a text, as the scanner of one ISA finds them, `capacity` a call.
-py::array scan(const std::string& pattern, const py::bytes& text, const std::string& isa, std::size_t capacity) {
+// Ends of the pretokens of a text, or of its lines, as the scanner of one ISA finds them, `capacity` a call.
+py::array scan(const std::string& pattern, const py::bytes& text, const std::string& isa, std::size_t capacity,
+               bool lines) {
     const auto known = pattern_from_name(pattern);
     if (!known) throw py::value_error("no pattern is named '" + pattern + "'");
     for (const Isa candidate : available_isas()) {
         if (isa_name(candidate) != isa) continue;
-        const ScanFunction function = scanner_for(*known, candidate);
+        const ScanFunction function = lines ? line_scanner_for(*known, candidate) : scanner_for(*known, candidate);
+        if (function == nullptr) throw py::value_error("pattern '" + pattern + "' has no scanner of lines");
         const Bytes bytes = as_bytes(std::string_view(text));
         std::vector<std::uint32_t> ends;
         for (std::size_t position = 0; position < bytes.size();) {
@@ -44,7 +46,8 @@ py::array scan(const std::string& pattern, const py::bytes& text, const std::str
 void bind_testing(py::module_& m) {
     py::module_ testing = m.def_submodule("_testing", "Kernels one by one, for the tests.");
     testing.def("isas", &isas);
-    testing.def("scan", &scan, py::arg("pattern"), py::arg("text"), py::arg("isa"), py::arg("capacity") = 256);
+    testing.def("scan", &scan, py::arg("pattern"), py::arg("text"), py::arg("isa"), py::arg("capacity") = 256,
+                py::arg("lines") = false);
 }
 
 }  // namespace fissile::bindings

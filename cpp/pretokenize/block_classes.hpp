@@ -6,8 +6,9 @@
 struct Classes {
     std::uint64_t letter, upper, either;  // either: Lm, Lo and M, which end neither kind of case
     std::uint64_t mark, number, space, newline, blank, apostrophe, slash;
-    std::uint64_t inside;  // bytes of a character after its first
-    std::size_t n;         // bytes classified: up to the end of the last whole character
+    std::uint64_t line_feed;  // none where lines are not apart
+    std::uint64_t inside;     // bytes of a character after its first
+    std::size_t n;            // bytes classified: up to the end of the last whole character
 };
 
 // Of a pattern that sets ideographs and kana apart.
@@ -22,7 +23,8 @@ using ClassesOf = std::conditional_t<P::kCjkApart, CjkClasses, Classes>;
 
 // Classes of the characters that are not ASCII: by groups, and what is in none of them one by one.
 template <class P>
-inline void classify_wide(const Block& block, const std::uint8_t* text, std::size_t n_left, ClassesOf<P>& c) {
+[[gnu::always_inline]] inline void classify_wide(const Block& block, const std::uint8_t* text, std::size_t n_left,
+                                                 ClassesOf<P>& c) {
     std::uint64_t letters, others = 0;
     if constexpr (P::kCasedLetters) {
         letters = cased_cyrillic(block);
@@ -82,6 +84,7 @@ template <class P>
     c.blank = block.eq(' ');
     c.space = c.blank | block.in_range('\t', '\r');
     c.newline = block.eq('\n') | block.eq('\r');
+    c.line_feed = P::kLines ? block.eq('\n') : 0;
     c.apostrophe = block.eq('\'');
     c.slash = P::kOtherTail == patterns::OtherTail::kNewlinesSlashes ? block.eq('/') : 0;
     c.either = c.mark = c.inside = 0;

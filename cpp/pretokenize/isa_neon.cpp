@@ -92,10 +92,18 @@ struct Block {
 
 }  // namespace
 
-const Scanners kScannersNeon = {scan_masks<patterns::Gpt2>,   scan_masks<patterns::Cl100k>,
-                                scan_masks<patterns::Llama3>, scan_masks<patterns::Qwen2>,
-                                scan_masks<patterns::O200k>,  scan_masks<patterns::DeepseekV3>,
-                                scan_masks_superbpe,          scan_cuts};
+const Scanners kScannersNeon = {
+    scan_masks<patterns::Gpt2>,
+    scan_masks<patterns::Cl100k>,
+    scan_masks<patterns::Llama3>,
+    scan_masks<patterns::Qwen2>,
+    scan_masks<patterns::O200k>,
+    scan_masks<patterns::DeepseekV3>,
+    scan_masks_superbpe,
+    {scan_masks<patterns::Lines<patterns::Gpt2>>, scan_masks<patterns::Lines<patterns::Cl100k>>,
+     scan_masks<patterns::Lines<patterns::Llama3>>, scan_masks<patterns::Lines<patterns::Qwen2>>,
+     scan_masks<patterns::Lines<patterns::O200k>>, scan_masks<patterns::Lines<patterns::DeepseekV3>>},
+    scan_cuts};
 
 }  // namespace fissile
 

@@ -37,8 +37,12 @@ template <class P>
 inline std::size_t long_others_end(const scalar::Text& text, std::size_t position) {
     const std::size_t first = position + (text.bytes[position] == ' ' ? 1 : 0);
     const std::size_t end = long_run<P>(text, first, [](const ClassesOf<P>& c) { return others_of<P>(c); });
-    return scalar::run_end(text, end,
-                           [](const scalar::Text::Classified& c) { return scalar::is_other_tail(P::kOtherTail, c); });
+    bool in_line = true;
+    return scalar::run_end(text, end, [&](const scalar::Text::Classified& c) {
+        const bool in_tail = in_line && scalar::is_other_tail(P::kOtherTail, c);
+        if (P::kLines && c.code_point == '\n') in_line = false;
+        return in_tail;
+    });
 }
 
 // White space: up to its last newline, or without its last character if something follows.
@@ -46,13 +50,19 @@ template <class P>
 inline std::size_t long_space_end(const scalar::Text& text, std::size_t position) {
     std::size_t at = position, after_newline = position;
     const auto in_space = [&](const ClassesOf<P>& c) {
-        const std::uint64_t space = c.space & below(c.n);
+        std::uint64_t space = c.space & below(c.n);
+        if constexpr (P::kLines) {
+            // Up to the line feed, which no run goes over.
+            const std::uint64_t line_feeds = c.line_feed & space;
+            if (line_feeds != 0) space &= below(lowest(line_feeds));
+        }
         const std::uint64_t newlines = c.newline & below(static_cast<std::size_t>(std::countr_one(space)));
         if (newlines != 0) after_newline = at + highest(newlines) + 1;
         at += c.n;
         return space;
     };
     const std::size_t end = long_run<P>(text, position, in_space);
+    if (P::kLines && end < text.size && text.bytes[end] == '\n') return end + 1;
     if (P::kFinalSpaceWhole && end == text.size) return end;
     if (P::kNewlinesEndSpace && after_newline > position) return after_newline;
     if (end == text.size) return end;

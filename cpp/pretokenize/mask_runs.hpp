@@ -34,9 +34,15 @@ struct Tails {
 
 // `first`: newlines right behind others.
 template <class P>
-inline Tails tails(std::uint64_t first, std::uint64_t newline, std::uint64_t slash) {
+inline Tails tails(std::uint64_t first, std::uint64_t newline, std::uint64_t slash, std::uint64_t line_feed) {
     using patterns::OtherTail;
     if constexpr (P::kOtherTail == OtherTail::kNone) return {};
+    // Where lines are apart a tail ends with its line feed: a flood goes through what is in front of one.
+    const std::uint64_t last = P::kLines ? first & line_feed : 0;
+    if constexpr (P::kLines) {
+        newline &= ~line_feed;
+        first &= ~line_feed;
+    }
     std::uint64_t tail = newline;
     if constexpr (P::kOtherTail == OtherTail::kNewlinesSlashes) {
         tail |= slash;
@@ -44,6 +50,10 @@ inline Tails tails(std::uint64_t first, std::uint64_t newline, std::uint64_t sla
         if ((first & (slash << 1)) != 0 && (slash & (newline << 1)) != 0) return {0, 0, false};
     }
     const std::uint64_t ends = (tail + first) & ~tail;
+    if constexpr (P::kLines) {
+        const std::uint64_t bytes = (ends - first) | (ends & line_feed) | last;
+        return {bytes, (bytes << 1) & ~bytes, true};
+    }
     return {ends - first, ends, true};  // from each first up to what comes after it; up to bit 63 for the last
 }
 
@@ -53,16 +63,19 @@ struct SpaceStarts {
 };
 
 // White space: a run, after its last newline, and its last character unless that is a newline or in front of a place
-// where look-ahead sees the end of text: the text's end, or any of `ends`. n: bytes classified.
+// where look-ahead sees the end of text: the text's end, or any of `ends`. Where lines are apart, also behind each line
+// feed, and what is in front of one is whole. n: bytes classified.
 template <class P>
-inline SpaceStarts space_starts(std::uint64_t space, std::uint64_t newline, std::uint64_t absorbed,
-                                std::uint64_t inside, std::uint64_t ends, std::size_t n, bool at_end) {
+inline SpaceStarts space_starts(std::uint64_t space, std::uint64_t newline, std::uint64_t line_feed,
+                                std::uint64_t absorbed, std::uint64_t inside, std::uint64_t ends, std::size_t n,
+                                bool at_end) {
     const std::uint64_t space_left = space & ~absorbed;
     std::uint64_t starts = run_starts(space_left), certain = kAll;
     std::uint64_t last = space & ~(space >> 1) & ~(ends >> 1);    // last characters of runs
     if ((space & inside) != 0) last = first_bytes(last, inside);  // wide white space
     // A run that ends with the block: what follows decides where it is cut, and after it where text ends.
-    const auto trailing_from = static_cast<unsigned>(highest(~space & below(n)) + 1);
+    const std::uint64_t not_trailing = P::kLines ? ~space | line_feed : ~space;
+    const auto trailing_from = static_cast<unsigned>(highest(not_trailing & below(n)) + 1);
     const std::uint64_t trailing = below(n) & ~below(trailing_from);
     std::uint64_t splittable = space_left;
     if (!at_end) certain = below(trailing_from + 1);
@@ -85,7 +98,8 @@ inline SpaceStarts space_starts(std::uint64_t space, std::uint64_t newline, std:
             }
         }
     } else {
-        starts |= last;
+        starts |= P::kLines ? last & ~line_feed : last;
     }
+    if constexpr (P::kLines) starts |= line_feed << 1;
     return {starts, certain};
 }

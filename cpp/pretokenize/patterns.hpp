@@ -35,6 +35,7 @@ struct Gpt2 {
     static constexpr bool kNewlinesEndSpace = false;  // \s*[\r\n]+ before \s+(?!\S)
     static constexpr bool kFinalSpaceWhole = false;   // \s++$ first of all
     static constexpr bool kCjkApart = false;          // ideographs and kana are a text of their own
+    static constexpr bool kLines = false;             // see Lines
 };
 
 // '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
@@ -47,6 +48,7 @@ struct Cl100k {
     static constexpr bool kNewlinesEndSpace = true;
     static constexpr bool kFinalSpaceWhole = true;
     static constexpr bool kCjkApart = false;
+    static constexpr bool kLines = false;
 };
 
 // (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
@@ -79,6 +81,7 @@ struct DeepseekV3 {
     static constexpr bool kNewlinesEndSpace = true;
     static constexpr bool kFinalSpaceWhole = false;
     static constexpr bool kCjkApart = true;
+    static constexpr bool kLines = false;
 };
 
 // Stage two of SuperBPE: \p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S), matches isolated, what lies between whole.
@@ -87,6 +90,14 @@ struct Superbpe {
     static constexpr int kMaxDigits = 3;
     static constexpr OtherTail kOtherTail = OtherTail::kNewlinesSlashes;
     static constexpr bool kCjkApart = false;
+    static constexpr bool kLines = false;
+};
+
+// A pattern as it splits each line of a text, with its '\n', that is a text of its own.
+template <class P>
+struct Lines : P {
+    using Whole = P;
+    static constexpr bool kLines = true;
 };
 
 }  // namespace fissile::patterns

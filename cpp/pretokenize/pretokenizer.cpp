@@ -53,9 +53,10 @@ ScanResult scan_none(Bytes text, std::size_t position, std::uint32_t* ends, std:
 template <class P>
 ScanResult scan_scalar(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
     const scalar::Text text{bytes.data(), bytes.size()};
+    scalar::Pretokens<P> pretokens(text);
     std::size_t n = 0;
     while (n < capacity && position < text.size) {
-        position = scalar::next_end<P>(text, position);
+        position = pretokens.end_of(position);
         ends[n++] = static_cast<std::uint32_t>(position);
     }
     return {n, position};
@@ -89,10 +90,18 @@ std::string_view pattern_name(Pattern pattern) {
 }
 
 const Scanners& scanners_for(Isa isa) {
-    static constexpr Scanners kScannersScalar = {scan_scalar<patterns::Gpt2>,     scan_scalar<patterns::Cl100k>,
-                                                 scan_scalar<patterns::Llama3>,   scan_scalar<patterns::Qwen2>,
-                                                 scan_scalar<patterns::O200k>,    scan_scalar<patterns::DeepseekV3>,
-                                                 scan_scalar<patterns::Superbpe>, scan_cuts_scalar};
+    static constexpr Scanners kScannersScalar = {
+        scan_scalar<patterns::Gpt2>,
+        scan_scalar<patterns::Cl100k>,
+        scan_scalar<patterns::Llama3>,
+        scan_scalar<patterns::Qwen2>,
+        scan_scalar<patterns::O200k>,
+        scan_scalar<patterns::DeepseekV3>,
+        scan_scalar<patterns::Superbpe>,
+        {scan_scalar<patterns::Lines<patterns::Gpt2>>, scan_scalar<patterns::Lines<patterns::Cl100k>>,
+         scan_scalar<patterns::Lines<patterns::Llama3>>, scan_scalar<patterns::Lines<patterns::Qwen2>>,
+         scan_scalar<patterns::Lines<patterns::O200k>>, scan_scalar<patterns::Lines<patterns::DeepseekV3>>},
+        scan_cuts_scalar};
     switch (isa) {
 #if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
         case Isa::kSse2:
@@ -133,8 +142,31 @@ ScanFunction scanner_for(Pattern pattern, Isa isa) {
     return scan_none;
 }
 
+ScanFunction line_scanner_for(Pattern pattern, Isa isa) {
+    const Scanners& scanners = scanners_for(isa);
+    switch (pattern) {
+        case Pattern::kGpt2:
+            return scanners.lines.gpt2;
+        case Pattern::kCl100k:
+            return scanners.lines.cl100k;
+        case Pattern::kLlama3:
+            return scanners.lines.llama3;
+        case Pattern::kQwen2:
+            return scanners.lines.qwen2;
+        case Pattern::kO200k:
+            return scanners.lines.o200k;
+        case Pattern::kDeepseekV3:
+            return scanners.lines.deepseek_v3;
+        case Pattern::kSuperbpe:
+        case Pattern::kNone:
+            break;
+    }
+    return nullptr;
+}
+
 ScanCutsFunction cut_scanner_for(Isa isa) { return scanners_for(isa).cuts; }
 
 ScanFunction scanner_for(Pattern pattern) { return scanner_for(pattern, chosen_isa()); }
+ScanFunction line_scanner_for(Pattern pattern) { return line_scanner_for(pattern, chosen_isa()); }
 
 }  // namespace fissile

@@ -46,4 +46,9 @@ ScanFunction scanner_for(Pattern pattern);
 // The scanner for one ISA of this machine.
 ScanFunction scanner_for(Pattern pattern, Isa isa);
 
+// Scanners that take each line of a text, with its '\n', for a text of its own, at the speed of those that do not. Null
+// for patterns whose pretokens would mostly be lines: their callers look for the ends of lines.
+ScanFunction line_scanner_for(Pattern pattern);
+ScanFunction line_scanner_for(Pattern pattern, Isa isa);
+
 }  // namespace fissile

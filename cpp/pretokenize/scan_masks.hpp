@@ -34,14 +34,15 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<
         }
     }
     const std::uint64_t W = c.space & valid, R = c.newline & valid, L = c.letter, N = c.number & valid;
+    const std::uint64_t F = c.line_feed & valid;
     std::uint64_t O = valid & ~(L | N | W);
     if (P::kMaxDigits == 3 && (N & c.inside) != 0) return {1, false};  // groups are counted in bytes below
 
-    const Tails tail = tails<P>(R & (O << 1), R, c.slash & valid);
+    const Tails tail = tails<P>(R & (O << 1), R, c.slash & valid, F);
     if (!tail.handled) return {1, false};
     O &= ~tail.bytes;
 
-    const SpaceStarts spaces = space_starts<P>(W, R, tail.bytes, c.inside, 0, c.n, at_end);
+    const SpaceStarts spaces = space_starts<P>(W, R, F, tail.bytes, c.inside, 0, c.n, at_end);
     std::uint64_t starts = spaces.starts;
     std::uint64_t certain = spaces.certain;  // starts that what follows the block cannot change
 
@@ -140,8 +141,9 @@ ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, st
         if (!found.handled || (inner == 0 && !at_end)) {
             // One pretoken by the definition; after a block that is not for the algebra, as many as it covers.
             const std::size_t stop = found.handled ? position + 1 : position + 48;
+            scalar::Pretokens<P> pretokens(text);
             do {
-                position = scalar::next_end<P>(text, position);
+                position = pretokens.end_of(position);
                 ends[n++] = static_cast<std::uint32_t>(position);
             } while (position < stop && position < text.size);
             continue;

@@ -26,7 +26,7 @@ inline Matches superbpe_matches(const Classes& c, bool at_end) {
     const std::uint64_t next = run_starts(O) << 1, rest = c.inside & O;
     std::uint64_t second = ((next & ~rest) | (((next & rest) + rest) & ~rest)) & O;
     const std::uint64_t first_newline = R & (O + second) & ~O;
-    const Tails tail = tails<P>(first_newline, R, c.slash & valid);
+    const Tails tail = tails<P>(first_newline, R, c.slash & valid, 0);
     const std::uint64_t slashes = tail.bytes & O;
     // A tail's last slash and the others behind it were taken for one run.
     if (!tail.handled || (tail.ends & (slashes << 1) & O) != 0) return kNotHandled;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 
 #include "pretokenize/patterns.hpp"
@@ -270,5 +271,47 @@ inline std::size_t next_end<patterns::Superbpe>(const Text& text, std::size_t i)
     if (const std::size_t end = superbpe_match_end(text, i, first)) return end;
     return superbpe_next_match(text, i + first.n_bytes);
 }
+
+// --- lines ----------------------------------------------------------------------------------------------------------
+
+// Ends of the pretokens of P from place to place upwards; where lines are apart, as if the text ended with each line.
+template <class P>
+class Pretokens {
+   public:
+    explicit Pretokens(const Text& text) : text_(text) {}
+
+    // End of the one that begins at i < text.size.
+    std::size_t end_of(std::size_t i) {
+        if constexpr (!P::kLines) {
+            return next_end<P>(text_, i);
+        } else {
+            using Whole = typename P::Whole;
+            // A long line is not searched to its end: what decides on a pretoken lies within a character of its end.
+            constexpr std::size_t kNear = 256, kBehind = 8;
+            if (ends_line(i, i + kNear)) return next_end<Whole>({text_.bytes, line_end_}, i);
+            const std::size_t end = next_end<Whole>(text_, i);
+            return ends_line(i, end + kBehind) ? next_end<Whole>({text_.bytes, line_end_}, i) : end;
+        }
+    }
+
+   private:
+    // Whether the line of place i ends in front of `to`, or is known to end behind it.
+    bool ends_line(std::size_t i, std::size_t to) {
+        if (line_end_ > i) return true;
+        searched_ = searched_ > i ? searched_ : i;
+        to = to < text_.size ? to : text_.size;
+        if (searched_ >= to) return false;
+        const void* const found = std::memchr(text_.bytes + searched_, '\n', to - searched_);
+        searched_ = to;
+        if (found == nullptr) return false;
+        line_end_ = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - text_.bytes) + 1;
+        searched_ = line_end_;
+        return true;
+    }
+
+    Text text_;
+    std::size_t line_end_ = 0;  // of the line looked at last, if it was found
+    std::size_t searched_ = 0;  // no line ends between the place looked at last and here
+};
 
 }  // namespace fissile::scalar

@@ -8,6 +8,9 @@ namespace fissile {
 
 struct Scanners {
     ScanFunction gpt2, cl100k, llama3, qwen2, o200k, deepseek_v3, superbpe;
+    struct {
+        ScanFunction gpt2, cl100k, llama3, qwen2, o200k, deepseek_v3;
+    } lines;
     ScanCutsFunction cuts;
 };
 

@@ -33,6 +33,29 @@ class ShortSource final : public CountSource {
     std::uint8_t bytes_[16] = {};
 };
 
+class MediumSource final : public CountSource {
+   public:
+    explicit MediumSource(std::span<const CountTable::Medium> mediums) : left_(mediums) {}
+
+    bool next() override {
+        if (left_.empty()) return false;
+        const CountTable::Medium& entry = left_.front();
+        count = entry.count;
+        left_ = left_.subspan(1);
+        for (std::size_t i = 0; i < 4; ++i) {
+            const std::uint64_t word = big_endian(entry.words[i]);
+            std::memcpy(bytes_ + 8 * i, &word, sizeof word);
+        }
+        pretoken = {bytes_, static_cast<std::size_t>(entry.words[3] & 0xff)};
+        set_key();
+        return true;
+    }
+
+   private:
+    std::span<const CountTable::Medium> left_;
+    std::uint8_t bytes_[32] = {};
+};
+
 class LongSource final : public CountSource {
    public:
     explicit LongSource(std::span<const CountTable::Long> longs) : left_(longs) {}
@@ -83,12 +106,13 @@ std::span<const Entry> range_of(std::span<const Entry> sorted, std::uint64_t beg
 }
 
 std::uint64_t first_of(const CountTable::Short& entry) { return entry.low; }
-std::uint64_t first_of(const CountTable::Long& entry) { return entry.hash; }
+std::uint64_t first_of(const CountTable::Medium& entry) { return entry.words[0]; }
+std::uint64_t first_of(const CountTable::Long& entry) { return entry.prefix; }
 
 // Bytes of all of them, or more: memory that is reserved and not written to costs nothing, and growing would copy.
-std::size_t most_bytes(std::span<const CountTable::Short> shorts, std::span<const CountTable::Long> longs) {
-    std::size_t n = shorts.size() * kMaxInlinePiece;
-    for (const CountTable::Long& entry : longs) n += entry.n_bytes;
+std::size_t most_bytes(const CountTable::Sorted& table) {
+    std::size_t n = table.shorts.size() * kMaxInlinePiece + table.mediums.size() * CountTable::kMaxMedium;
+    for (const CountTable::Long& entry : table.longs) n += entry.n_bytes;
     return n;
 }
 
@@ -99,12 +123,12 @@ PretokenCounts merge_range(const std::vector<CountTable::Sorted>& tables, std::u
     std::size_t n_expected = 0, n_bytes = 0;  // at least, and at most
     for (const CountTable::Sorted& table : tables) {
         const auto first = [](const auto& entry) { return first_of(entry); };
-        const auto shorts = range_of(table.shorts, begin, last, first);
-        const auto longs = range_of(table.longs, begin, last, first);
-        n_expected = std::max(n_expected, shorts.size() + longs.size());
-        n_bytes += most_bytes(shorts, longs);
-        if (!shorts.empty()) sources.push_back(source_of(shorts));
-        if (!longs.empty()) sources.push_back(source_of(longs));
+        const CountTable::Sorted range{range_of(table.shorts, begin, last, first),
+                                       range_of(table.mediums, begin, last, first),
+                                       range_of(table.longs, begin, last, first)};
+        n_expected = std::max(n_expected, range.size());
+        n_bytes += most_bytes(range);
+        add_sources(range, sources);
     }
     merged.bytes.reserve(n_bytes);
     merged.ends.reserve(n_expected);
@@ -129,11 +153,10 @@ void CountSource::set_key() {
     high |= std::min<std::size_t>(n, kMaxInlinePiece + 1);
 }
 
-std::unique_ptr<CountSource> source_of(std::span<const CountTable::Short> shorts) {
-    return std::make_unique<ShortSource>(shorts);
-}
-std::unique_ptr<CountSource> source_of(std::span<const CountTable::Long> longs) {
-    return std::make_unique<LongSource>(longs);
+void add_sources(const CountTable::Sorted& table, std::vector<std::unique_ptr<CountSource>>& sources) {
+    if (!table.shorts.empty()) sources.push_back(std::make_unique<ShortSource>(table.shorts));
+    if (!table.mediums.empty()) sources.push_back(std::make_unique<MediumSource>(table.mediums));
+    if (!table.longs.empty()) sources.push_back(std::make_unique<LongSource>(table.longs));
 }
 std::unique_ptr<CountSource> source_of(const PretokenCounts& counts) { return std::make_unique<ListSource>(counts); }
 
@@ -194,8 +217,8 @@ PretokenCounts merge_tables(const std::vector<CountTable::Sorted>& tables, unsig
     PretokenCounts merged;
     std::size_t n_bytes = 0, n = 0;
     for (const CountTable::Sorted& table : tables) {
-        n_bytes += most_bytes(table.shorts, table.longs);
-        n += table.shorts.size() + table.longs.size();
+        n_bytes += most_bytes(table);
+        n += table.size();
     }
     merged.bytes.reserve(n_bytes);
     merged.ends.reserve(n);

@@ -35,9 +35,8 @@ class CountSource {
     void set_key();  // low and high from `pretoken`
 };
 
-// Parts of what a table sorted.
-std::unique_ptr<CountSource> source_of(std::span<const CountTable::Short> shorts);
-std::unique_ptr<CountSource> source_of(std::span<const CountTable::Long> longs);
+// What a table sorted, each list a source.
+void add_sources(const CountTable::Sorted& table, std::vector<std::unique_ptr<CountSource>>& sources);
 // Entries in ascending order.
 std::unique_ptr<CountSource> source_of(const PretokenCounts& counts);
 

@@ -9,9 +9,6 @@ namespace fissile {
 
 namespace {
 
-// From this length on a stretch ends at the next end of a line, whatever stands there.
-constexpr std::size_t kLongStretch = std::size_t{16} << 10;
-
 std::size_t after_newline(Bytes text, std::size_t from) {
     if (from >= text.size()) return SequenceRule::npos;
     const void* const found = std::memchr(text.data() + from, '\n', text.size() - from);
@@ -25,20 +22,6 @@ std::uint8_t flags_before(Bytes text, std::size_t i) {
     while (begin > 0 && i - begin < 4 && (text[begin] & 0xc0) == 0x80) --begin;
     const Char c = decode_char(text.data() + begin, i - begin);
     return c.n_bytes == i - begin ? char_flags(c.code_point) : 0;
-}
-
-// Whether the characters on both sides of the newline at `at` are there, and neither is white space or a slash (which
-// o200k takes for the end of punctuation, also after a newline).
-bool stands_between_words(Bytes text, std::size_t at) {
-    if (at == 0 || at + 1 == text.size()) return false;
-    const std::uint8_t left = text[at - 1], right = text[at + 1];
-    if (left <= ' ' || right <= ' ' || right == '/') return false;
-    if (right >= 0x80) {
-        const Char c = decode_char(text.data() + at + 1, text.size() - at - 1);
-        if (c.code_point == kInvalid || (char_flags(c.code_point) & kSpace) != 0) return false;
-    }
-    // Bytes that are no character are left alone: only the scanner says what they are.
-    return left < 0x80 || (flags_before(text, at) & ~kSpace) != 0;
 }
 
 }  // namespace
@@ -81,13 +64,9 @@ std::size_t SequenceRule::last_division(Bytes text) const {
     return 0;
 }
 
-std::size_t SequenceRule::stretch_end(Bytes text, std::size_t begin) const {
-    if (sequence_ == Sequence::kDocument) return text.size();
-    for (std::size_t end = begin;;) {
-        end = after_newline(text, end);
-        if (end == npos) return text.size();
-        if (!lines_end_pretokens_ || end - begin >= kLongStretch || !stands_between_words(text, end - 1)) return end;
-    }
+std::size_t SequenceRule::sequence_end(Bytes text, std::size_t begin) const {
+    const std::size_t end = sequence_ == Sequence::kDocument ? npos : after_newline(text, begin);
+    return end == npos ? text.size() : end;
 }
 
 }  // namespace fissile

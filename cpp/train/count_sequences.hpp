@@ -37,10 +37,8 @@ class SequenceRule {
     // Last such place in (0, text.size()), or 0.
     std::size_t last_division(Bytes text) const;
 
-    // End of a stretch that begins at `begin`, where a sequence begins, and that a scanner may take for one text: the
-    // text's end, or the end of a line from which on it would go wrong. Most ends of lines in prose are none: between
-    // characters that are not white space the pretokens of the document and of its lines are the same.
-    std::size_t stretch_end(Bytes text, std::size_t begin) const;
+    // End of the sequence that begins at `begin`.
+    std::size_t sequence_end(Bytes text, std::size_t begin) const;
 
    private:
     Sequence sequence_;

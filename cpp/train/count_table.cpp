@@ -10,45 +10,93 @@ namespace fissile {
 
 namespace {
 
-constexpr std::size_t kFirstShortSlots = 2048;
-constexpr std::size_t kFirstLongSlots = 256;
+constexpr std::size_t kFirstShortSlots = 2048, kFirstMediumSlots = 256, kFirstLongSlots = 64;
+// Longer ones are set apart without jumps where more than one in as many is.
+constexpr std::size_t kOftenLonger = 32;
 // Blocks of longer pretokens: the first, and the largest. Large ones are mapped, so that the system has them back at
 // once.
 constexpr std::size_t kArenaBlock = std::size_t{256} << 10, kLargestArenaBlock = std::size_t{4} << 20;
 
-// Slots for n entries: at most half of them full, since most probes should end at their first slot.
-std::size_t slots_for(std::size_t n, std::size_t n_slots) {
-    while (n * 2 > n_slots) n_slots *= 2;
-    return n_slots;
-}
-
-unsigned shift_of(std::size_t n_slots) { return static_cast<unsigned>(64 - std::countr_zero(n_slots)); }
-
-std::uint64_t hash_of(std::uint64_t low, std::uint64_t high) noexcept { return hash_words(low, high); }
-
 // 0 marks an empty slot.
 std::uint64_t long_hash(Bytes pretoken) noexcept { return hash_bytes(pretoken.data(), pretoken.size()) | 1; }
 
-}  // namespace
-
-CountTable::CountTable() {
-    grow_shorts(kFirstShortSlots);
-    grow_longs(kFirstLongSlots);
+// Of text[start, start + n_bytes), 16 to kMaxMedium bytes.
+CountTable::Medium medium_key(Bytes text, std::size_t start, std::size_t n_bytes) noexcept {
+    CountTable::Medium key;
+    const std::uint8_t* const bytes = text.data() + start;
+    std::memcpy(key.words, bytes, 16);
+    const PieceKey rest =
+        start + 32 <= text.size() ? piece_key_from_16(bytes + 16, n_bytes - 16) : piece_key(bytes + 16, n_bytes - 16);
+    key.words[2] = rest.low;
+    key.words[3] = rest.high + (std::uint64_t{16} << 56);
+    key.count = 0;
+    return key;
 }
 
-std::size_t CountTable::n_bytes() const { return short_memory_.n_bytes() + long_memory_.n_bytes() + arena_bytes_; }
+}  // namespace
+
+template <class Slot>
+Slot* CountTable::Slots<Slot>::find(Slot* slot, const Slot& wanted) const noexcept {
+    while (!slot->is_empty() && !slot->holds(wanted)) {
+        if (++slot == data() + n_slots) slot = data();
+    }
+    return slot;
+}
+
+// At most half of them full, since most probes should end at their first slot.
+template <class Slot>
+std::size_t CountTable::Slots<Slot>::slots_for(std::size_t n_more) const {
+    std::size_t n = n_slots;
+    while ((n_used + n_more) * 2 > n) n *= 2;
+    return n;
+}
+
+template <class Slot>
+void CountTable::Slots<Slot>::grow(std::size_t n_wanted) {
+    if (n_wanted == n_slots) return;
+    Slots bigger{HugeBuffer(n_wanted * sizeof(Slot)), n_wanted, n_used,
+                 static_cast<unsigned>(64 - std::countr_zero(n_wanted))};
+    for (const Slot* old = data(); old != data() + n_slots; ++old) {
+        if (old->is_empty()) continue;
+        Slot* slot = bigger.home(old->hash());
+        while (!slot->is_empty()) {
+            if (++slot == bigger.data() + n_wanted) slot = bigger.data();
+        }
+        *slot = *old;
+    }
+    *this = std::move(bigger);
+}
+
+template <class Slot>
+void CountTable::Slots<Slot>::clear() noexcept {
+    std::memset(memory.data(), 0, n_slots * sizeof(Slot));
+    n_used = 0;
+}
+
+CountTable::CountTable() {
+    shorts_.grow(kFirstShortSlots);
+    mediums_.grow(kFirstMediumSlots);
+    longs_.grow(kFirstLongSlots);
+}
+
+std::size_t CountTable::n_bytes() const {
+    return shorts_.memory.n_bytes() + mediums_.memory.n_bytes() + longs_.memory.n_bytes() + arena_bytes_;
+}
 
 bool CountTable::make_room(std::size_t n, std::size_t n_bytes, std::size_t max_bytes) {
-    const std::size_t short_slots = slots_for(n_shorts_ + n, n_short_slots_);
-    const std::size_t long_slots = slots_for(n_longs_ + std::min(n, n_bytes / (kMaxInlinePiece + 1)), n_long_slots_);
-    const bool more_shorts = short_slots != n_short_slots_, more_longs = long_slots != n_long_slots_;
+    const std::size_t short_slots = shorts_.slots_for(n);
+    const std::size_t medium_slots = mediums_.slots_for(std::min(n, n_bytes / (kMaxInlinePiece + 1)));
+    const std::size_t long_slots = longs_.slots_for(std::min(n, n_bytes / (kMaxMedium + 1)));
     const bool more_arena = arena_left_ < n_bytes;
-    if (!more_shorts && !more_longs && !more_arena) return true;
-    const std::size_t block = std::max(std::clamp(arena_bytes_, kArenaBlock, kLargestArenaBlock), n_bytes);
+    const auto more_of = [](const auto& slots, std::size_t n_wanted) {
+        return n_wanted == slots.n_slots ? 0 : n_wanted * sizeof(*slots.data());
+    };
     // While a table grows, the old one is still there.
-    const std::size_t more = (more_shorts ? short_slots * sizeof(Short) : 0) +
-                             (more_longs ? long_slots * sizeof(Long) : 0) + (more_arena ? block : 0);
-    if (!empty() && this->n_bytes() + more > max_bytes) return false;
+    const std::size_t more_slots =
+        more_of(shorts_, short_slots) + more_of(mediums_, medium_slots) + more_of(longs_, long_slots);
+    if (more_slots == 0 && !more_arena) return true;
+    const std::size_t block = std::max(std::clamp(arena_bytes_, kArenaBlock, kLargestArenaBlock), n_bytes);
+    if (!empty() && this->n_bytes() + more_slots + (more_arena ? block : 0) > max_bytes) return false;
     if (more_arena) {
         // What is left of the last block is lost: at most a batch of it.
         arena_.emplace_back(block);
@@ -56,111 +104,119 @@ bool CountTable::make_room(std::size_t n, std::size_t n_bytes, std::size_t max_b
         arena_left_ = arena_.back().n_bytes();
         arena_bytes_ += arena_left_;
     }
-    if (more_shorts) grow_shorts(short_slots);
-    if (more_longs) grow_longs(long_slots);
+    shorts_.grow(short_slots);
+    mediums_.grow(medium_slots);
+    longs_.grow(long_slots);
     return true;
-}
-
-void CountTable::grow_shorts(std::size_t n_slots) {
-    HugeBuffer bigger(n_slots * sizeof(Short));
-    auto* const slots = static_cast<Short*>(bigger.data());
-    const unsigned shift = shift_of(n_slots);
-    for (const Short* old = shorts(); old != shorts() + n_short_slots_; ++old) {
-        if (old->high == 0) continue;
-        std::size_t at = hash_of(old->low, old->high) >> shift;
-        while (slots[at].high != 0) at = (at + 1) & (n_slots - 1);
-        slots[at] = *old;
-    }
-    short_memory_ = std::move(bigger);
-    n_short_slots_ = n_slots;
-    short_shift_ = shift;
-}
-
-void CountTable::grow_longs(std::size_t n_slots) {
-    HugeBuffer bigger(n_slots * sizeof(Long));
-    auto* const slots = static_cast<Long*>(bigger.data());
-    const unsigned shift = shift_of(n_slots);
-    for (const Long* old = longs(); old != longs() + n_long_slots_; ++old) {
-        if (old->hash == 0) continue;
-        std::size_t at = old->hash >> shift;
-        while (slots[at].hash != 0) at = (at + 1) & (n_slots - 1);
-        slots[at] = *old;
-    }
-    long_memory_ = std::move(bigger);
-    n_long_slots_ = n_slots;
-    long_shift_ = shift;
 }
 
 void CountTable::add(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n,
                      std::uint64_t weight) noexcept {
+    // Longer ones come rarely, and a jump is nearly always right; or often, and it would not be. Which it is hardly
+    // changes within a text.
+    std::uint16_t longer[kBatch];
+    const std::size_t n_longer = often_longer_ ? add_shorts<true>(text, begin, ends, n, weight, longer)
+                                               : add_shorts<false>(text, begin, ends, n, weight, longer);
+    often_longer_ = n_longer * kOftenLonger > n;
+    if (n_longer != 0) add_longer(text, begin, ends, longer, n_longer, weight);
+}
+
+// Those of at most kMaxInlinePiece bytes. Writes which the others are; how many.
+template <bool kSetApart>
+std::size_t CountTable::add_shorts(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n,
+                                   std::uint64_t weight, std::uint16_t* longer) noexcept {
     PieceKey keys[kBatch];
     Short* slots[kBatch];
-    std::uint32_t long_spans[kBatch];
-    std::size_t n_long = 0;
-    Short* const table = shorts();
+    std::size_t n_longer = 0, n_short = 0;
+    Short* const table = shorts_.data();
+    const unsigned shift = shorts_.shift;
     const std::uint8_t* const bytes = text.data();
     std::size_t start = begin, i = 0;
+    const auto put = [&](PieceKey key) {
+        keys[n_short] = key;
+        slots[n_short] = table + (hash_words(key.low, key.high) >> shift);
+        prefetch(slots[n_short]);
+        if constexpr (kSetApart) {
+            const std::size_t is_longer = key.high == kTooLong.high;
+            longer[n_longer] = static_cast<std::uint16_t>(i);
+            n_longer += is_longer;
+            n_short -= is_longer;
+        }
+        ++n_short;
+    };
     if (text.size() >= 16) {
         // Spans that begin here or before can be read 16 bytes at a time.
         const std::size_t last_wide = text.size() - 16;
         for (; i < n && start <= last_wide; ++i) {
-            keys[i] = piece_key_from_16(bytes + start, ends[i] - start);
-            slots[i] = table + (hash_of(keys[i].low, keys[i].high) >> short_shift_);
-            prefetch(slots[i]);
+            put(piece_key_from_16(bytes + start, ends[i] - start));
             start = ends[i];
         }
     }
     for (; i < n; ++i) {
-        keys[i] = piece_key(bytes + start, ends[i] - start);
-        slots[i] = table + (hash_of(keys[i].low, keys[i].high) >> short_shift_);
+        put(piece_key(bytes + start, ends[i] - start));
         start = ends[i];
     }
-    for (i = 0; i < n; ++i) {
+    for (i = 0; i < n_short; ++i) {
         const PieceKey key = keys[i];
         Short* slot = slots[i];
         if (slot->low == key.low && slot->high == key.high) [[likely]] {
             slot->count += weight;
             continue;
         }
-        if (key.high == kTooLong.high) {
-            long_spans[n_long++] = static_cast<std::uint32_t>(i);
+        if (!kSetApart && key.high == kTooLong.high) {
+            longer[n_longer++] = static_cast<std::uint16_t>(i);
             continue;
         }
-        while (slot->high != 0 && (slot->low != key.low || slot->high != key.high)) {
-            if (++slot == table + n_short_slots_) slot = table;
-        }
-        if (slot->high == 0) {
+        slot = shorts_.find(slot, {key.low, key.high, 0});
+        if (slot->is_empty()) {
             slot->low = key.low;
             slot->high = key.high;
-            ++n_shorts_;
+            ++shorts_.n_used;
         }
         slot->count += weight;
     }
-    if (n_long == 0) return;
-    std::uint64_t hashes[kBatch];
-    const auto span = [&](std::size_t index) {
-        const std::size_t from = index == 0 ? begin : ends[index - 1];
-        return text.subspan(from, ends[index] - from);
-    };
-    for (i = 0; i < n_long; ++i) {
-        hashes[i] = long_hash(span(long_spans[i]));
-        prefetch(longs() + (hashes[i] >> long_shift_));
-    }
-    for (i = 0; i < n_long; ++i) prefetch((longs() + (hashes[i] >> long_shift_))->data);
-    for (i = 0; i < n_long; ++i) add_long(hashes[i], span(long_spans[i]), weight);
+    return n_longer;
 }
 
-void CountTable::add_long(std::uint64_t hash, Bytes pretoken, std::uint64_t weight) noexcept {
-    Long* slot = longs() + (hash >> long_shift_);
-    while (slot->hash != 0 && (slot->hash != hash || slot->n_bytes != pretoken.size() ||
-                               std::memcmp(slot->data, pretoken.data(), pretoken.size()) != 0)) {
-        if (++slot == longs() + n_long_slots_) slot = longs();
+// Those of more than kMaxInlinePiece bytes, which `longer` says.
+void CountTable::add_longer(Bytes text, std::size_t begin, const std::uint32_t* ends, const std::uint16_t* longer,
+                            std::size_t n, std::uint64_t weight) noexcept {
+    Medium mediums[kBatch];
+    Medium* slots[kBatch];
+    Long longs[kBatch];
+    std::size_t n_medium = 0, n_long = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t from = longer[i] == 0 ? begin : ends[longer[i] - 1];
+        const std::size_t n_bytes = ends[longer[i]] - from;
+        if (n_bytes <= kMaxMedium) [[likely]] {
+            mediums[n_medium] = medium_key(text, from, n_bytes);
+            Medium* const slot = mediums_.home(mediums[n_medium].hash());
+            prefetch(slot);
+            prefetch(&slot->count);
+            slots[n_medium++] = slot;
+        } else {
+            longs[n_long] = {long_hash(text.subspan(from, n_bytes)), text.data() + from, n_bytes, 0};
+            prefetch(longs_.home(longs[n_long++].prefix));
+        }
     }
-    if (slot->hash == 0) {
-        *slot = {hash, keep(pretoken), pretoken.size(), 0};
-        ++n_longs_;
+    for (std::size_t i = 0; i < n_medium; ++i) {
+        Medium* const slot = mediums_.find(slots[i], mediums[i]);
+        if (slot->is_empty()) {
+            *slot = mediums[i];
+            ++mediums_.n_used;
+        }
+        slot->count += weight;
     }
-    slot->count += weight;
+    for (std::size_t i = 0; i < n_long; ++i) prefetch(longs_.home(longs[i].prefix)->data);
+    for (std::size_t i = 0; i < n_long; ++i) {
+        Long* const slot = longs_.find(longs_.home(longs[i].prefix), longs[i]);
+        if (slot->is_empty()) {
+            *slot = longs[i];
+            slot->data = keep({longs[i].data, static_cast<std::size_t>(longs[i].n_bytes)});
+            ++longs_.n_used;
+        }
+        slot->count += weight;
+    }
 }
 
 const std::uint8_t* CountTable::keep(Bytes pretoken) noexcept {
@@ -172,38 +228,50 @@ const std::uint8_t* CountTable::keep(Bytes pretoken) noexcept {
 }
 
 CountTable::Sorted CountTable::sort(Interrupt& interrupt) {
-    Short* const s = shorts();
-    std::size_t n = 0;
-    for (std::size_t i = 0; i < n_short_slots_; ++i) {
-        if (s[i].high != 0) s[n++] = {big_endian(s[i].low), big_endian(s[i].high), s[i].count};
-    }
-    Long* const l = longs();
-    std::size_t n_long = 0;
-    for (std::size_t i = 0; i < n_long_slots_; ++i) {
-        if (l[i].hash != 0) l[n_long++] = {prefix_of(l[i].data), l[i].data, l[i].n_bytes, l[i].count};
-    }
+    // To the front of the slots, in a form that orders as the bytes do.
+    const auto gather = [](const auto& slots, const auto& ordered) {
+        auto* const all = slots.data();
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < slots.n_slots; ++i) {
+            if (!all[i].is_empty()) all[n++] = ordered(all[i]);
+        }
+        return std::span(all, n);
+    };
+    const auto shorts =
+        gather(shorts_, [](const Short& x) -> Short { return {big_endian(x.low), big_endian(x.high), x.count}; });
+    const auto mediums = gather(mediums_, [](Medium x) {
+        for (std::uint64_t& word : x.words) word = big_endian(word);
+        return x;
+    });
+    const auto longs =
+        gather(longs_, [](const Long& x) -> Long { return {prefix_of(x.data), x.data, x.n_bytes, x.count}; });
     sort_by_prefix(
-        s, n, [](const Short& x) { return x.low; },
+        shorts.data(), shorts.size(), [](const Short& x) { return x.low; },
         [](const Short& x, const Short& y) { return x.low != y.low ? x.low < y.low : x.high < y.high; }, interrupt);
     sort_by_prefix(
-        l, n_long, [](const Long& x) { return x.hash; },
+        mediums.data(), mediums.size(), [](const Medium& x) { return x.words[0]; },
+        [](const Medium& x, const Medium& y) { return std::ranges::lexicographical_compare(x.words, y.words); },
+        interrupt);
+    sort_by_prefix(
+        longs.data(), longs.size(), [](const Long& x) { return x.prefix; },
         [](const Long& x, const Long& y) {
-            if (x.hash != y.hash) return x.hash < y.hash;
+            if (x.prefix != y.prefix) return x.prefix < y.prefix;
             return less_bytes({x.data, x.n_bytes}, {y.data, y.n_bytes});
         },
         interrupt);
-    return {{s, n}, {l, n_long}};
+    return {shorts, mediums, longs};
 }
 
 void CountTable::give_back_slots() {
-    short_memory_.forget_beyond(n_shorts_ * sizeof(Short));
-    long_memory_.forget_beyond(n_longs_ * sizeof(Long));
+    shorts_.memory.forget_beyond(shorts_.n_used * sizeof(Short));
+    mediums_.memory.forget_beyond(mediums_.n_used * sizeof(Medium));
+    longs_.memory.forget_beyond(longs_.n_used * sizeof(Long));
 }
 
 void CountTable::clear() {
-    std::memset(short_memory_.data(), 0, n_short_slots_ * sizeof(Short));
-    std::memset(long_memory_.data(), 0, n_long_slots_ * sizeof(Long));
-    n_shorts_ = n_longs_ = 0;
+    shorts_.clear();
+    mediums_.clear();
+    longs_.clear();
     // One block is enough to begin with again.
     if (!arena_.empty()) arena_.clear();
     arena_at_ = nullptr;

@@ -68,7 +68,8 @@ struct TextCounter::Worker {
 TextCounter::TextCounter(CountOptions options)
     : options_(std::move(options)),
       rule_(options_.pattern, options_.sequence, may_divide(options_.special_tokens)),
-      scan_(scanner_for(options_.pattern)) {
+      scan_lines_(options_.sequence == Sequence::kLine ? line_scanner_for(options_.pattern) : nullptr),
+      scan_(scan_lines_ != nullptr ? scan_lines_ : scanner_for(options_.pattern)) {
     if (!options_.special_tokens.empty()) specials_.emplace(added_tokens(options_.special_tokens));
     options_.n_threads = std::max(options_.n_threads, 1u);
     table_bytes_ = options_.memory_bytes == 0 ? static_cast<std::size_t>(-1)
@@ -246,7 +247,7 @@ void TextCounter::count_stretch(Worker& w, Bytes text, std::uint64_t weight, Int
         n = 0;
     };
     while (position < text.size()) {
-        const Bytes stretch = text.first(rule_.stretch_end(text, position));
+        const Bytes stretch = scan_lines_ != nullptr ? text : text.first(rule_.sequence_end(text, position));
         while (position < stretch.size()) {
             if (CountTable::kBatch - n < 64) flush();
             const ScanResult scanned = scan_(stretch, position, w.ends + n, CountTable::kBatch - n);
@@ -304,8 +305,7 @@ void TextCounter::spill(Worker& w, Interrupt& interrupt) {
     const std::string path =
         options_.spill_directory + "/" + std::to_string(n_runs_.fetch_add(1, std::memory_order_relaxed)) + ".run";
     std::vector<std::unique_ptr<CountSource>> sources;
-    sources.push_back(source_of(sorted.shorts));
-    sources.push_back(source_of(sorted.longs));
+    add_sources(sorted, sources);
     write_merged(path, info(), sources, interrupt);
     w.runs.push_back(path);
     w.table.clear();
@@ -343,10 +343,7 @@ std::vector<std::unique_ptr<CountSource>> TextCounter::all_sources(const std::ve
         runs_.push_back(path);
     }
     auto sources = readers(runs_.begin(), runs_.end());
-    for (const CountTable::Sorted& table : tables) {
-        sources.push_back(source_of(table.shorts));
-        sources.push_back(source_of(table.longs));
-    }
+    for (const CountTable::Sorted& table : tables) add_sources(table, sources);
     return sources;
 }
 

@@ -96,6 +96,7 @@ class TextCounter {
     CountOptions options_;
     SequenceRule rule_;
     std::optional<SpecialTokens> specials_;
+    ScanFunction scan_lines_;  // null: each sequence is scanned by itself
     ScanFunction scan_;
     std::size_t table_bytes_;
     std::vector<std::unique_ptr<Worker>> workers_;

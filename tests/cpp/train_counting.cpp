@@ -102,6 +102,28 @@ int main() {
         CHECK(expected.size() > 10000);
     }
     {
+        // Pretokens of each length at the end of a text, where nothing behind them may be read: those that are keys of
+        // one or two sizes, and longer ones; few longer ones at a time, and many.
+        std::vector<std::string> texts;
+        Counts expected;
+        for (const std::size_t n_others : {0, 3000}) {
+            for (std::size_t n_bytes = 1; n_bytes < 70; ++n_bytes) {
+                std::string words;
+                for (std::size_t i = 0; i < n_others; ++i) words += i % 2 == 0 ? "7" : std::string(n_bytes, 'y');
+                for (const std::string& last : {std::string(n_bytes, 'x'), std::string(n_bytes - 1, 'x') + "z"}) {
+                    texts.push_back(words + "7" + last);
+                    texts.back().shrink_to_fit();
+                    ++expected[last];
+                    expected["7"] += 1 + n_others / 2;
+                    if (n_others != 0) expected[std::string(n_bytes, 'y')] += n_others / 2;
+                }
+            }
+        }
+        TextCounter counter(CountOptions{});
+        counter.add_texts(views_of(texts), 1, texts.size(), {});
+        CHECK(plain(counter.finish({}).counts) == expected);
+    }
+    {
         // Pretokens that somebody else finds: here words without the white space between them.
         const auto words = [](Bytes stretch, bool, std::vector<std::uint8_t>& rewritten,
                               std::vector<std::int64_t>& ends, TextSteps::Sources*) {

@@ -33,8 +33,12 @@ ALPHABETS = [
 FILLERS = ["x", "日", "é", "ア", "e\u0301", "、", "/", "12", "-", "-\u0301", " ", "\t", "\n", "\u3000", " \n", "\u200b"]
 
 
-def ends(pattern: str, text: bytes, isa: str, capacity: int = 256) -> list[int]:
-    return testing.scan(pattern, text, isa, capacity).tolist()
+# Scanners that take each line for a text of its own.
+LINE_PATTERNS = [pattern for pattern in PATTERNS if pattern not in ("none", "superbpe")]
+
+
+def ends(pattern: str, text: bytes, isa: str, capacity: int = 256, lines: bool = False) -> list[int]:
+    return testing.scan(pattern, text, isa, capacity, lines).tolist()
 
 
 def expected_ends(pattern: str, text: str) -> list[int]:
@@ -49,6 +53,17 @@ def assert_isas_agree(pattern: str, text: bytes) -> None:
     wanted = testing.scan(pattern, text, "scalar").tobytes()
     for isa in ISAS:
         assert testing.scan(pattern, text, isa).tobytes() == wanted, (isa, text[:200], ends(pattern, text, isa))
+
+
+def assert_lines(pattern: str, text: bytes) -> None:
+    wanted, begin = [], 0
+    for line in text.split(b"\n"):
+        ending = b"\n" if begin + len(line) < len(text) else b""
+        wanted += [begin + end for end in ends(pattern, line + ending, "scalar")]
+        begin += len(line) + len(ending)
+    for isa in testing.isas():
+        found = ends(pattern, text, isa, lines=True)
+        assert found == wanted, (isa, text[:200], found, wanted)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -105,6 +120,43 @@ def test_every_isa_splits_alike_wherever_a_block_ends(pattern: str, alphabet: st
         for filler, pair in itertools.product(["x" * n_bytes, "!" * n_bytes, "!" + "x" * n_bytes], pairs):
             for tail in ("", "y", "!", " \n", "日"):
                 assert_isas_agree(pattern, (filler + pair + tail).encode())
+
+
+@pytest.mark.parametrize("pattern", LINE_PATTERNS)
+@pytest.mark.parametrize("alphabet", [" \n\ra", "!\n\r/", "\n1日A", "'s\n ", "\u3000\n \u0301", "あ\n日 "])
+def test_every_short_text_is_split_by_lines(pattern: str, alphabet: str) -> None:
+    for length in range(1, 6):
+        for text in map("".join, itertools.product(alphabet, repeat=length)):
+            assert_lines(pattern, text.encode())
+
+
+@pytest.mark.parametrize("pattern", LINE_PATTERNS)
+def test_lines_are_split_alike_at_every_place_of_a_block(pattern: str) -> None:
+    rng = random.Random(8)
+    for alphabet in ALPHABETS:
+        for _ in range(150):
+            filler = rng.choice(FILLERS) * rng.randrange(150 if rng.randrange(2) else 70)
+            text = filler + "".join(rng.choices(alphabet + "\n", k=rng.randrange(1, 150)))
+            assert_lines(pattern, text.encode())
+    for _ in range(150):
+        assert_lines(pattern, bytes(rng.choices(b"\xe4\xb8\xad\xc3\xa9 a\n\r!/'\xcc\x81\xe3\x80", k=200)))
+
+
+@pytest.mark.parametrize("pattern", LINE_PATTERNS)
+@pytest.mark.parametrize("filler", FILLERS)
+def test_lines_end_a_long_run(pattern: str, filler: str) -> None:
+    """Of more than a block, and of more than the scalar scanner looks ahead for a line's end."""
+    for head, n, tail in itertools.product(
+        ("", " ", "!"), (*range(58, 68), 250, 256, 262), ("\n", "\r\n", "\n\n ", " \n a")
+    ):
+        assert_lines(pattern, (head + filler * n + tail + "b").encode())
+
+
+@pytest.mark.parametrize("name", shared_corpora())
+def test_shared_text_is_split_by_lines(name: str) -> None:
+    text = (shared("corpus", name) or b"")[:300_000]
+    for pattern in LINE_PATTERNS:
+        assert_lines(pattern, text)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
