@@ -249,7 +249,8 @@ py::list merges_as_bytes(const Vocabulary& vocabulary) {
     };
     const std::vector<Merge>& merges = vocabulary.merges();
     py::list pairs(merges.size());
-    for (std::size_t i = 0; i < merges.size(); ++i) pairs[i] = py::make_tuple(token(merges[i].left), token(merges[i].right));
+    for (std::size_t i = 0; i < merges.size(); ++i)
+        pairs[i] = py::make_tuple(token(merges[i].left), token(merges[i].right));
     return pairs;
 }
 
