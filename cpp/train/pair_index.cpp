@@ -4,6 +4,7 @@
 #include <bit>
 #include <functional>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -73,25 +74,25 @@ void for_each_batch(const MergeSequences& sequences, PairShare share, Interrupt&
                      });
 }
 
-// What is counted of each pair that is asked for.
+// What is counted of each pair that is asked for. The memory is mapped, so that the system has at once what a thread
+// gives back.
 class PairCells {
    public:
     struct Cell {
-        PairKey key = kNoPair;
-        std::uint64_t count = 0;
-        std::uint32_t n = 0;
-        std::uint32_t* out = nullptr;
+        PairKey key;
+        std::uint64_t count;  // 0: of no pair
+        std::uint32_t n;
+        std::uint32_t* out;
     };
 
-    // Stays where it is until another pair is asked for that is new.
+    // That of a pair, to be increased; it stays where it is until another pair is counted that is new.
     Cell& of(PairKey key) {
         Cell* cell = find(key);
-        if (cell->key != kNoPair) return *cell;
-        if ((n_ + 1) * 2 > cells_.size()) {
-            std::vector<Cell> old(cells_.size() * 2);
-            old.swap(cells_);
-            for (const Cell& moved : old) {
-                if (moved.key != kNoPair) *find(moved.key) = moved;
+        if (cell->count != 0) return *cell;
+        if ((n_ + 1) * 2 > all().size()) {
+            const HugeBuffer old = std::exchange(memory_, HugeBuffer(memory_.n_bytes() * 2));
+            for (const Cell& moved : cells_in(old)) {
+                if (moved.count != 0) *find(moved.key) = moved;
             }
             cell = find(key);
         }
@@ -99,19 +100,22 @@ class PairCells {
         cell->key = key;
         return *cell;
     }
-    FISSILE_PREFETCHES void ask(PairKey key) const { prefetch(&cells_[first_place(key)]); }
+    FISSILE_PREFETCHES void ask(PairKey key) const { prefetch(&all()[first_place(key)]); }
     std::size_t size() const { return n_; }
-    std::vector<Cell>& all() { return cells_; }
+    std::span<Cell> all() const { return cells_in(memory_); }
 
    private:
-    std::size_t first_place(PairKey key) const { return hash_of_pair(key) >> 8 & (cells_.size() - 1); }
-    Cell* find(PairKey key) {
-        const std::size_t mask = cells_.size() - 1;
-        std::size_t slot = first_place(key);
-        while (cells_[slot].key != key && cells_[slot].key != kNoPair) slot = (slot + 1) & mask;
-        return &cells_[slot];
+    static std::span<Cell> cells_in(const HugeBuffer& memory) {
+        return {static_cast<Cell*>(memory.data()), std::bit_floor(memory.n_bytes() / sizeof(Cell))};
     }
-    std::vector<Cell> cells_ = std::vector<Cell>(1 << 12);
+    std::size_t first_place(PairKey key) const { return hash_of_pair(key) >> 8 & (all().size() - 1); }
+    Cell* find(PairKey key) const {
+        const std::span<Cell> cells = all();
+        std::size_t place = first_place(key);
+        while (cells[place].count != 0 && cells[place].key != key) place = (place + 1) & (cells.size() - 1);
+        return &cells[place];
+    }
+    HugeBuffer memory_ = HugeBuffer((1 << 12) * sizeof(Cell));
     std::size_t n_ = 0;
 };
 
@@ -123,8 +127,10 @@ class PairSketch {
           share_(share),
           interrupt_(interrupt),
           enough_(static_cast<std::uint32_t>(std::min<std::uint64_t>(threshold, kMost))),
-          counters_(std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots() / 4, 1 << 12, 1 << 21)) /
-                    std::bit_floor(share.n_shares)) {
+          n_counters_(std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots() / 4, 1 << 12, 1 << 21)) /
+                      std::bit_floor(share.n_shares)),
+          memory_(n_counters_ * sizeof(std::uint32_t)),
+          counters_(static_cast<std::uint32_t*>(memory_.data())) {
         for_each_batch(sequences, share, interrupt, [this](const Found* found, std::size_t n, std::uint64_t weight) {
             for (std::size_t i = 0; i < n; ++i) prefetch(&counters_[place_of(found[i].key)]);
             for (std::size_t i = 0; i < n; ++i) {
@@ -155,13 +161,15 @@ class PairSketch {
     static constexpr std::uint64_t kMost = 0xffffffffu;
 
     // By other bits than those that a share is chosen by, and a cell.
-    std::size_t place_of(PairKey key) const { return hash_of_pair(key) >> 20 & (counters_.size() - 1); }
+    std::size_t place_of(PairKey key) const { return hash_of_pair(key) >> 20 & (n_counters_ - 1); }
 
     const MergeSequences& sequences_;
     PairShare share_;
     Interrupt& interrupt_;
     std::uint32_t enough_;
-    std::vector<std::uint32_t> counters_;
+    std::size_t n_counters_;
+    HugeBuffer memory_;
+    std::uint32_t* counters_;
 };
 
 // Calls work(share) for each share, on the crew's threads.
@@ -354,7 +362,7 @@ std::uint64_t PairIndex::sampled_threshold(const Source& source, std::uint64_t n
     std::vector<std::uint64_t> counts;
     for (PairCells& of_share : cells) {
         for (const PairCells::Cell& cell : of_share.all()) {
-            if (cell.key != kNoPair && source.shapes.allows(left_of(cell.key), right_of(cell.key))) {
+            if (cell.count != 0 && source.shapes.allows(left_of(cell.key), right_of(cell.key))) {
                 counts.push_back(cell.count);
             }
         }
@@ -389,7 +397,7 @@ void PairIndex::build_sparse(const Source& source) {
     reset(n_pairs);
     for (Share& share : shares) {
         for (PairCells::Cell& cell : share.cells.all()) {
-            if (cell.key == kNoPair || cell.count < threshold_) continue;
+            if (cell.count < threshold_) continue;
             if (source.shapes.allows(left_of(cell.key), right_of(cell.key))) {
                 cell.out = insert(cell.key, cell.count, cell.n);
             }
