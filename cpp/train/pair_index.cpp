@@ -127,9 +127,10 @@ class PairSketch {
           share_(share),
           interrupt_(interrupt),
           enough_(static_cast<std::uint32_t>(std::min<std::uint64_t>(threshold, kMost))),
-          n_counters_(std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots() / 4, 1 << 12, 1 << 21)) /
-                      std::bit_floor(share.n_shares)),
-          memory_(n_counters_ * sizeof(std::uint32_t)),
+          n_counters_(std::bit_ceil(std::clamp<std::size_t>(sequences.n_slots() / 4, 1 << 12, 1 << 21))),
+          shift_(64 - static_cast<unsigned>(std::countr_zero(n_counters_))),
+          mask_(n_counters_ / std::bit_floor(share.n_shares) - 1),
+          memory_((mask_ + 1) * sizeof(std::uint32_t)),
           counters_(static_cast<std::uint32_t*>(memory_.data())) {
         for_each_batch(sequences, share, interrupt, [this](const Found* found, std::size_t n, std::uint64_t weight) {
             for (std::size_t i = 0; i < n; ++i) prefetch(&counters_[place_of(found[i].key)]);
@@ -160,14 +161,16 @@ class PairSketch {
    private:
     static constexpr std::uint64_t kMost = 0xffffffffu;
 
-    // By other bits than those that a share is chosen by, and a cell.
-    std::size_t place_of(PairKey key) const { return hash_of_pair(key) >> 20 & (n_counters_ - 1); }
+    // By the upper bits, of which the first are much the same for all pairs of the share.
+    std::size_t place_of(PairKey key) const { return hash_of_pair(key) >> shift_ & mask_; }
 
     const MergeSequences& sequences_;
     PairShare share_;
     Interrupt& interrupt_;
     std::uint32_t enough_;
-    std::size_t n_counters_;
+    std::size_t n_counters_;  // of all shares
+    unsigned shift_;
+    std::size_t mask_;
     HugeBuffer memory_;
     std::uint32_t* counters_;
 };
