@@ -7,6 +7,7 @@
 
 #include "bindings/arguments_in.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/garbage_pause.hpp"
 #include "bindings/gil_pause.hpp"
 #include "bindings/offsets_in.hpp"
 #include "cpu/prefetch.hpp"
@@ -159,21 +160,6 @@ class Ids {
 };
 
 // A Decoder, and the Python ints of the vocabulary's ids, made when first needed.
-// Keeps the garbage collector from looking at the lists made meanwhile, again and again as they become more: it would
-// look at every int in them, several times.
-class GarbagePause {
-   public:
-    GarbagePause() : was_enabled_(PyGC_Disable() != 0) {}
-    ~GarbagePause() {
-        if (was_enabled_) PyGC_Enable();
-    }
-    GarbagePause(const GarbagePause&) = delete;
-    GarbagePause& operator=(const GarbagePause&) = delete;
-
-   private:
-    bool was_enabled_;
-};
-
 class PyDecoder {
    public:
     PyDecoder(std::shared_ptr<Vocabulary> vocabulary, const std::string& leading_space,

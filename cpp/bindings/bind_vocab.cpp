@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bindings.hpp"
+#include "bindings/garbage_pause.hpp"
 #include "bindings/merge_arrays.hpp"
 #include "bindings/numpy_out.hpp"
 #include "vocab/model_json.hpp"
@@ -235,6 +236,24 @@ py::dict special_tokens(const Vocabulary& vocabulary) {
 
 py::array merges(const Vocabulary& vocabulary) { return merges_array(vocabulary.merges(), vocabulary.merges().size()); }
 
+// Two tokens each, in order; merges that have a token in common share its bytes.
+py::list merges_as_bytes(const Vocabulary& vocabulary) {
+    const GarbagePause pause;
+    std::vector<py::object> tokens(vocabulary.n_vocab());
+    const auto token = [&](TokenId id) {
+        if (!tokens[id]) {
+            const std::string_view bytes = vocabulary.has_token(id) ? as_chars(vocabulary.token_bytes(id)) : "";
+            tokens[id] = py::bytes(bytes.data(), bytes.size());
+        }
+        return tokens[id];
+    };
+    const std::vector<Merge>& merges = vocabulary.merges();
+    py::list pairs(merges.size());
+    for (std::size_t i = 0; i < merges.size(); ++i)
+        pairs[i] = py::make_tuple(token(merges[i].left), token(merges[i].right));
+    return pairs;
+}
+
 py::array unreachable(const Vocabulary& vocabulary) {
     std::vector<TokenId> ids;
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
@@ -347,6 +366,7 @@ void bind_vocab(py::module_& m) {
             py::arg("id"))
         .def("special_tokens", &special_tokens)
         .def("merges", &merges)
+        .def("merges_as_bytes", &merges_as_bytes)
         .def("unreachable", &unreachable);
 }
 

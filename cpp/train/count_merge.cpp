@@ -199,13 +199,14 @@ void merge_counts(const std::vector<std::unique_ptr<CountSource>>& sources, cons
 }
 
 PretokenCounts merge_tables(const std::vector<CountTable::Sorted>& tables, unsigned n_threads, Interrupt& interrupt) {
-    // Ranges of about equal size, by the first bytes of the entries of the largest table.
+    // Ranges of about equal size, by the first bytes of the entries of the largest table; many, as a few of them are
+    // held twice at a time.
     constexpr std::size_t kLeastRange = 4096;
     std::span<const CountTable::Short> largest;
     for (const CountTable::Sorted& table : tables) {
         if (table.shorts.size() > largest.size()) largest = table.shorts;
     }
-    const std::size_t n_wanted = std::min<std::size_t>(n_threads * 4, largest.size() / kLeastRange);
+    const std::size_t n_wanted = std::min<std::size_t>(n_threads * 32, largest.size() / kLeastRange);
     std::vector<std::uint64_t> begins{0};
     for (std::size_t i = 1; i < n_wanted; ++i) {
         const std::uint64_t begin = largest[largest.size() * i / n_wanted].low;

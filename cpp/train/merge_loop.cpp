@@ -93,8 +93,10 @@ std::uint64_t MergeLoop::next_threshold() const {
 void MergeLoop::begin_epoch() {
     if (!result_.epochs.empty()) sequences_.compact();
     const std::uint64_t threshold = next_threshold();
-    pairs_.build(sequences_, shapes_, token_ends_.size(), threshold, least_threshold(), options_.vocab_size - n_tokens_,
-                 interrupt_);
+    const auto n_shares =
+        static_cast<unsigned>(std::clamp<std::size_t>(sequences_.n_slots() / options_.thread_share, 1, parts_.size()));
+    pairs_.build({sequences_, shapes_, token_ends_.size(), crew_, n_shares, interrupt_}, threshold, least_threshold(),
+                 options_.vocab_size - n_tokens_);
     result_.epochs.push_back({pairs_.threshold(), sequences_.n_slots(), result_.merges.size()});
 }
 
@@ -150,7 +152,7 @@ TrainResult MergeLoop::run() {
 
 // Shares of a list for the threads. A cut is made only where two occurrences do not touch, so that no thread reads what
 // another writes.
-void MergeLoop::divide(PositionList& list, TokenId left, TokenId right) {
+void MergeLoop::divide(PositionList list, TokenId left, TokenId right) {
     std::uint32_t begin = 0;
     n_parts_ = 0;
     const std::uint32_t* const slots = sequences_.slots();
@@ -165,7 +167,7 @@ void MergeLoop::divide(PositionList& list, TokenId left, TokenId right) {
             if (list.data[end] > q + sequences_.length(q)) break;
         }
         Part& part = parts_[n_parts_++];
-        part.positions = list.data.get() + begin;
+        part.positions = list.data + begin;
         part.n_positions = end - begin;
         begin = end;
     }
@@ -234,14 +236,17 @@ void MergeLoop::sum_neighbours(Part& part, TokenId made) {
 }
 
 void MergeLoop::decrease_old(TokenId left, TokenId right) {
+    const auto decrease = [this](const Sums& sums, const auto& pair_of) {
+        for (std::size_t i = 0; i < sums.ids.size(); ++i) {
+            if (i + kAhead < sums.ids.size()) pairs_.ask(pair_of(sums.ids[i + kAhead]));
+            const TokenId id = sums.ids[i];
+            if (sums.of[id].n != 0) pairs_.decrease(pair_of(id), sums.of[id].weight);
+        }
+    };
     for (std::size_t i = 0; i < n_parts_; ++i) {
         Part& part = parts_[i];
-        for (const TokenId id : part.left.ids) {
-            if (part.left.of[id].n != 0) pairs_.decrease(pair_key(id, left), part.left.of[id].weight);
-        }
-        for (const TokenId id : part.right.ids) {
-            if (part.right.of[id].n != 0) pairs_.decrease(pair_key(right, id), part.right.of[id].weight);
-        }
+        decrease(part.left, [left](TokenId id) { return pair_key(id, left); });
+        decrease(part.right, [right](TokenId id) { return pair_key(right, id); });
         if (part.both.n != 0) pairs_.decrease(pair_key(right, left), part.both.weight);
     }
 }
@@ -320,13 +325,13 @@ void MergeLoop::recount(TokenId made) {
     std::uint32_t n = 0;
     for (std::size_t p = 0; p < n_slots; ++p) n += slots[p] == made;
     if (n == 0) return;
-    const PositionList list(n);
-    n = 0;
+    std::vector<std::uint32_t> positions;
+    positions.reserve(n);
     for (std::size_t p = 0; p < n_slots; ++p) {
-        if (slots[p] == made) list.data[n++] = static_cast<std::uint32_t>(p);
+        if (slots[p] == made) positions.push_back(static_cast<std::uint32_t>(p));
     }
     n_parts_ = 1;
-    parts_[0].positions = list.data.get();
+    parts_[0].positions = positions.data();
     parts_[0].n_positions = n;
     sum_neighbours(parts_[0], made);
     if (insert_new(made)) write_positions(parts_[0], made);

@@ -105,7 +105,7 @@ class MergeLoop {
         return {token_data_.data() + begin, static_cast<std::size_t>(token_ends_[id] - begin)};
     }
     TokenId token_of(TokenId left, TokenId right, bool& is_new);
-    void divide(PositionList& list, TokenId left, TokenId right);
+    void divide(PositionList list, TokenId left, TokenId right);
     void join(Part& part, TokenId left, TokenId right, TokenId made);
     void sum_neighbours(Part& part, TokenId made);
     void decrease_old(TokenId left, TokenId right);

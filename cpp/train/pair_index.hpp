@@ -7,54 +7,47 @@
 // short.
 //
 // The queue holds each pair's count at birth and is corrected when a pair comes up with a count that has fallen since.
+//
+// The index is built by several threads. With few ids each counts a part of the sequences; with many, each looks at all
+// of them and counts a share of the pairs, so that nothing is counted twice or has to be joined.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <vector>
 
 #include "base.hpp"
+#include "cpu/huge_buffer.hpp"
 #include "cpu/interrupt.hpp"
+#include "cpu/prefetch.hpp"
+#include "train/merge_crew.hpp"
 #include "train/merge_rules.hpp"
 #include "train/merge_sequences.hpp"
+#include "train/pair_key.hpp"
+#include "train/pair_queue.hpp"
+#include "train/position_pool.hpp"
 
 namespace fissile {
-
-using PairKey = std::uint64_t;  // left id << 32 | right id: in order, the smaller pair of ids first
-inline PairKey pair_key(TokenId left, TokenId right) { return PairKey{left} << 32 | right; }
-inline TokenId left_of(PairKey key) { return static_cast<TokenId>(key >> 32); }
-inline TokenId right_of(PairKey key) { return static_cast<TokenId>(key); }
-inline constexpr PairKey kNoPair = ~PairKey{0};  // no pair of ids
-
-// Ascending starts of the left tokens; some may be out of date, as their tokens have been merged since.
-struct PositionList {
-    struct Free {
-        void operator()(std::uint32_t* data) const { std::free(data); }
-    };
-    std::unique_ptr<std::uint32_t[], Free> data;
-    std::uint32_t size = 0;
-
-    PositionList() = default;
-    explicit PositionList(std::uint32_t n)
-        : data(static_cast<std::uint32_t*>(std::malloc(std::size_t{n} * sizeof(std::uint32_t)))), size(n) {
-        if (!data) throw std::bad_alloc();
-    }
-};
 
 class PairIndex {
    public:
     struct Best {
         PairKey key;
         std::uint64_t count;
-        PositionList positions;
+        PositionList positions;  // until the next one is taken
+    };
+    // What is to be indexed, and how.
+    struct Source {
+        const MergeSequences& sequences;  // compacted
+        const TokenShapes& shapes;        // pairs that they do not allow are left out
+        std::size_t n_ids;
+        MergeCrew& crew;
+        unsigned n_shares;  // of the work, at most as many as the crew has parts
+        Interrupt& interrupt;
     };
 
-    // Indexes the compacted `sequences` from nothing. Pairs that `shapes` does not allow are left out. `threshold` is
-    // for sequences that hold fewer pairs than `n_wanted` merges need; else it is chosen here, from `least` up.
-    void build(const MergeSequences& sequences, const TokenShapes& shapes, std::size_t n_ids, std::uint64_t threshold,
-               std::uint64_t least, std::uint64_t n_wanted, Interrupt& interrupt);
+    // Indexes the sequences from nothing. `threshold` is for sequences that hold fewer pairs than `n_wanted` merges
+    // need; else it is chosen here, from `least` up.
+    void build(const Source& source, std::uint64_t threshold, std::uint64_t least, std::uint64_t n_wanted);
 
     std::uint64_t threshold() const { return threshold_; }
     // Takes the most frequent pair out, the smallest key among equals; false if none is left.
@@ -64,37 +57,37 @@ class PairIndex {
     std::uint32_t* insert(PairKey key, std::uint64_t count, std::uint32_t n_positions);
     // Some occurrences of a pair, indexed or not, are gone.
     void decrease(PairKey key, std::uint64_t count);
+    // Has what insert or decrease read first brought near.
+    FISSILE_PREFETCHES void ask(PairKey key) const { prefetch(table() + (hash_of_pair(key) & mask_)); }
     // Forgets every pair that holds this token.
     void forget_token(TokenId id);
 
    private:
     struct Entry {
-        PairKey key = kNoPair;
-        std::uint64_t count = 0;  // 0: a pair that is gone
-        PositionList positions;
-    };
-    struct Queued {
-        std::uint64_t count;
         PairKey key;
-        bool operator<(const Queued& other) const {
-            return count != other.count ? count < other.count : key > other.key;
-        }
+        std::uint64_t count;  // 0: a pair that is gone, or none
+        PositionList positions;
     };
 
     void reset(std::size_t n_pairs);
-    void build_dense(const MergeSequences& sequences, const TokenShapes& shapes, std::size_t n_ids,
-                     Interrupt& interrupt);
-    void build_sparse(const MergeSequences& sequences, const TokenShapes& shapes, Interrupt& interrupt);
-    static std::uint64_t sampled_threshold(const MergeSequences& sequences, const TokenShapes& shapes,
-                                           std::uint64_t n_wanted, Interrupt& interrupt);
-    std::size_t slot_of(PairKey key) const;
+    void build_dense(const Source& source);
+    void build_sparse(const Source& source);
+    static std::uint64_t sampled_threshold(const Source& source, std::uint64_t n_wanted);
+    Entry* table() const { return static_cast<Entry*>(table_memory_.data()); }
+    Entry& entry_of(PairKey key) const;
+    void make_table(std::size_t n_entries);
     void grow();
-    void push(Queued queued);
+    void forget(Entry& entry);
+    void ask_ahead() const;
 
     std::uint64_t threshold_ = 1;
-    std::vector<Entry> table_;
-    std::size_t n_used_ = 0;  // slots of the table, pairs that are gone included
-    std::vector<Queued> queue_;
+    HugeBuffer table_memory_;
+    std::size_t mask_ = 0;
+    std::size_t n_used_ = 0;  // entries of the table, pairs that are gone included
+    PositionPool pool_;
+    PositionList taken_;  // those of the best pair
+    const std::uint32_t* slots_ = nullptr;
+    PairQueue queue_;
 };
 
 }  // namespace fissile

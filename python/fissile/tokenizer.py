@@ -571,6 +571,8 @@ class Tokenizer(_core.Encoder):
     @property
     def merges(self) -> list[tuple[bytes, bytes]]:
         """Pairs of tokens that merge, in order; of a rank file, those that its ranks amount to."""
+        if self._spec.affixes is None:
+            return self._vocabulary.merges_as_bytes()
         table = [self.token_bytes(i) if self._vocabulary.has_token(i) else b"" for i in range(self.n_vocab)]
         return [(table[left], table[right]) for left, right, _ in self._vocabulary.merges().tolist()]
 

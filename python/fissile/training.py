@@ -457,7 +457,10 @@ def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_bytes: in
     report.unused = np.flatnonzero((occurrences == 0) & is_model).astype(np.uint32)
     report.n_merges = len(draft.merges)
     report.last_count = int(stage.counts[-1]) if len(stage.counts) else report.last_count
-    report.longest = [draft.tokens[id] for id in np.argsort(-lengths, kind="stable")[:_N_LONGEST] if is_model[id]]
+    least = np.partition(lengths, -_N_LONGEST)[-_N_LONGEST] if len(lengths) > _N_LONGEST else 0
+    long = np.flatnonzero(lengths >= least)  # sorting all would take longer than the rest
+    order = long[np.argsort(-lengths[long], kind="stable")[:_N_LONGEST]]
+    report.longest = [draft.tokens[id] for id in order if is_model[id]]
     # A merge that makes an old token does not change the size.
     sizes = np.maximum.accumulate(np.concatenate([[stage.n_tokens], made[:, 2] + 1]))
     left = n_tokens - np.concatenate([[0], np.cumsum(stage.joined.astype(np.int64))])

@@ -7,7 +7,6 @@ the options, and what the stage began with.
 from __future__ import annotations
 
 import os
-import zipfile
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,12 +51,14 @@ class Checkpoint:
         self.stages: dict[str, tuple[str, Saved]] = {}
         if not self.path.exists():
             return
+        from zipfile import BadZipFile  # 3 ms, for a file that is rarely there
+
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 for name in map(str, file["stages"]):
                     merges = Saved(*(file[f"{name} {part}"] for part in Saved._fields))
                     self.stages[name] = (str(file[f"{name} identity"]), merges)
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise ValueError(f"{self.path}: not a checkpoint of training, or a broken one: {error}") from None
 
     def stage(self, name: str, about: str, corpus: Corpus, draft: Draft, options: str) -> StageCheckpoint:

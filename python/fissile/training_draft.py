@@ -160,6 +160,8 @@ class Draft:
     def _named(self) -> list[bytes]:
         """The tokens, where ids that are inert have a name that no token has."""
         names = list(self.tokens)
+        if all(names):
+            return names
         added = {token.id: token.content.encode() for token in self.added}
         inert = [id for id, token in enumerate(names) if not token and id not in added]
         known = {*names, *added.values()} if inert else set()

@@ -82,6 +82,14 @@ def test_any_bytes_train(words: dict[bytes, int], way: dict[str, Any]) -> None:
     assert merges_of(words, 280, [b"<s>", b""], **way) == train(words, 280, [b"<s>", b""])
 
 
+@given(few_letters, st.sampled_from([1, 700, 5000]), st.sampled_from(WAYS))
+@settings(max_examples=80)
+def test_pairs_of_many_ids_and_of_large_counts(words: dict[bytes, int], times: int, way: dict[str, Any]) -> None:
+    special = [b"ab", b"bb", *[b""] * 1000]  # with so many ids pairs are counted in another way; two are made again
+    words = {word: count * times for word, count in words.items()}
+    assert merges_of(words, 1320, special, **way) == train(words, 1320, special)
+
+
 @given(few_letters, st.integers(1, 6), st.sampled_from(WAYS))
 @settings(max_examples=60)
 def test_tokens_are_no_longer_than_asked(words: dict[bytes, int], longest: int, way: dict[str, Any]) -> None:
