@@ -1,10 +1,12 @@
 #include "stochastic/bpe_dropout.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "cpu/hash.hpp"
 #include "cpu/huge_buffer.hpp"
 #include "cpu/prefetch.hpp"
+#include "stochastic/draw_sums.hpp"
 #include "stochastic/parents.hpp"
 #include "stochastic/token_symbols.hpp"
 #include "stochastic/word_merges.hpp"
@@ -42,6 +44,16 @@ static_assert(sizeof(Outcome) == 64);
 // Words whose memory is asked for together.
 constexpr std::size_t kWaitingAtOnce = 32;
 
+// Ids between disturbed words are copied so many at a time: few stretches are longer at the p of the paper.
+constexpr std::size_t kCopiedAtOnce = 8;
+
+// Copies n ids, of `n_readable`, and returns where the next one goes; up to there and kCopiedAtOnce beyond it is room.
+TokenId* copy(const TokenId* ids, std::size_t n, std::size_t n_readable, TokenId* out) {
+    if (n + kCopiedAtOnce > n_readable) return std::copy_n(ids, n, out);
+    for (std::size_t i = 0; i < n; i += kCopiedAtOnce) std::memcpy(out + i, ids + i, kCopiedAtOnce * sizeof(TokenId));
+    return out + n;
+}
+
 // Outcomes by hash; a newer one takes the place of an older.
 class Memory {
    public:
@@ -66,14 +78,15 @@ struct BpeDropout::State {
     DropoutWord word;
     std::unique_ptr<Memory> memory;  // one of the two, or none
     std::unique_ptr<WordMemory> words;
-    TokenId tokens[WordChart::kMaxSymbols];  // of a word of `words`
-    WordChart charts[kWaitingAtOnce];        // of words that are new to `words`
+    DrawSums sums;
+    WordChart charts[kWaitingAtOnce];  // of words that are new to `words`
     // Disturbed words that wait to be merged anew.
     struct Disturbed {
         std::size_t begin, end;  // in the document's ids
         std::uint64_t gap;       // draws before the first drop
         std::uint64_t hash;      // for `words`
-        WordMerges* word;        // of `words`; null: not there
+        std::uint32_t place;     // in `words`
+        WordMerges* word;        // there; null: it is not
     };
     std::vector<Disturbed> waiting;
     RandomWords* later_drops = nullptr;  // of the document at hand
@@ -179,14 +192,17 @@ std::uint64_t BpeDropout::n_draws(const TokenId* ids, std::size_t n, State& stat
 // Finds the waiting words in `words`, and adds those that are not there.
 void BpeDropout::find_waiting_words(const TokenId* ids, State& state) const {
     static_assert(2 * kWaitingAtOnce <= WordMemory::kCallsToStay);
-    for (const State::Disturbed& waiting : state.waiting) state.words->near_word(waiting.hash);
+    for (State::Disturbed& waiting : state.waiting) {
+        waiting.place = state.words->place_of(waiting.hash);
+        state.words->near_word(waiting.place);
+    }
     std::size_t n_new = 0, most_symbols = 0;
     State::Disturbed* new_words[kWaitingAtOnce];
     for (State::Disturbed& waiting : state.waiting) {
         const std::size_t n = waiting.end - waiting.begin;
         waiting.word = nullptr;
         if (n > WordMerges::kMaxIds) continue;
-        waiting.word = state.words->find({ids + waiting.begin, n}, waiting.hash);
+        waiting.word = state.words->find({ids + waiting.begin, n}, waiting.place);
         if (waiting.word != nullptr) continue;
         load(ids + waiting.begin, n, state.word);
         WordChart& chart = state.charts[n_new];
@@ -205,36 +221,29 @@ void BpeDropout::find_waiting_words(const TokenId* ids, State& state) const {
     }
 }
 
-// Merges a disturbed word of which all that may become is known.
-void BpeDropout::redraw_known(WordMerges* word, std::uint64_t first_gap, State& state) const {
+// Merges a disturbed word of which all that may become is known. Writes its ids, and unneeded ones behind them, as
+// WordMerges::write does; returns how many there are.
+std::size_t BpeDropout::redraw_known(WordMerges* word, std::uint64_t first_gap, State& state, TokenId* out) const {
     std::uint64_t gap = gaps_.draw(*state.later_drops);
-    std::uint16_t begins;
-    if (first_gap >= word->n_steps()) {
-        begins = word->before_step(word->n_steps());
-    } else {
-        const auto step = static_cast<unsigned>(first_gap);
-        const PossibleMerges merges = word->merges();
-        const auto drop_at_step = [&] {
-            Replay replay{word->before_step(step)};
-            replay.dropped_stay_out = law_ == DropoutLaw::kSentencePiece;
-            replay_(merges, replay, 0);
-            return replay;
-        };
-        WordMerges::Outcome& outcome = word->outcome(step);
-        if (outcome.begins == 0) {
-            Replay replay = drop_at_step();
-            replay_(merges, replay, Gaps::kNever);
-            outcome = {replay.begins, static_cast<std::uint16_t>(replay.n_steps)};
-        }
-        begins = outcome.begins;
-        if (gap < outcome.n_draws) {
-            Replay replay = drop_at_step();
-            while (replay_(merges, replay, gap)) gap = gaps_.draw(*state.later_drops);
-            begins = replay.begins;
-        }
+    if (first_gap >= word->n_steps()) return word->write(word->before_step(word->n_steps()), word->n_steps(), out);
+    const auto step = static_cast<unsigned>(first_gap);
+    const PossibleMerges merges = word->merges();
+    const auto drop_at_step = [&] {
+        Replay replay{word->before_step(step)};
+        replay.dropped_stay_out = law_ == DropoutLaw::kSentencePiece;
+        replay_(merges, replay, 0);
+        return replay;
+    };
+    WordMerges::Outcome& outcome = word->outcome(step);
+    if (outcome.begins == 0) {
+        Replay replay = drop_at_step();
+        replay_(merges, replay, Gaps::kNever);
+        outcome = {replay.begins, static_cast<std::uint16_t>(replay.n_steps)};
     }
-    state.result = state.tokens;
-    state.n_result = word->write(begins, state.tokens);
+    if (gap >= outcome.n_draws) return word->write(outcome.begins, step + outcome.n_draws, out);
+    Replay replay = drop_at_step();
+    while (replay_(merges, replay, gap)) gap = gaps_.draw(*state.later_drops);
+    return word->write(replay.begins, step + replay.n_steps, out);
 }
 
 // Merges a disturbed word anew; leaves its ids in state.result.
@@ -310,38 +319,69 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
         const auto merge_waiting = [&] {
             if (scratch.interrupt != nullptr) scratch.interrupt->check();
             if (state.words != nullptr) find_waiting_words(ids, state);
+            TokenId* to = nullptr;  // where the next id goes; room for all that is known has been made
+            const auto make_room = [&](std::size_t n_waiting) {
+                const std::size_t n_copied = n_waiting == 0 ? 0 : state.waiting.back().end - copied;
+                out.reserve_more(n_copied + n_waiting * WordMerges::kMaxWritten + kCopiedAtOnce);
+                to = out.data() + out.size();
+            };
+            const auto keep = [&] { out.append_uninitialised(static_cast<std::size_t>(to - out.data()) - out.size()); };
+            make_room(state.waiting.size());
             for (const State::Disturbed& word : state.waiting) {
-                out.append(ids + copied, word.begin - copied);
-                if (word.word != nullptr && word.word->is_known()) {
-                    redraw_known(word.word, word.gap, state);
-                } else {
-                    redraw(ids + word.begin, word.end - word.begin, word.gap, state);
-                }
-                out.append(state.result, state.n_result);
+                to = copy(ids + copied, word.begin - copied, document.n_ids - copied, to);
                 copied = word.end;
+                if (word.word != nullptr && word.word->is_known()) {
+                    to += redraw_known(word.word, word.gap, state, to);
+                    continue;
+                }
+                keep();
+                redraw(ids + word.begin, word.end - word.begin, word.gap, state);
+                out.append(state.result, state.n_result);
+                make_room(static_cast<std::size_t>(&state.waiting.back() - &word));
             }
+            keep();
             state.waiting.clear();
         };
         std::uint64_t gap = gaps_.draw(drops);
-        for (std::size_t span = 0, begin = 0; span < document.n_spans; ++span) {
-            const std::size_t end = document.span_ends[span];
-            const std::uint64_t n = n_draws(ids + begin, end - begin, state);
-            if (gap >= n) {
-                gap -= n;
-            } else {
-                state.waiting.push_back({begin, end, gap, 0, nullptr});
-                if (state.words != nullptr) {
-                    State::Disturbed& waiting = state.waiting.back();
-                    waiting.hash = WordMerges::Key(ids + begin, end - begin).hash();
-                    state.words->near_slot(waiting.hash);
-                } else if (state.memory != nullptr && end - begin <= Outcome::kMaxIn) {
-                    const TokenId in[2] = {ids[begin], end - begin == 2 ? ids[begin + 1] : kNoToken};
-                    prefetch(&state.memory->place(in, {Drops::after(gap), 0}));
-                }
-                gap = gaps_.draw(drops);
-                if (state.waiting.size() == kWaitingAtOnce) merge_waiting();
+        // The word [begin, end) is disturbed, behind so many draws.
+        const auto disturb = [&](std::size_t begin, std::size_t end, std::uint64_t survivors) {
+            state.waiting.push_back({begin, end, survivors, 0, 0, nullptr});
+            if (state.words != nullptr) {
+                State::Disturbed& waiting = state.waiting.back();
+                waiting.hash = WordMerges::Key(ids + begin, end - begin).hash();
+                state.words->near_slots(waiting.hash);
+            } else if (state.memory != nullptr && end - begin <= Outcome::kMaxIn) {
+                const TokenId in[2] = {ids[begin], end - begin == 2 ? ids[begin + 1] : kNoToken};
+                prefetch(&state.memory->place(in, {Drops::after(survivors), 0}));
             }
-            begin = end;
+            gap = gaps_.draw(drops);
+            if (state.waiting.size() == kWaitingAtOnce) merge_waiting();
+        };
+        const auto begin_of = [&](std::size_t span) { return span == 0 ? 0 : document.span_ends[span - 1]; };
+        for (std::size_t span = 0; span < document.n_spans;) {
+            const std::size_t behind = draws_once_a_merge_ ? state.sums.sum(*merges_, document, span) : span;
+            if (behind == span) {
+                const std::size_t begin = begin_of(span), end = document.span_ends[span];
+                const std::uint64_t n = n_draws(ids + begin, end - begin, state);
+                if (gap >= n) {
+                    gap -= n;
+                } else {
+                    disturb(begin, end, gap);
+                }
+                ++span;
+                continue;
+            }
+            std::uint32_t passed = 0;
+            for (std::size_t at = 0; gap < state.sums.total() - passed;) {
+                const auto draw = static_cast<std::uint32_t>(passed + gap);
+                at = state.sums.find(draw, at);
+                const std::uint32_t before = at == 0 ? 0 : state.sums.until(at - 1);
+                passed = state.sums.until(at);
+                disturb(begin_of(span + at), document.span_ends[span + at], draw - before);
+                ++at;
+            }
+            gap -= state.sums.total() - passed;
+            span = behind;
         }
         merge_waiting();
         out.append(ids + copied, document.n_ids - copied);

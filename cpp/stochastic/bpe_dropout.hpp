@@ -45,7 +45,7 @@ class BpeDropout final : public Splitter {
     std::uint64_t n_draws(const TokenId* ids, std::size_t n, State& state) const;
     void redraw(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const;
     void find_waiting_words(const TokenId* ids, State& state) const;
-    void redraw_known(WordMerges* word, std::uint64_t first_gap, State& state) const;
+    std::size_t redraw_known(WordMerges* word, std::uint64_t first_gap, State& state, TokenId* out) const;
     void load(const TokenId* ids, std::size_t n, DropoutWord& word) const;
 
     std::shared_ptr<const MergeRelation> merges_;

@@ -228,12 +228,11 @@ void by_places(bool dropped_come_back, const MergeRelation& merges, DropoutWord&
 }
 
 // The paper's law for a word of few symbols, most words. Nothing moves: a symbol stays where it began, a bit says that
-// one begins there, and the candidate of each place stands in an array of (rank, place) with a number for none. The
-// smallest is found by a loop of fixed length, which compiles to vector code and leaves nothing to predict.
+// one begins there, and the candidate of each place stands in an array of (rank, place) with a number for none.
 void paper_short(const MergeRelation& merges, DropoutWord& word, Draws& draws) {
     constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
     const auto n = static_cast<unsigned>(word.symbols.size());
-    const unsigned n_lanes = (n + 7) & ~7u;
+    const unsigned n_lanes = (n + kLeastLanes - 1) / kLeastLanes * kLeastLanes;
     TokenId* const ids = word.symbols.data();
     std::int32_t candidates[kShortWord];
     const auto set = [&](unsigned i, std::uint32_t rank) {
@@ -243,11 +242,7 @@ void paper_short(const MergeRelation& merges, DropoutWord& word, Draws& draws) {
     for (unsigned i = 0; i + 1 < n; ++i) set(i, word.ranks[i]);
     std::uint64_t begins = (std::uint64_t{1} << n) - 1;
     for (std::int32_t passed = -1;;) {  // those up to it were dropped in this step
-        std::int32_t best = kNone;
-        for (unsigned i = 0; i < n_lanes; ++i) {
-            const std::int32_t candidate = candidates[i] > passed ? candidates[i] : kNone;
-            best = candidate < best ? candidate : best;
-        }
+        const std::int32_t best = word.least_above(candidates, n_lanes, passed);
         if (best == kNone) break;
         if (draws.dropped()) {
             passed = best;

@@ -27,6 +27,7 @@
 
 #include "cpu/hash.hpp"
 #include "cpu/interrupt.hpp"
+#include "stochastic/least_above.hpp"
 #include "stochastic/merge_relation.hpp"
 #include "stochastic/random.hpp"
 
@@ -118,6 +119,7 @@ struct DropoutWord {
     std::vector<std::uint32_t> merged;
     std::vector<std::uint64_t> tree, dropped;
     Interrupt* interrupt = nullptr;
+    LeastAboveKernel least_above = least_above_kernel_for(chosen_isa());
 };
 
 void merge_with_dropout(DropoutLaw law, const MergeRelation& merges, DropoutWord& word, Draws& draws);

@@ -3,8 +3,11 @@
 
 #include <immintrin.h>
 
+#include <limits>
+
 #include <bit>
 
+#include "stochastic/least_above.hpp"
 #include "stochastic/philox.hpp"
 #include "stochastic/replay.hpp"
 
@@ -63,10 +66,24 @@ struct Ops {
 #include "stochastic/philox_lanes.hpp"
 #include "stochastic/replay_lanes.hpp"
 
+std::int32_t least_above(const std::int32_t* numbers, unsigned n, std::int32_t bound) noexcept {
+    const __m256i bounds = _mm256_set1_epi32(bound), none = _mm256_set1_epi32(std::numeric_limits<std::int32_t>::max());
+    __m256i least = none;
+    for (unsigned i = 0; i < n; i += 8) {
+        const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers + i));
+        least = _mm256_min_epi32(least, _mm256_blendv_epi8(none, some, _mm256_cmpgt_epi32(some, bounds)));
+    }
+    __m128i half = _mm_min_epi32(_mm256_castsi256_si128(least), _mm256_extracti128_si256(least, 1));
+    half = _mm_min_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+    half = _mm_min_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+    return _mm_cvtsi128_si32(half);
+}
+
 }  // namespace
 
 const PhiloxKernel kPhiloxAvx2 = philox_lanes;
 const ReplayKernel kReplayAvx2 = replay_lanes;
+const LeastAboveKernel kLeastAboveAvx2 = least_above;
 
 }  // namespace fissile
 

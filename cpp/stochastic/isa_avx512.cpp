@@ -10,7 +10,9 @@
 #include <immintrin.h>
 
 #include <bit>
+#include <limits>
 
+#include "stochastic/least_above.hpp"
 #include "stochastic/philox.hpp"
 #include "stochastic/replay.hpp"
 
@@ -59,10 +61,21 @@ struct Ops {
 #include "stochastic/philox_lanes.hpp"
 #include "stochastic/replay_lanes.hpp"
 
+std::int32_t least_above(const std::int32_t* numbers, unsigned n, std::int32_t bound) noexcept {
+    const __m512i bounds = _mm512_set1_epi32(bound);
+    __m512i least = _mm512_set1_epi32(std::numeric_limits<std::int32_t>::max());
+    for (unsigned i = 0; i < n; i += kLeastLanes) {
+        const __m512i some = _mm512_loadu_si512(numbers + i);
+        least = _mm512_mask_min_epi32(least, _mm512_cmpgt_epi32_mask(some, bounds), least, some);
+    }
+    return _mm512_reduce_min_epi32(least);
+}
+
 }  // namespace
 
 const PhiloxKernel kPhiloxAvx512 = philox_lanes;
 const ReplayKernel kReplayAvx512 = replay_lanes;
+const LeastAboveKernel kLeastAboveAvx512 = least_above;
 
 }  // namespace fissile
 

@@ -110,30 +110,33 @@ class Gaps {
     explicit Gaps(double p) noexcept {
         const double q = 1.0 - p;
         double power = 1.0;
-        for (double& entry : no_more_) entry = power *= q;
+        for (std::size_t k = 0; k < kSteps; ++k) no_more_[k] = power *= q;
+        no_more_[kSteps] = -1.0;
         never_ = q == 1.0;
         // first_[b]: of all u that begin with the bits b, the largest has at least so many draws before it.
         for (std::size_t b = 0; b < first_.size(); ++b) {
             const double largest = static_cast<double>(b + 1) / static_cast<double>(first_.size());
             std::size_t k = 0;
-            while (k < no_more_.size() && largest <= no_more_[k]) ++k;
+            while (largest <= no_more_[k]) ++k;
             first_[b] = static_cast<std::uint8_t>(k);
         }
     }
 
     std::uint64_t draw(RandomWords& words) const {
         if (never_) return kNever;
-        for (std::uint64_t passed = 0;; passed += no_more_.size()) {
+        for (std::uint64_t passed = 0;; passed += kSteps) {
             const double u = words.next_unit();
             std::size_t k = first_[static_cast<std::size_t>(u * static_cast<double>(first_.size()))];
-            while (k < no_more_.size() && u < no_more_[k]) ++k;
-            if (k < no_more_.size()) return passed + k;
+            k += u < no_more_[k];  // mostly all there is to do, and not to be predicted
+            while (u < no_more_[k]) ++k;
+            if (k < kSteps) return passed + k;
         }
     }
 
    private:
-    std::array<double, 64> no_more_;  // [k]: q^(k + 1), the chance that k + 1 draws and more say no
-    std::array<std::uint8_t, 64> first_;
+    static constexpr std::size_t kSteps = 64;
+    std::array<double, kSteps + 1> no_more_;  // [k]: q^(k + 1), the chance that k + 1 draws and more say no; then -1
+    std::array<std::uint8_t, 256> first_;
     bool never_;
 };
 

@@ -6,32 +6,37 @@
 
 namespace fissile {
 
-std::size_t WordMerges::write(std::uint16_t begins, TokenId* out) const {
+std::size_t WordMerges::write(std::uint16_t begins, unsigned n_merged, TokenId* out) const {
+    // Most words are left with four tokens at most, so four are written without asking: those that are not there end
+    // at bits beyond the word, and mean nothing.
+    constexpr std::size_t kAtOnce = 4;
+    static_assert(WordChart::kMaxSymbols + kAtOnce < 32 && kAtOnce <= kMaxWritten);
     const TokenId* const ids = chart();
-    std::size_t n = 0;
-    std::uint32_t left = begins | 1u << n_symbols_;
+    const std::size_t n = n_symbols_ - n_merged;
+    std::uint32_t left = begins | ~std::uint32_t{0} << n_symbols_;
     auto i = static_cast<std::size_t>(std::countr_zero(left));
-    for (left &= left - 1; left != 0; left &= left - 1) {
+    const auto write_next = [&](std::size_t at) {
+        left &= left - 1;
         const auto j = static_cast<std::size_t>(std::countr_zero(left));
-        out[n++] = ids[WordChart::cell(i, j)];
+        out[at] = ids[WordChart::cell(i, j)];
         i = j;
-    }
+    };
+    for (std::size_t at = 0; at < kAtOnce; ++at) write_next(at);
+    for (std::size_t at = kAtOnce; at < n; ++at) write_next(at);
     return n;
 }
 
 WordMemory::WordMemory()
     : memory_(kUnits * kUnit),
-      slots_memory_(kSlots * sizeof(Slot)),
+      slots_memory_(kLines * sizeof(Slots)),
       bytes_(static_cast<std::uint8_t*>(memory_.data())),
-      slots_(static_cast<Slot*>(slots_memory_.data())) {}
+      slots_(static_cast<Slots*>(slots_memory_.data())) {}
 
-WordMerges* WordMemory::find(const WordMerges::Key& key, std::uint64_t hash) {
-    const Slot slot = slots_[hash % kSlots];
-    if (slot.tag != static_cast<std::uint32_t>(hash >> 32) || slot.place == 0 || age(slot.place) > kUnits - kMostUnits)
-        return nullptr;
-    WordMerges* const word = at(slot.place);
+WordMerges* WordMemory::find(const WordMerges::Key& key, std::uint32_t place) {
+    if (place == 0 || age(place) > kUnits - kMostUnits) return nullptr;
+    WordMerges* const word = at(place);
     if (word->key() != key) return nullptr;
-    if (age(slot.place) <= kUnits / 2) return word;
+    if (age(place) <= kUnits / 2) return word;
     WordMerges* const moved = make_room(*word);
     std::memcpy(static_cast<void*>(moved), word, word->n_bytes());
     return moved;
@@ -42,14 +47,23 @@ WordMerges* WordMemory::make_room(const WordMerges& word) {
     const std::uint64_t hash = word.key().hash();
     const auto n_units = static_cast<std::uint32_t>((word.n_bytes() + kUnit - 1) / kUnit);
     if (head_ > 0xffffffffu - 4 * kMostUnits) {  // after hundreds of gigabytes
-        std::fill_n(slots_, kSlots, Slot{0, 0});
+        std::fill_n(slots_, kLines, Slots{});
         head_ = 0;
     }
     if (head_ % kUnits + kMostUnits > kUnits) head_ += static_cast<std::uint32_t>(kUnits - head_ % kUnits);
     head_ = std::max(head_, 1u);  // 0 is no place
     WordMerges* const room = at(head_);
     *room = word;
-    slots_[hash % kSlots] = {static_cast<std::uint32_t>(hash >> 32), head_};
+    Slots& slots = slots_[hash % kLines];
+    std::size_t slot = 0;  // the oldest
+    for (std::size_t i = 0; i < kSlotsALine; ++i) {
+        if (age(slots.places[i]) > age(slots.places[slot])) slot = i;
+    }
+    for (std::size_t i = 0; i < kSlotsALine; ++i) {
+        if (slots.tags[i] == tag_of(hash)) slot = i;
+    }
+    slots.tags[slot] = tag_of(hash);
+    slots.places[slot] = head_;
     head_ += n_units;
     return room;
 }

@@ -62,8 +62,10 @@ class WordMerges {
         const auto* const ends = reinterpret_cast<const std::uint16_t*>(chart() + n_cells());
         return {ends, ends + n_merges_, ends + 2 * n_merges_, n_merges_};
     }
-    // Writes the tokens that begin at the bits of `begins`; returns how many.
-    std::size_t write(std::uint16_t begins, TokenId* out) const;
+    // Writes the tokens that begin at the bits of `begins`, which is what so many merges leave; returns how many. Up to
+    // kMaxWritten ids are written to.
+    std::size_t write(std::uint16_t begins, unsigned n_merged, TokenId* out) const;
+    static constexpr std::size_t kMaxWritten = WordChart::kMaxSymbols;
 
    private:
     friend class WordMemory;
@@ -98,23 +100,33 @@ class WordMemory {
     // Words stay where they are for as many calls of the next two.
     static constexpr std::size_t kCallsToStay = 1024;
 
-    // The word, or null. `hash` is key.hash().
-    WordMerges* find(const WordMerges::Key& key, std::uint64_t hash);
+    // The word, or null. `place` is that of key.hash(); it holds for as many calls.
+    WordMerges* find(const WordMerges::Key& key, std::uint32_t place);
     // The chart may be one of a word that is not known: then that is remembered.
     WordMerges* add(const WordMerges::Key& key, const WordChart& chart, ReplayKernel replay);
 
-    // Have what `find` will read brought near, the second once the first has come.
-    FISSILE_PREFETCHES void near_slot(std::uint64_t hash) const { prefetch(&slots_[hash % kSlots]); }
-    FISSILE_PREFETCHES void near_word(std::uint64_t hash) const {
-        const auto* const word = reinterpret_cast<const std::uint8_t*>(at(slots_[hash % kSlots].place));
+    // Where the word with this key.hash() may be.
+    std::uint32_t place_of(std::uint64_t hash) const {
+        const Slots& slots = slots_[hash % kLines];
+        std::uint32_t place = 0;
+        for (std::size_t i = 0; i < kSlotsALine; ++i) place |= slots.tags[i] == tag_of(hash) ? slots.places[i] : 0;
+        return place;
+    }
+    // Have brought near what place_of will read, and what `find` will.
+    FISSILE_PREFETCHES void near_slots(std::uint64_t hash) const { prefetch(&slots_[hash % kLines]); }
+    FISSILE_PREFETCHES void near_word(std::uint32_t place) const {
+        const auto* const word = reinterpret_cast<const std::uint8_t*>(at(place));
         for (std::size_t line = 0; line < 4; ++line) prefetch(word + kUnit * line);
     }
 
    private:
-    struct Slot {
-        std::uint32_t tag, place;  // in units, as of `head_`; 0: none
+    static constexpr std::size_t kUnit = 64, kUnits = std::size_t{1} << 19, kLines = 32768, kSlotsALine = 8;
+    // Words whose hashes are of one line. No two have the same tag.
+    struct alignas(64) Slots {
+        std::uint32_t tags[kSlotsALine];
+        std::uint32_t places[kSlotsALine];  // in units, as of `head_`; 0: none
     };
-    static constexpr std::size_t kUnit = 64, kUnits = std::size_t{1} << 19, kSlots = 262144;
+    static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
     // Units of the largest word, also read beyond its end by vectors.
     static constexpr std::size_t kMostUnits = 20;
 
@@ -127,7 +139,7 @@ class WordMemory {
 
     HugeBuffer memory_, slots_memory_;
     std::uint8_t* bytes_;
-    Slot* slots_;
+    Slots* slots_;
     std::uint32_t head_ = 0;
 };
 
