@@ -225,9 +225,10 @@ class ScratchLease {
    public:
     ScratchLease() {
         static thread_local std::unique_ptr<Scratch> kept;
-        if (!kept) kept = std::make_unique<Scratch>();
+        // Not zeroed, as most of it is never touched.
+        if (!kept) kept = std::make_unique_for_overwrite<Scratch>();
         if (kept->in_use) {
-            own_ = std::make_unique<Scratch>();
+            own_ = std::make_unique_for_overwrite<Scratch>();
             scratch_ = own_.get();
         } else {
             scratch_ = kept.get();

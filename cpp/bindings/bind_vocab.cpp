@@ -233,7 +233,7 @@ py::dict special_tokens(const Vocabulary& vocabulary) {
     return specials;
 }
 
-py::array merges(const Vocabulary& vocabulary) { return merges_array(vocabulary.merges(), vocabulary.merges().size()); }
+py::array merges(const Vocabulary& vocabulary) { return merges_array(vocabulary.merges(), vocabulary.n_merges()); }
 
 py::array unreachable(const Vocabulary& vocabulary) {
     std::vector<TokenId> ids;
