@@ -124,7 +124,7 @@ std::vector<Stage> encode_stages(const Workload& w) {
                           return w.bytes().size();
                       }});
     const auto decoder = std::make_shared<const Decoder>(w.vocabulary);
-    const auto decoded = std::make_shared<std::vector<std::uint8_t>>();
+    const auto decoded = std::make_shared<RawVector<std::uint8_t>>();
     stages.push_back({"decode", "byte", "memcpy", [decoded] { decoded->clear(); },
                       [&w, decoder, decoded] {
                           decoder->decode(w.ids.data(), w.ids.size(), false, *decoded);

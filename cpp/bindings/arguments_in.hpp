@@ -19,8 +19,8 @@ inline bool truth(py::handle value, const char* name) {
     return py::detail::cast_op<bool>(caster);
 }
 
-// A name for what happens to bytes that are not UTF-8, as bytes.decode takes it.
-inline std::string error_handler(py::handle errors) {
+// A name for what happens to bytes that are not UTF-8, as bytes.decode takes it; it is the argument's own.
+inline const char* error_handler(py::handle errors) {
     if (!PyUnicode_Check(errors.ptr())) {
         throw py::type_error(std::string("errors must be a str, not ") + Py_TYPE(errors.ptr())->tp_name);
     }

@@ -1,4 +1,6 @@
 // _core.Decoder, and lists of Python ints from arrays of ids.
+//
+// decode is a raw method, as a text of some kilobytes is decoded within a microsecond.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -10,7 +12,9 @@
 #include "bindings/garbage_pause.hpp"
 #include "bindings/gil_pause.hpp"
 #include "bindings/offsets_in.hpp"
+#include "bindings/raw_method.hpp"
 #include "cpu/prefetch.hpp"
+#include "cpu/raw_vector.hpp"
 #include "encode/decoder.hpp"
 #include "text/units_from_utf8.hpp"
 
@@ -101,7 +105,7 @@ class Ids {
         size_ = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(fast));
         own_.resize(size_);
         // The ints lie wherever they were made: without a hint, each would be waited for.
-        constexpr std::size_t kAhead = 16;
+        constexpr std::size_t kAhead = 48;
         for (std::size_t i = 0; i < size_; ++i) {
             if (i + kAhead < size_) prefetch(PySequence_Fast_GET_ITEM(fast, static_cast<Py_ssize_t>(i + kAhead)));
             PyObject* const item = PySequence_Fast_GET_ITEM(fast, static_cast<Py_ssize_t>(i));
@@ -154,9 +158,33 @@ class Ids {
     }
 
     py::object owner_;
-    std::vector<TokenId> own_;
+    RawVector<TokenId> own_;
     const TokenId* data_ = nullptr;
     std::size_t size_ = 0;
+};
+
+// Fewer ids than this are decoded without letting go of the GIL, which would cost more than it gives.
+constexpr std::size_t kKeepGilIds = 2048;
+
+// Memory of a thread that texts are decoded into, kept between calls up to some size. No Python code runs while it is
+// in use.
+class DecodedBytes {
+   public:
+    DecodedBytes() : bytes_(kept()) {}
+    ~DecodedBytes() {
+        if (bytes_.capacity() > kMostKept) RawVector<std::uint8_t>().swap(bytes_);
+    }
+    DecodedBytes(const DecodedBytes&) = delete;
+    DecodedBytes& operator=(const DecodedBytes&) = delete;
+    RawVector<std::uint8_t>& operator*() const { return bytes_; }
+
+   private:
+    static constexpr std::size_t kMostKept = std::size_t{1} << 20;
+    static RawVector<std::uint8_t>& kept() {
+        static thread_local RawVector<std::uint8_t> bytes;
+        return bytes;
+    }
+    RawVector<std::uint8_t>& bytes_;
 };
 
 // A Decoder, and the Python ints of the vocabulary's ids, made when first needed.
@@ -168,28 +196,37 @@ class PyDecoder {
 
     py::bytes decode_bytes(py::handle ids, py::handle skip_special_tokens) const {
         const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
-        const std::vector<std::uint8_t> bytes = decode_ids(Ids(ids), skip_special);
-        return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+        const Ids given(ids);
+        const DecodedBytes bytes;
+        decode_ids(given, skip_special, *bytes);
+        return {reinterpret_cast<const char*>((*bytes).data()), (*bytes).size()};
     }
 
-    py::str decode(py::handle ids, py::handle errors, py::handle skip_special_tokens) const {
-        const std::string handler = error_handler(errors);
-        const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
-        return to_str(decode_ids(Ids(ids), skip_special), handler);
+    py::str decode(py::handle ids, const char* errors, bool skip_special) const {
+        const Ids given(ids);
+        RawVector<std::uint8_t> not_utf8;
+        {
+            const DecodedBytes bytes;
+            decode_ids(given, skip_special, *bytes);
+            if (const py::object text = from_utf8(*bytes)) return py::reinterpret_borrow<py::str>(text);
+            not_utf8 = *bytes;
+        }
+        return repaired(not_utf8, errors);
     }
 
     py::list decode_batch(py::handle ids, const OffsetsIn& offsets, py::handle errors,
                           py::handle skip_special_tokens) const {
-        const std::string handler = error_handler(errors);
+        const char* const handler = error_handler(errors);
         const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
         const Ids all(ids);
         const std::size_t n = check_offsets(offsets, all.size());
         const std::int64_t* const begin = offsets.data();
         py::list texts(n);
-        std::vector<std::uint8_t> bytes;
+        RawVector<std::uint8_t> bytes;
         for (std::size_t i = 0; i < n; ++i) {
             run(all.data() + begin[i], static_cast<std::size_t>(begin[i + 1] - begin[i]), skip_special, bytes);
-            texts[i] = to_str(bytes, handler);
+            const py::object text = from_utf8(bytes);
+            texts[i] = text ? text : repaired(bytes, handler);
         }
         return texts;
     }
@@ -219,7 +256,7 @@ class PyDecoder {
         throw py::value_error("no way to decode a leading space is named '" + name + "'");
     }
 
-    void run(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
+    void run(const TokenId* ids, std::size_t n, bool skip_special, RawVector<std::uint8_t>& out) const {
         try {
             core_.decode(ids, n, skip_special, out);
         } catch (const UnknownId& error) {
@@ -227,8 +264,11 @@ class PyDecoder {
         }
     }
 
-    std::vector<std::uint8_t> decode_ids(const Ids& ids, bool skip_special) const {
-        std::vector<std::uint8_t> out;
+    void decode_ids(const Ids& ids, bool skip_special, RawVector<std::uint8_t>& out) const {
+        if (ids.size() < kKeepGilIds) {
+            run(ids.data(), ids.size(), skip_special, out);
+            return;
+        }
         const GilPause pause;
         try {
             core_.decode(ids.data(), ids.size(), skip_special, out);
@@ -236,21 +276,25 @@ class PyDecoder {
             const py::gil_scoped_acquire acquire;
             throw py::key_error(error.what());
         }
-        return out;
     }
 
-    static py::str to_str(const std::vector<std::uint8_t>& bytes, const std::string& errors) {
-        if (bytes.empty()) return {};  // no new str: CPython shares the empty one
+    // A str; none if the bytes are not UTF-8, or memory is short.
+    static py::object from_utf8(Bytes bytes) {
+        if (bytes.empty()) return py::str();  // no new str: CPython shares the empty one
         const Utf8Shape shape = utf8_shape(bytes);
-        const auto text =
+        auto text =
             py::reinterpret_steal<py::object>(PyUnicode_New(static_cast<Py_ssize_t>(shape.n_chars), shape.max_char));
-        if (text && fill(text.ptr(), shape, bytes)) return py::reinterpret_borrow<py::str>(text);
-        // Out of memory, or not UTF-8: CPython knows what `errors` asks for.
+        if (text && fill(text.ptr(), shape, bytes)) return text;
         PyErr_Clear();
-        PyObject* const repaired = PyUnicode_DecodeUTF8(reinterpret_cast<const char*>(bytes.data()),
-                                                        static_cast<Py_ssize_t>(bytes.size()), errors.c_str());
-        if (repaired == nullptr) throw py::error_already_set();
-        return py::reinterpret_steal<py::str>(repaired);
+        return {};
+    }
+
+    // What from_utf8 does not give: CPython knows what `errors` asks for.
+    static py::str repaired(Bytes bytes, const char* errors) {
+        PyObject* const text = PyUnicode_DecodeUTF8(reinterpret_cast<const char*>(bytes.data()),
+                                                    static_cast<Py_ssize_t>(bytes.size()), errors);
+        if (text == nullptr) throw py::error_already_set();
+        return py::reinterpret_steal<py::str>(text);
     }
 
     // False if the bytes are not UTF-8.
@@ -295,20 +339,49 @@ class PyDecoder {
     std::vector<py::object> ints_;
 };
 
+bool is_named(PyObject* keyword, const char* name) { return PyUnicode_CompareWithASCIIString(keyword, name) == 0; }
+
+PyObject* decode(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObject* names) noexcept {
+    return raw_call([&] {
+        if (n_args > 2) throw py::type_error("decode() takes two positional arguments, ids and errors");
+        PyObject* ids = n_args > 0 ? args[0] : nullptr;
+        PyObject* errors = n_args > 1 ? args[1] : nullptr;
+        PyObject* skip_special = nullptr;
+        const Py_ssize_t n_names = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+        for (Py_ssize_t i = 0; i < n_names; ++i) {
+            PyObject* const name = PyTuple_GET_ITEM(names, i);
+            PyObject** const place = is_named(name, "skip_special_tokens") ? &skip_special
+                                     : is_named(name, "ids")               ? &ids
+                                     : is_named(name, "errors")            ? &errors
+                                                                           : nullptr;
+            if (place == nullptr || *place != nullptr) {
+                throw py::type_error("decode() got an unexpected or a second '" + std::string(py::str(name)) + "'");
+            }
+            *place = args[n_args + i];
+        }
+        if (ids == nullptr) throw py::type_error("decode() needs ids");
+        const char* const handler = errors == nullptr ? "replace" : error_handler(errors);
+        const bool skips = skip_special != nullptr && truth(skip_special, "skip_special_tokens");
+        return value_of<PyDecoder>(self).decode(ids, handler, skips).release().ptr();
+    });
+}
+
+PyMethodDef decode_method =
+    raw_method("decode", decode, "decode($self, ids, errors='replace', *, skip_special_tokens=False)\n--\n\n");
+
 }  // namespace
 
 void bind_decode(py::module_& m) {
-    py::class_<PyDecoder>(m, "Decoder", "Turns ids back into text.")
-        .def(py::init<std::shared_ptr<Vocabulary>, std::string, std::unordered_map<TokenId, py::bytes>>(),
+    py::class_<PyDecoder> type(m, "Decoder", "Turns ids back into text.");
+    type.def(py::init<std::shared_ptr<Vocabulary>, std::string, std::unordered_map<TokenId, py::bytes>>(),
              py::arg("vocabulary"), py::kw_only(), py::arg("leading_space") = "keep",
              py::arg("texts") = std::unordered_map<TokenId, py::bytes>())
-        .def("decode", &PyDecoder::decode, py::arg("ids"), py::arg("errors") = "replace", py::kw_only(),
-             py::arg("skip_special_tokens") = false)
         .def("decode_bytes", &PyDecoder::decode_bytes, py::arg("ids"), py::kw_only(),
              py::arg("skip_special_tokens") = false)
         .def("decode_batch", &PyDecoder::decode_batch, py::arg("ids"), py::arg("offsets"),
              py::arg("errors") = "replace", py::kw_only(), py::arg("skip_special_tokens") = false)
         .def("to_lists", &PyDecoder::to_lists, py::arg("ids"), py::arg("offsets"));
+    add_method(type, decode_method);
 }
 
 }  // namespace fissile::bindings

@@ -18,6 +18,7 @@
 #include "bindings/numpy_out.hpp"
 #include "bindings/python_nfc.hpp"
 #include "bindings/python_steps.hpp"
+#include "bindings/raw_method.hpp"
 #include "bindings/text_in.hpp"
 #include "encode/batch.hpp"
 #include "encode/encoder.hpp"
@@ -224,9 +225,10 @@ class ScratchLease {
    public:
     ScratchLease() {
         static thread_local std::unique_ptr<Scratch> kept;
-        if (!kept) kept = std::make_unique<Scratch>();
+        // Not zeroed, as most of it is never touched.
+        if (!kept) kept = std::make_unique_for_overwrite<Scratch>();
         if (kept->in_use) {
-            own_ = std::make_unique<Scratch>();
+            own_ = std::make_unique_for_overwrite<Scratch>();
             scratch_ = own_.get();
         } else {
             scratch_ = kept.get();
@@ -286,13 +288,6 @@ SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssi
     return parsed;
 }
 
-PyEncoder& encoder_of(PyObject* self) {
-    auto* const instance = reinterpret_cast<py::detail::instance*>(self);
-    void* const value = instance->get_value_and_holder().value_ptr();
-    if (value == nullptr) throw py::type_error("Encoder.__init__ was not called");
-    return *static_cast<PyEncoder*>(value);
-}
-
 template <class Sink>
 void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scratch& scratch, Sink& sink) {
     std::vector<py::buffer_info> buffers;
@@ -315,27 +310,6 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
     if (in_template) sink.append(encoder.after.data(), encoder.after.size());
 }
 
-// The body of a raw method: C++ exceptions become Python's, as pybind11 does for its own.
-template <class Body>
-PyObject* raw_call(const Body& body) noexcept {
-    try {
-        return body();
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const py::builtin_exception& error) {
-        error.set_error();
-    } catch (const FileError& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const Error& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
-}
-
 PyObject* encode(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObject* names) noexcept {
     return raw_call([&] {
         const SingleArguments arguments = parse_single("encode", args, n_args, names, true);
@@ -347,7 +321,7 @@ PyObject* encode(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObj
             return result;
         }
         const ScratchLease scratch;
-        encode_one(encoder_of(self), arguments, *scratch.operator->(), scratch->ids);
+        encode_one(value_of<PyEncoder>(self), arguments, *scratch.operator->(), scratch->ids);
         // Large results are handed over with their memory, small ones copied so that the scratch stays warm.
         if (scratch->ids.size() > 65536) return to_numpy(std::move(scratch->ids)).release().ptr();
         return copy_to_numpy(scratch->ids.data(), scratch->ids.size()).release().ptr();
@@ -359,13 +333,13 @@ PyObject* count(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObje
         const SingleArguments arguments = parse_single("count", args, n_args, names);
         const ScratchLease scratch;
         IdCounter counter;
-        encode_one(encoder_of(self), arguments, *scratch.operator->(), counter);
+        encode_one(value_of<PyEncoder>(self), arguments, *scratch.operator->(), counter);
         return PyLong_FromSize_t(counter.size());
     });
 }
 
-PyMethodDef kEncode = {
-    "encode", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode)), METH_FASTCALL | METH_KEYWORDS,
+PyMethodDef encode_method = raw_method(
+    "encode", encode,
     "encode($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False, split=None, "
     "seed=None, first_index=0, epoch=0, return_parents=False)\n--\n\n"
     "Token ids of one text: uint32, shape (n,); with return_parents a pair of them and the parents, int64, (n,).\n\n"
@@ -382,17 +356,11 @@ PyMethodDef kEncode = {
     "    seed, first_index, epoch, return_parents: as of Tokenizer.encode_batch, for the one text.\n"
     "Raises:\n"
     "    ValueError: a disallowed special token is in the text, or a str holds a lone surrogate.\n"
-    "    TypeError: text is of another type.\n"};
-PyMethodDef kCount = {
-    "count", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(count)), METH_FASTCALL | METH_KEYWORDS,
-    "count($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
-    "Number of tokens of one text, without building them. Arguments and errors as of encode.\n"};
-
-void add_method(py::class_<PyEncoder>& type, PyMethodDef& method) {
-    PyObject* const descriptor = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &method);
-    if (descriptor == nullptr) throw py::error_already_set();
-    type.attr(method.ml_name) = py::reinterpret_steal<py::object>(descriptor);
-}
+    "    TypeError: text is of another type.\n");
+PyMethodDef count_method =
+    raw_method("count", count,
+               "count($self, text, *, allowed_special=None, disallowed_special=None, add_special_tokens=False)\n--\n\n"
+               "Number of tokens of one text, without building them. Arguments and errors as of encode.\n");
 
 // --- many texts
 // -------------------------------------------------------------------------------------------------------
@@ -557,8 +525,8 @@ void bind_encode(py::module_& m) {
         .def("_token_ranges", &py_token_ranges, py::arg("text"), py::kw_only(), py::arg("in_chars"),
              py::arg("allowed_special") = py::none(), py::arg("disallowed_special") = py::none())
         .def_property_readonly("_cache_bytes", [](const PyEncoder& encoder) { return encoder.core.cache_bytes(); });
-    add_method(type, kEncode);
-    add_method(type, kCount);
+    add_method(type, encode_method);
+    add_method(type, count_method);
 }
 
 }  // namespace fissile::bindings

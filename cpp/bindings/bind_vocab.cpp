@@ -234,7 +234,7 @@ py::dict special_tokens(const Vocabulary& vocabulary) {
     return specials;
 }
 
-py::array merges(const Vocabulary& vocabulary) { return merges_array(vocabulary.merges(), vocabulary.merges().size()); }
+py::array merges(const Vocabulary& vocabulary) { return merges_array(vocabulary.merges(), vocabulary.n_merges()); }
 
 // Two tokens each, in order; merges that have a token in common share its bytes.
 py::list merges_as_bytes(const Vocabulary& vocabulary) {

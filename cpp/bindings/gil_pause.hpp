@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 #include "cpu/spin_pause.hpp"
@@ -25,39 +26,53 @@ using GilPause = py::gil_scoped_release;
 class GilPause {
    public:
     GilPause() {
-        const void* me = this_thread();
-        turn().compare_exchange_strong(me, nullptr, std::memory_order_relaxed);
+        std::uintptr_t mine = this_thread();
+        turn().compare_exchange_strong(mine, 0, std::memory_order_relaxed);
     }
     ~GilPause() {
         take_turn();
         release_.reset();  // takes the GIL
+        std::uintptr_t mine = this_thread() | kAsking;
+        turn().compare_exchange_strong(mine, this_thread(), std::memory_order_relaxed);
     }
     GilPause(const GilPause&) = delete;
     GilPause& operator=(const GilPause&) = delete;
 
    private:
+    using Clock = std::chrono::steady_clock;
     // Little beside the milliseconds after which Python takes the GIL from a thread that goes on without a pause.
     static constexpr auto kLongest = std::chrono::microseconds(20);
+    // For a thread that asks for the GIL, and may have to be woken: without it, whoever is awake would take the GIL
+    // before it each time, and it would sleep on.
+    static constexpr auto kLongestForAsking = std::chrono::microseconds(200);
 
     // The thread that came back last, or is about to, until it leaves. No lock: it is only waited for a while.
-    static std::atomic<const void*>& turn() {
-        static std::atomic<const void*> thread{nullptr};
+    static std::atomic<std::uintptr_t>& turn() {
+        static std::atomic<std::uintptr_t> thread{0};
         return thread;
     }
-    static const void* this_thread() {
-        static thread_local const char here = 0;
-        return &here;
+    static constexpr std::uintptr_t kAsking = 1;  // beside the thread: it has not got the GIL yet
+    static std::uintptr_t this_thread() {
+        alignas(2) static thread_local const char here = 0;
+        return reinterpret_cast<std::uintptr_t>(&here);
     }
     static void take_turn() {
-        const void* other = nullptr;
-        if (turn().compare_exchange_strong(other, this_thread(), std::memory_order_relaxed)) return;
-        const auto end = std::chrono::steady_clock::now() + kLongest;
-        do {
+        const std::uintptr_t mine = this_thread() | kAsking;
+        std::uintptr_t other = 0;
+        if (turn().compare_exchange_strong(other, mine, std::memory_order_relaxed)) return;
+        const auto begin = Clock::now();
+        std::uintptr_t last = other;
+        for (auto since = begin, now = begin; now - begin < 4 * kLongestForAsking; now = Clock::now()) {
             spin_pause();
-            other = nullptr;
-            if (turn().compare_exchange_weak(other, this_thread(), std::memory_order_relaxed)) return;
-        } while (std::chrono::steady_clock::now() < end);
-        turn().store(this_thread(), std::memory_order_relaxed);  // that one does something else
+            other = 0;
+            if (turn().compare_exchange_weak(other, mine, std::memory_order_relaxed)) return;
+            if (other != last) {
+                last = other;
+                since = now;
+            }
+            if (now - since >= ((other & kAsking) != 0 ? kLongestForAsking : kLongest)) break;
+        }
+        turn().store(mine, std::memory_order_relaxed);  // that one does something else
     }
 
     std::optional<py::gil_scoped_release> release_{std::in_place};

@@ -1,5 +1,7 @@
 #include "bindings/text_in.hpp"
 
+#include "cpu/prefetch.hpp"
+
 namespace fissile::bindings {
 
 TextView view_of(PyObject* text, const std::string& name, std::vector<py::buffer_info>& hold) {
@@ -34,6 +36,30 @@ TextView view_of(PyObject* text, const std::string& name, std::vector<py::buffer
     throw py::type_error(name + " must be str, bytes or a buffer of bytes, not " + Py_TYPE(text)->tp_name);
 }
 
+#ifndef Py_GIL_DISABLED
+namespace {
+
+// PyList_AsTuple, with the items asked for before their references are counted: each lies somewhere else, and all other
+// threads would wait meanwhile.
+py::object tuple_of_list(PyObject* list) {
+    constexpr Py_ssize_t kAhead = 16;
+    const Py_ssize_t n = PyList_GET_SIZE(list);
+    auto tuple = py::reinterpret_steal<py::object>(PyTuple_New(n));
+    if (!tuple) throw py::error_already_set();
+    // PyTuple_New may have run a finaliser; from here on no Python code runs.
+    if (PyList_GET_SIZE(list) != n) return {};
+    for (Py_ssize_t i = 0; i < n; ++i) {
+        if (i + kAhead < n) prefetch(PyList_GET_ITEM(list, i + kAhead));
+        PyObject* const item = PyList_GET_ITEM(list, i);
+        Py_INCREF(item);
+        PyTuple_SET_ITEM(tuple.ptr(), i, item);
+    }
+    return tuple;
+}
+
+}  // namespace
+#endif
+
 Texts::Texts(py::handle iterable) {
     if (PyUnicode_Check(iterable.ptr()) || PyBytes_Check(iterable.ptr())) {
         throw py::type_error("texts must be a list or another iterable of texts, not one " +
@@ -44,7 +70,10 @@ Texts::Texts(py::handle iterable) {
                              Py_TYPE(iterable.ptr())->tp_name);
     }
     // A tuple is ours alone: a list could be changed by another thread while its items are in use.
-    sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(iterable.ptr()));
+#ifndef Py_GIL_DISABLED
+    if (PyList_CheckExact(iterable.ptr())) sequence_ = tuple_of_list(iterable.ptr());
+#endif
+    if (!sequence_) sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(iterable.ptr()));
     if (!sequence_) throw py::error_already_set();
     const Py_ssize_t n = PyTuple_GET_SIZE(sequence_.ptr());
     views.reserve(static_cast<std::size_t>(n));

@@ -241,8 +241,41 @@ class Work {
     std::vector<Portion> portions_;
 };
 
-// Runs the portions on n_threads threads, this one among them. Portions are taken in order, so the earliest error is
-// the one that a single thread would have met first.
+// Portions that nobody has taken, between two ends.
+class PortionRange {
+   public:
+    explicit PortionRange(std::size_t n) : ends_(std::uint64_t{n} << 32) {}
+
+    // False: none is left.
+    bool take_first(std::size_t& portion) {
+        return change([&](std::uint32_t& first, std::uint32_t&) { portion = first++; });
+    }
+    bool take_last(std::size_t& portion) {
+        return change([&](std::uint32_t&, std::uint32_t& end) { portion = --end; });
+    }
+    // Has none from `portion` on handed out any more.
+    void drop_from(std::size_t portion) {
+        change([&](std::uint32_t&, std::uint32_t& end) { end = std::min(end, static_cast<std::uint32_t>(portion)); });
+    }
+
+   private:
+    template <class Change>
+    bool change(const Change& apply) {
+        std::uint64_t before = ends_.load(std::memory_order_relaxed), after = 0;
+        do {
+            auto first = static_cast<std::uint32_t>(before), end = static_cast<std::uint32_t>(before >> 32);
+            if (first >= end) return false;
+            apply(first, end);
+            after = std::uint64_t{end} << 32 | first;
+        } while (!ends_.compare_exchange_weak(before, after, std::memory_order_relaxed));
+        return true;
+    }
+    std::atomic<std::uint64_t> ends_;  // the first, and above it the one behind the last
+};
+
+// Runs the portions on n_threads threads, this one among them. This one takes them from the front, so that its ids are
+// where they belong, and the others from the back. What lies in front of a portion with an error is done all the same,
+// so the earliest error is the one that a single thread would have met first.
 template <class Sink>
 std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work, const BatchOptions& options,
                                        std::int64_t* n_ids_of_text, std::size_t ids_expected,
@@ -252,7 +285,7 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
         static_cast<unsigned>(std::clamp<std::size_t>(options.n_threads, 1, std::max<std::size_t>(portions.size(), 1)));
     std::vector<Output<Sink>> outputs(n_threads);
     Interrupt interrupt(options.keep_going);
-    std::atomic<std::size_t> next{0};
+    PortionRange left(portions.size());
     std::mutex error_lock;
     std::size_t error_portion = portions.size();
     std::exception_ptr error;
@@ -260,16 +293,16 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
     const auto worker = [&](unsigned index) {
         std::size_t taken = 0;
         try {
-            // Too large for the stacks of some systems' threads.
-            const auto kept = std::make_unique<Encoder::Workspace>();
+            // Too large for the stacks of some systems' threads; not zeroed, as a small batch touches little of it.
+            const auto kept = std::make_unique_for_overwrite<Encoder::Workspace>();
             Encoder::Workspace& ws = *kept;
             ws.spans.interrupt = &interrupt;
             Utf8Buffer buffer(kConvertedTogether);
             Output<Sink>& out = outputs[index];
-            out.sink.reserve_more(ids_expected / n_threads);
+            out.sink.reserve_more(index == 0 ? ids_expected : ids_expected / n_threads);  // the first gets those of all
             std::optional<SplittingEncoder> splitting;
             if (options.splitting.splitter != nullptr) splitting.emplace(encoder, options, interrupt);
-            while ((taken = next.fetch_add(1, std::memory_order_relaxed)) < portions.size()) {
+            while (index == 0 ? left.take_first(taken) : left.take_last(taken)) {
                 interrupt.check();
                 const std::size_t before = out.sink.size();
                 if constexpr (std::is_same_v<Sink, IdArray>) {
@@ -291,7 +324,7 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
                 error_portion = taken;
                 error = std::current_exception();
             }
-            next.store(portions.size(), std::memory_order_relaxed);  // hand out no more; what runs is earlier work
+            left.drop_from(taken);  // what runs, and what is left, is earlier work
         }
     };
     std::vector<std::thread> threads;
@@ -316,16 +349,17 @@ void sum_parts(const Work& work, const std::vector<Output<Sink>>& outputs, std::
 
 // The workers' ids, or parents, in the order of the portions.
 IdArray join(std::vector<Output<IdArray>>& outputs, IdArray Output<IdArray>::*part, std::size_t n_portions) {
-    if (outputs.size() == 1) return std::move(outputs[0].*part);
+    IdArray joined = std::move(outputs[0].*part);  // of the first portions
+    if (outputs.size() == 1) return joined;
     struct Source {
-        const TokenId* ids;
-        std::size_t n;
-        std::size_t at;
+        const TokenId* ids = nullptr;
+        std::size_t n = 0;
+        std::size_t at = 0;
     };
-    std::vector<Source> sources(n_portions);
-    for (const auto& output : outputs) {
-        for (const auto& piece : output.pieces) {
-            sources[piece.portion] = {(output.*part).data() + piece.begin, piece.end - piece.begin, 0};
+    std::vector<Source> sources(n_portions);  // of the others
+    for (std::size_t i = 1; i < outputs.size(); ++i) {
+        for (const auto& piece : outputs[i].pieces) {
+            sources[piece.portion] = {(outputs[i].*part).data() + piece.begin, piece.end - piece.begin, 0};
         }
     }
     std::size_t total = 0;
@@ -333,7 +367,6 @@ IdArray join(std::vector<Output<IdArray>>& outputs, IdArray Output<IdArray>::*pa
         source.at = total;
         total += source.n;
     }
-    IdArray joined;
     joined.reserve_more(total);
     TokenId* const out = joined.append_uninitialised(total);
     std::atomic<std::size_t> next{0};

@@ -31,7 +31,7 @@ Bytes Decoder::text_of(TokenId id) const {
     return found == texts_.end() ? vocabulary_->token_bytes(id) : as_bytes(found->second);
 }
 
-void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
+void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, RawVector<std::uint8_t>& out) const {
     constexpr std::size_t kBlock = 1024;
     const std::size_t n_slots = slots_.size();
     const bool look_for_special = skip_special && has_special_;
@@ -71,7 +71,7 @@ void Decoder::decode(const TokenId* ids, std::size_t n, bool skip_special, std::
     if (leading_ != LeadingSpace::kKeep) drop_leading(ids, n, skip_special, out);
 }
 
-void Decoder::drop_leading(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const {
+void Decoder::drop_leading(const TokenId* ids, std::size_t n, bool skip_special, RawVector<std::uint8_t>& out) const {
     if (leading_ == LeadingSpace::kDropOne) {
         if (!out.empty() && out[0] == ' ') out.erase(out.begin());
         return;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base.hpp"
+#include "cpu/raw_vector.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -40,8 +41,8 @@ class Decoder {
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
 
-    // Puts the bytes of ids[0, n) into `out`. Throws UnknownId.
-    void decode(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const;
+    // Puts the bytes of ids[0, n) into `out`, whose room is used if it has some. Throws UnknownId.
+    void decode(const TokenId* ids, std::size_t n, bool skip_special, RawVector<std::uint8_t>& out) const;
 
    private:
     struct alignas(16) Slot {
@@ -52,7 +53,7 @@ class Decoder {
     static constexpr std::uint8_t kLong = 254, kUnused = 255;
 
     Bytes text_of(TokenId id) const;
-    void drop_leading(const TokenId* ids, std::size_t n, bool skip_special, std::vector<std::uint8_t>& out) const;
+    void drop_leading(const TokenId* ids, std::size_t n, bool skip_special, RawVector<std::uint8_t>& out) const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     LeadingSpace leading_;

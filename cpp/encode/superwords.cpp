@@ -54,7 +54,7 @@ bool joins_words(Bytes token) {
 
 // The merges of the second step, and what they do at their middles.
 struct SecondStep {
-    std::size_t first;                    // index of its first merge
+    std::size_t first = 0;                // index of its first merge
     std::vector<bool> makes;              // of each id, whether one of its merges makes it
     std::vector<TokenId> begins, closes;  // of each id, the first and the last id of the first step in it
 };
@@ -62,11 +62,11 @@ struct SecondStep {
 // False where the merges do not come in two steps: a later one makes what an earlier one takes or makes.
 bool find_second_step(const Vocabulary& v, SecondStep& step) {
     const ModelOptions& options = v.options();
-    const std::vector<Merge>& merges = v.merges();
     if (options.alphabet != Alphabet::kBytes || !v.has_all_bytes() || options.ignore_merges ||
         v.tied_orders() != nullptr || v.has_unused() || !v.merges_are_ordered()) {
         return false;
     }
+    const std::vector<Merge> merges = v.merges();
     const auto found = std::find_if(merges.begin(), merges.end(),
                                     [&](const Merge& merge) { return joins_words(v.token_bytes(merge.result)); });
     if (found == merges.end()) return false;
@@ -116,7 +116,7 @@ std::shared_ptr<const Vocabulary> first_step_of(const Vocabulary& v, const Secon
 std::unique_ptr<const SuperwordEncoder> SuperwordEncoder::of(const Vocabulary& v, std::size_t max_cache_bytes) {
     SecondStep step;
     if (!find_second_step(v, step)) return nullptr;
-    const std::vector<Merge>& merges = v.merges();
+    const std::vector<Merge> merges = v.merges();
     const std::size_t n_merges = merges.size() - step.first;
     PairFilter filter(n_merges);
     PairRanks later(v.n_vocab(), n_merges, v.n_results());

@@ -64,7 +64,8 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
     std::vector<std::uint32_t> rank_of(v.n_vocab(), kNoRank);
     bool ranks_are_ids = true;
     std::uint32_t max_rank = 0;
-    for (const Merge& merge : v.merges()) {
+    const std::vector<Merge> merges = v.merges();
+    for (const Merge& merge : merges) {
         const std::uint32_t rank = v.pairs().find(merge.left, merge.right);
         rank_of[merge.result] = std::min(rank_of[merge.result], rank);
         max_rank = std::max(max_rank, rank);
@@ -76,7 +77,7 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
         if (rank_of[id] != kNoRank) n_pairs += table.n_pairs(id);
     }
     // Merges outside the table: those of tokens that are no part of the model.
-    for (const Merge& merge : v.merges()) {
+    for (const Merge& merge : merges) {
         n_pairs += !v.is_model(merge.left) || !v.is_model(merge.right) || !v.is_model(merge.result);
     }
     auto pairs = std::make_shared<PairRanks>(v.n_vocab(), n_pairs, std::max<std::size_t>(max_rank + 1, v.n_vocab()));
@@ -88,11 +89,11 @@ std::shared_ptr<const MergeRelation> MergeRelation::any(std::shared_ptr<const Vo
         }
     }
     // What is listed keeps its own rank.
-    for (const Merge& merge : v.merges()) {
+    for (const Merge& merge : merges) {
         pairs->insert(merge.left, merge.right, v.pairs().find(merge.left, merge.right));
     }
     const bool ranks_tokens = ranks_are_ids && v.options().alphabet == Alphabet::kBytes &&
-                              std::all_of(v.merges().begin(), v.merges().end(), [&](const Merge& merge) {
+                              std::all_of(merges.begin(), merges.end(), [&](const Merge& merge) {
                                   return v.is_model(merge.left) && v.is_model(merge.right) && v.is_model(merge.result);
                               });
     if (ranks_tokens) relation.short_tokens_ = short_tokens(v, table);

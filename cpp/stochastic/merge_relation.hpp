@@ -43,7 +43,7 @@ class MergeRelation {
     }
 
     // Ranks are below this.
-    std::size_t n_ranks() const noexcept { return std::max(vocabulary_->n_vocab(), vocabulary_->merges().size()); }
+    std::size_t n_ranks() const noexcept { return std::max(vocabulary_->n_vocab(), vocabulary_->n_merges()); }
     // How many merges make a token from its symbols; of one that merging never makes, how many its symbols allow.
     std::uint32_t n_merges(TokenId id) const noexcept {
         // Asked for every token of a text: a byte each, so that more of them are near.

@@ -37,9 +37,23 @@ bool write_units(Bytes text, Unit* out) noexcept {
     return true;
 }
 
+bool is_ascii(Bytes text) noexcept {
+    constexpr std::size_t kBlock = 256;
+    std::size_t i = 0;
+    for (; i + kBlock <= text.size(); i += kBlock) {
+        std::uint8_t any = 0;
+        for (std::size_t k = 0; k < kBlock; ++k) any |= text[i + k];
+        if (any >= 0x80) return false;
+    }
+    std::uint8_t any = 0;
+    for (; i < text.size(); ++i) any |= text[i];
+    return any < 0x80;
+}
+
 }  // namespace
 
 Utf8Shape utf8_shape(Bytes text) noexcept {
+    if (is_ascii(text)) return {text.size(), 0x7f};  // in a fraction of the time
     std::size_t n_chars = 0;
     std::uint8_t largest = 0;
     // In blocks, so that the inner loop counts in 32 bits: twice as many lanes a vector.

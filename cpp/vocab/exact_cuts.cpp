@@ -40,11 +40,25 @@ ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
         if (!vocabulary.is_reachable(id)) continue;
         const auto [left, right] = vocabulary.split_of(id);
-        if (left != kNoToken) note_pairs(vocabulary.token_bytes(id), pairs);
+        if (left == kNoToken) continue;
+        const Bytes token = vocabulary.token_bytes(id);
+        const std::size_t border = vocabulary.token_bytes(left).size();
+        // What is inside the parts has been noted, or will be.
+        const bool is_both = border + vocabulary.token_bytes(right).size() == token.size();
+        if (is_both && token[border - 1] < 0x80 && token[border] < 0x80 && vocabulary.is_reachable(left) &&
+            vocabulary.is_reachable(right)) {
+            note_ascii(token[border - 1], token[border]);
+        } else {
+            note_pairs(token, pairs);
+        }
     }
-    for (const Merge& merge : vocabulary.merges()) {
-        never_ |= !vocabulary.is_reachable(merge.left) && vocabulary.token_bytes(merge.left).size() == 1;
-        never_ |= !vocabulary.is_reachable(merge.right) && vocabulary.token_bytes(merge.right).size() == 1;
+    const auto is_lone_byte = [&](TokenId id) {
+        return vocabulary.token_bytes(id).size() == 1 && !vocabulary.is_reachable(id);
+    };
+    bool any_lone_byte = false;  // mostly there is none, and no need to look at the merges
+    for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) any_lone_byte |= is_lone_byte(id);
+    if (any_lone_byte) {
+        for (const Merge& merge : vocabulary.merges()) never_ |= is_lone_byte(merge.left) || is_lone_byte(merge.right);
     }
     const std::size_t n_words = std::bit_ceil(pairs.size() / 4 + 16);  // at least 16 bits a pair
     pairs_.assign(n_words, 0);
@@ -57,7 +71,7 @@ ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
 void ExactCuts::note_pairs(Bytes token, std::vector<std::uint64_t>& pairs) {
     for (std::size_t i = 1; i < token.size(); ++i) {
         if (token[i - 1] < 0x80 && token[i] < 0x80) {
-            ascii_[token[i - 1]][token[i] >> 6] |= std::uint64_t{1} << (token[i] & 63);
+            note_ascii(token[i - 1], token[i]);
             continue;
         }
         if (is_continuation(token[i])) continue;

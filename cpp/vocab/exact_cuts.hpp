@@ -62,6 +62,9 @@ class ExactCuts {
     }
     std::size_t cut_three_bytes(Bytes text, std::size_t i, std::uint32_t left, std::uint32_t* ends, std::size_t& n_ends,
                                 std::size_t capacity) const;
+    void note_ascii(std::uint8_t left, std::uint8_t right) {
+        ascii_[left][right >> 6] |= std::uint64_t{1} << (right & 63);
+    }
     void note_pairs(Bytes token, std::vector<std::uint64_t>& pairs);
 
     bool metaspace_ = false;

@@ -76,6 +76,10 @@ class PairRanks {
         }
         if (!place(key | rank)) grow();
     }
+    // The same of a pair that is known not to be there.
+    void insert_new(TokenId left, TokenId right, std::uint32_t rank) {
+        if (!place(key_of(left, right) | rank)) grow();
+    }
 
     // For the merge kernels, which do what `find` does by other instructions: the ids above zeros in the place of the
     // rank, and the two buckets of four words where a pair may lie.
@@ -100,6 +104,13 @@ class PairRanks {
         mask_ = n_buckets - 1;
     }
 
+    // Buckets fill from their beginning.
+    static std::size_t n_entries(const std::uint64_t* bucket) noexcept {
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < kBucket; ++i) n += bucket[i] != kEmpty;
+        return n;
+    }
+
     // Puts an entry into one of its buckets, moving others on if both are full. False: gave up, with one entry, this
     // or another, left over in `homeless_`.
     bool place(std::uint64_t entry) {
@@ -107,13 +118,12 @@ class PairRanks {
         for (unsigned moves = 0; moves < kMaxMoves; ++moves) {
             const std::uint64_t hash = hash_of(entry >> rank_bits_ << rank_bits_);
             std::uint64_t* const buckets[2] = {first_bucket(hash), second_bucket(hash)};
-            for (std::uint64_t* const bucket : buckets) {
-                for (std::size_t i = 0; i < kBucket; ++i) {
-                    if (bucket[i] == kEmpty) {
-                        bucket[i] = entry;
-                        return true;
-                    }
-                }
+            // The emptier one, without jumps over which it is: few entries then have to move on.
+            const std::size_t n[2] = {n_entries(buckets[0]), n_entries(buckets[1])};
+            const std::size_t emptier = n[1] < n[0] ? 1 : 0;
+            if (n[emptier] < kBucket) {
+                buckets[emptier][n[emptier]] = entry;
+                return true;
             }
             std::uint64_t* const bucket = buckets[0] == came_from ? buckets[1] : buckets[0];
             std::swap(entry, bucket[moves % kBucket]);

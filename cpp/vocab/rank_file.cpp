@@ -43,6 +43,44 @@ bool decode_base64(Bytes text, std::vector<std::uint8_t>& out) {
     return (wrong & kNoDigit) == 0;
 }
 
+// A line as nearly all are: a token of up to kUsualBytes bytes in base64, a space, digits, a newline. What comes behind
+// it, or nullptr if it is another, right or wrong: those are read with more care.
+constexpr std::size_t kUsualBytes = 96;
+const std::uint8_t* read_usual_line(const std::uint8_t* at, const std::uint8_t* end, VocabularyBuilder& builder) {
+    constexpr std::ptrdiff_t kMostDigits = 9;
+    if (end - at < static_cast<std::ptrdiff_t>(kUsualBytes / 3 * 4) + 1 + kMostDigits + 1) return nullptr;
+    std::array<std::uint8_t, kUsualBytes> token;
+    std::size_t n = 0;
+    for (;; n += 3, at += 4) {
+        const std::uint32_t word = kBase64[0][at[0]] | kBase64[1][at[1]] | kBase64[2][at[2]] | kBase64[3][at[3]];
+        if ((word & kNoDigit) != 0) break;
+        if (n == kUsualBytes) return nullptr;
+        token[n] = static_cast<std::uint8_t>(word >> 16);
+        token[n + 1] = static_cast<std::uint8_t>(word >> 8);
+        token[n + 2] = static_cast<std::uint8_t>(word);
+    }
+    if (*at != ' ') {
+        if (n == kUsualBytes || at[3] != '=' || at[4] != ' ') return nullptr;
+        const bool one_byte = at[2] == '=';
+        const std::uint32_t word = kBase64[0][at[0]] | kBase64[1][at[1]] | (one_byte ? 0 : kBase64[2][at[2]]);
+        if ((word & kNoDigit) != 0) return nullptr;
+        token[n++] = static_cast<std::uint8_t>(word >> 16);
+        token[n] = static_cast<std::uint8_t>(word >> 8);
+        n += one_byte ? 0 : 1;
+        at += 4;
+    }
+    if (n == 0) return nullptr;
+    const std::uint8_t* const digits = ++at;
+    std::uint32_t rank = 0;
+    for (; *at >= '0' && *at <= '9'; ++at) {
+        if (at - digits == kMostDigits) return nullptr;
+        rank = rank * 10 + (*at - std::uint32_t{'0'});
+    }
+    if (*at != '\n' || at == digits || rank > kMaxTokenId) return nullptr;
+    builder.add_model_token(rank, {token.data(), n});
+    return at + 1;
+}
+
 [[noreturn]] void fail(const std::string& source, std::size_t line_number, const std::string& what) {
     throw FileError(source + ": line " + std::to_string(line_number) + ": " + what);
 }
@@ -76,6 +114,12 @@ std::shared_ptr<const Vocabulary> vocabulary_from_rank_file(Bytes file, const Sp
     std::vector<std::uint8_t> token;
     std::size_t line_number = 0, n_tokens = 0;
     for (std::size_t begin = 0; begin < file.size();) {
+        if (const std::uint8_t* next = read_usual_line(file.data() + begin, file.data() + file.size(), builder)) {
+            begin = static_cast<std::size_t>(next - file.data());
+            ++line_number;
+            ++n_tokens;
+            continue;
+        }
         const void* newline = std::memchr(file.data() + begin, '\n', file.size() - begin);
         const std::size_t end = newline == nullptr
                                     ? file.size()

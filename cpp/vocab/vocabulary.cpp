@@ -40,6 +40,16 @@ TokenId Vocabulary::find_any(Bytes token) const {
     return kNoToken;
 }
 
+std::vector<Merge> Vocabulary::merges() const {
+    if (!merges_.empty()) return merges_;
+    std::vector<Merge> merges;
+    merges.reserve(n_merges_);
+    for (TokenId id = 0; id < n_vocab() && merges.size() < n_merges_; ++id) {
+        if (splits_[id].first != kNoToken) merges.push_back({splits_[id].first, splits_[id].second, id});
+    }
+    return merges;
+}
+
 TokenId Vocabulary::char_symbol(std::uint32_t code_point) const {
     if (code_point < bmp_symbols_.size()) return bmp_symbols_[code_point];
     const auto found = astral_symbols_.find(code_point);
@@ -64,7 +74,7 @@ void VocabularyBuilder::add(TokenId id, Bytes bytes, Vocabulary::Kind kind) {
              std::to_string(kMaxTokenId));
     }
     if (data_.size() + bytes.size() > 0xffffffffu) fail("tokens hold more than 4 GiB of bytes");
-    entries_.push_back({id, static_cast<std::uint32_t>(data_.size()), static_cast<std::uint32_t>(bytes.size()), kind});
+    entries_.push_back({id, static_cast<std::uint32_t>(kind), static_cast<std::uint32_t>(data_.size())});
     data_.insert(data_.end(), bytes.begin(), bytes.end());
 }
 
@@ -104,7 +114,7 @@ void VocabularyBuilder::lay_out_tokens() {
         // As most files have them: each is where it belongs.
         for (const Entry& e : entries_) {
             v.token_begin_.push_back(e.begin);
-            v.kinds_[e.id] = e.kind;
+            v.kinds_[e.id] = e.kind();
         }
         v.token_begin_.push_back(static_cast<std::uint32_t>(data_.size()));
         v.token_data_ = std::move(data_);
@@ -115,12 +125,10 @@ void VocabularyBuilder::lay_out_tokens() {
     std::vector<std::uint32_t> entry_of(n_vocab, kNone);
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
         const Entry& e = entries_[i];
-        const bool added = e.kind == Vocabulary::Kind::kAdded || e.kind == Vocabulary::Kind::kSpecial;
+        const bool added = e.kind() == Vocabulary::Kind::kAdded || e.kind() == Vocabulary::Kind::kSpecial;
         if (entry_of[e.id] != kNone && !added) {
-            const Entry& first = entries_[entry_of[e.id]];
-            fail("id " + std::to_string(e.id) + " is given twice, to " +
-                 quoted({data_.data() + first.begin, first.size}) + " and to " +
-                 quoted({data_.data() + e.begin, e.size}));
+            fail("id " + std::to_string(e.id) + " is given twice, to " + quoted(bytes_of(entry_of[e.id])) + " and to " +
+                 quoted(bytes_of(i)));
         }
         entry_of[e.id] = i;
     }
@@ -128,7 +136,7 @@ void VocabularyBuilder::lay_out_tokens() {
     // token that is only its own.
     std::size_t n_model = n_vocab;
     while (n_model > 0 &&
-           (entry_of[n_model - 1] == kNone || entries_[entry_of[n_model - 1]].kind >= Vocabulary::Kind::kAdded)) {
+           (entry_of[n_model - 1] == kNone || entries_[entry_of[n_model - 1]].kind() >= Vocabulary::Kind::kAdded)) {
         --n_model;
     }
     v.token_data_.reserve(data_.size());
@@ -138,16 +146,18 @@ void VocabularyBuilder::lay_out_tokens() {
             if (id < n_model) fail("no token has id " + std::to_string(id) + "; ids must have no holes");
             continue;
         }
-        const Entry& e = entries_[entry_of[id]];
-        v.kinds_[id] = e.kind;
-        v.token_data_.insert(v.token_data_.end(), data_.begin() + e.begin, data_.begin() + e.begin + e.size);
+        const Bytes bytes = bytes_of(entry_of[id]);
+        v.kinds_[id] = entries_[entry_of[id]].kind();
+        v.token_data_.insert(v.token_data_.end(), bytes.begin(), bytes.end());
     }
     v.token_begin_.push_back(static_cast<std::uint32_t>(v.token_data_.size()));
 }
 
 // What an entry was given, which an entry of the same id may have replaced in the vocabulary.
-Bytes VocabularyBuilder::bytes_of(const Entry& entry) const {
-    return {(data_.empty() ? v_->token_data_ : data_).data() + entry.begin, entry.size};
+Bytes VocabularyBuilder::bytes_of(std::size_t entry) const {
+    const std::vector<std::uint8_t>& data = data_.empty() ? v_->token_data_ : data_;
+    const std::size_t end = entry + 1 < entries_.size() ? entries_[entry + 1].begin : data.size();
+    return Bytes(data).subspan(entries_[entry].begin, end - entries_[entry].begin);
 }
 
 void VocabularyBuilder::index_tokens() {
@@ -159,15 +169,15 @@ void VocabularyBuilder::index_tokens() {
     for (std::size_t begin = 0; begin < entries_.size(); begin += kBlock) {
         const std::size_t n = std::min(kBlock, entries_.size() - begin);
         for (std::size_t i = 0; i < n; ++i) {
-            hashes[i] = TokenIndex::hash(bytes_of(entries_[begin + i]));
+            hashes[i] = TokenIndex::hash(bytes_of(begin + i));
             v.index_.ask(hashes[i]);
         }
         for (std::size_t i = 0; i < n; ++i) {
             const Entry& e = entries_[begin + i];
-            if (e.kind != Vocabulary::Kind::kModel) continue;
+            if (e.kind() != Vocabulary::Kind::kModel) continue;
             // An id that was named again as an added token keeps its place in the model only with the same bytes.
             const Bytes bytes = v.token_bytes(e.id);
-            if (!std::ranges::equal(bytes, bytes_of(e))) continue;
+            if (!std::ranges::equal(bytes, bytes_of(begin + i))) continue;
             const TokenId first = v.index_.insert(e.id, hashes[i], token_bytes);
             if (first != e.id && v.options_.alphabet == Alphabet::kBytes) {
                 fail("token " + quoted(bytes) + " is given twice, with ids " + std::to_string(first) + " and " +
@@ -182,8 +192,8 @@ void VocabularyBuilder::set_symbols() {
     Vocabulary& v = *v_;
     v.byte_symbols_.fill(kNoToken);
     v.fallback_symbols_.fill(kNoToken);
-    for (const Entry& e : entries_) {
-        if (e.kind == Vocabulary::Kind::kFallback) v.fallback_symbols_[bytes_of(e)[0]] = e.id;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        if (entries_[i].kind() == Vocabulary::Kind::kFallback) v.fallback_symbols_[bytes_of(i)[0]] = entries_[i].id;
     }
     if (v.options_.alphabet == Alphabet::kBytes) {
         v.byte_pair_ranks_.assign(65536, kNoRank);
@@ -217,6 +227,16 @@ void VocabularyBuilder::set_symbols() {
     if (v.options_.metaspace) v.bmp_symbols_[0x2581] = v.bmp_symbols_[' '];
 }
 
+// The id that the merge of each rank makes; where they are in order, the first says it all.
+void VocabularyBuilder::set_results(std::vector<TokenId> results) {
+    Vocabulary& v = *v_;
+    v.n_results_ = results.size();
+    v.first_result_ = results.empty() ? kNoToken : results[0];
+    v.results_are_in_order_ = std::adjacent_find(results.begin(), results.end(),
+                                                 [](TokenId a, TokenId b) { return b != a + 1; }) == results.end();
+    if (!v.results_are_in_order_) v.results_ = std::move(results);
+}
+
 void VocabularyBuilder::insert_pair(TokenId left, TokenId right, std::uint32_t rank) {
     Vocabulary& v = *v_;
     v.pairs_.insert(left, right, rank);
@@ -245,8 +265,8 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
         std::fill(v.splits_.begin(), v.splits_.end(), std::pair{kNoToken, kNoToken});
         std::fill(v.merge_orders_.begin(), v.merge_orders_.end(), 0);
         find_splits();
+        check_order();
     }
-    check_order();
     return v_;
 }
 
@@ -256,12 +276,16 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<M
     set_symbols();
     Vocabulary& v = *v_;
     v.pairs_ = PairRanks(v.n_vocab(), merges.size());
-    for (const Merge& merge : merges) v.results_.push_back(merge.result);
+    std::vector<TokenId> results;
+    results.reserve(merges.size());
+    for (const Merge& merge : merges) results.push_back(merge.result);
+    set_results(std::move(results));
     constexpr std::uint32_t kAhead = 16;
     for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
         if (rank + kAhead < merges.size()) v.pairs_.ask(merges[rank + kAhead].left, merges[rank + kAhead].right);
         insert_pair(merges[rank].left, merges[rank].right, rank);
     }
+    v.n_merges_ = merges.size();
     v.merges_ = std::move(merges);
     find_listed_splits();
     find_splits();
@@ -281,14 +305,16 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_scores(const std::ve
     std::iota(places.begin(), places.end(), std::size_t{0});
     std::stable_sort(places.begin(), places.end(), [&](std::size_t x, std::size_t y) { return scores[x] > scores[y]; });
     std::vector<std::uint32_t> rank_of(v.n_vocab(), kNoRank);
+    std::vector<TokenId> results;
     std::vector<std::uint32_t> orders;
     for (const std::size_t place : places) {
-        const auto rank = static_cast<std::uint32_t>(v.results_.size());
+        const auto rank = static_cast<std::uint32_t>(results.size());
         const bool tied = rank > 0 && scores[place] == scores[places[rank - 1]];
         orders.push_back(tied ? orders.back() : rank);
         rank_of[pieces[place]] = rank;
-        v.results_.push_back(pieces[place]);
+        results.push_back(pieces[place]);
     }
+    set_results(std::move(results));
     if (std::adjacent_find(orders.begin(), orders.end()) != orders.end()) v.tied_orders_ = std::move(orders);
     insert_all_splits(rank_of);
     find_splits();

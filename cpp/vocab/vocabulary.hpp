@@ -70,10 +70,8 @@ class Vocabulary {
     const ModelOptions& options() const { return options_; }
     const PairRanks& pairs() const { return pairs_; }
     // The id that the merge of each rank makes.
-    MergeResults results() const {
-        return {results_.data(), results_.empty() ? kNoToken : results_[0], results_are_in_order_};
-    }
-    std::size_t n_results() const { return results_.size(); }
+    MergeResults results() const { return {results_.data(), first_result_, results_are_in_order_}; }
+    std::size_t n_results() const { return n_results_; }
     // Where several ranks merge in order of place: the smaller number of each rank that merges first. nullptr: each
     // rank has an order of its own.
     const std::uint32_t* tied_orders() const { return tied_orders_.empty() ? nullptr : tied_orders_.data(); }
@@ -101,8 +99,9 @@ class Vocabulary {
     std::uint32_t merge_order(TokenId id) const { return merge_orders_[id]; }
     // Every reachable token merges later than its two parts, so validity of neighbours can be decided by unmerging.
     bool merges_are_ordered() const { return merges_are_ordered_; }
-    // Merges in rank order: the listed ones, or those derived from ranks.
-    const std::vector<Merge>& merges() const { return merges_; }
+    // Merges in rank order: the listed ones, or those derived from ranks, which are put together for each call.
+    std::vector<Merge> merges() const;
+    std::size_t n_merges() const { return n_merges_; }
 
    private:
     friend class VocabularyBuilder;
@@ -114,7 +113,9 @@ class Vocabulary {
     TokenIndex index_;
     ModelOptions options_;
     PairRanks pairs_;
-    std::vector<TokenId> results_;
+    std::vector<TokenId> results_;  // empty where they are in order
+    TokenId first_result_ = kNoToken;
+    std::size_t n_results_ = 0;
     bool results_are_in_order_ = false;
     std::vector<std::uint32_t> tied_orders_;
     std::unordered_map<TokenId, std::vector<TokenId>> unused_;
@@ -128,7 +129,8 @@ class Vocabulary {
     std::vector<std::pair<TokenId, TokenId>> splits_;
     std::vector<std::uint32_t> merge_orders_;
     bool merges_are_ordered_ = false;
-    std::vector<Merge> merges_;
+    std::vector<Merge> merges_;  // empty where each token has one at most, in order of id: split_of says which
+    std::size_t n_merges_ = 0;
 };
 
 // Collects tokens, checks them, and builds a Vocabulary. Errors are FileErrors that begin with `source`.
@@ -158,16 +160,20 @@ class VocabularyBuilder {
                                                     const std::vector<TokenId>& unused);
 
    private:
+    // A token's bytes end where those of the next entry begin.
     struct Entry {
-        TokenId id;
-        std::uint32_t begin, size;
-        Vocabulary::Kind kind;
+        std::uint32_t id : 28;
+        std::uint32_t kind_number : 4;
+        std::uint32_t begin;
+        Vocabulary::Kind kind() const { return static_cast<Vocabulary::Kind>(kind_number); }
     };
+    static_assert(kMaxTokenId < 1u << 28);
 
     [[noreturn]] void fail(const std::string& what) const;
     void add(TokenId id, Bytes bytes, Vocabulary::Kind kind);
     void lay_out_tokens();
-    Bytes bytes_of(const Entry& entry) const;
+    Bytes bytes_of(std::size_t entry) const;
+    void set_results(std::vector<TokenId> results);
     void index_tokens();
     void set_symbols();
     void insert_pair(TokenId left, TokenId right, std::uint32_t rank);

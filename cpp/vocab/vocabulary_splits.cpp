@@ -67,7 +67,8 @@ bool VocabularyBuilder::fill_narrow(TokenId id, MergeLane<16>& lane) {
     }
     if (token.size() > MergeLane<16>::kMaxSymbols) return false;
     lane.spell(token, v);
-    return std::none_of(token.begin(), token.end(), [&v](std::uint8_t b) { return v.byte_symbol(b) == kNoToken; });
+    return v.has_all_bytes() ||
+           std::none_of(token.begin(), token.end(), [&v](std::uint8_t b) { return v.byte_symbol(b) == kNoToken; });
 }
 
 // Merges those of up to kBlock tokens that fit a lane, together, down to two symbols.
@@ -134,29 +135,40 @@ bool VocabularyBuilder::derive_rank_merges() {
     Vocabulary& v = *v_;
     const auto n_vocab = static_cast<TokenId>(v.n_vocab());
     v.pairs_ = PairRanks(n_vocab, entries_.size(), n_vocab);
-    v.results_.resize(n_vocab);
-    std::iota(v.results_.begin(), v.results_.end(), TokenId{0});
-    v.merges_.reserve(entries_.size());
+    // Each rank makes the token of its number, from parts of smaller ones.
+    v.n_results_ = n_vocab;
+    v.first_result_ = 0;
+    v.results_are_in_order_ = v.merges_are_ordered_ = true;
     std::vector<TokenId> ids, unreached;
+    std::array<TokenId, MergeLane<16>::kMaxSymbols> parts;
+    std::array<std::pair<TokenId, TokenId>, kBlock> pairs;  // of those of which two parts are left; else kNoToken
     for (TokenId id = 0; id < n_vocab;) {
         for (ids.clear(); id < n_vocab && ids.size() < kBlock; ++id) {
             if (v.kinds_[id] == Vocabulary::Kind::kModel && v.token_bytes(id).size() >= 2) ids.push_back(id);
         }
         merge_narrow(ids.data(), ids.size());
         for (std::size_t i = 0; i < ids.size(); ++i) {
-            TokenId parts[MergeLane<16>::kMaxSymbols];
-            if (in_lane_[i] && lanes_[i].copy_ids(parts) == 2) v.pairs_.ask(parts[0], parts[1]);
+            pairs[i] = {kNoToken, kNoToken};
+            if (!in_lane_[i] || lanes_[i].n_symbols() != 2) continue;
+            lanes_[i].copy_ids(parts.data());
+            pairs[i] = {parts[0], parts[1]};
+            v.pairs_.ask(parts[0], parts[1]);
         }
         for (std::size_t i = 0; i < ids.size(); ++i) {
-            if (!find_rest(ids[i], i)) {
-                unreached.push_back(ids[i]);
-                continue;
+            auto [left, right] = pairs[i];
+            if (left == kNoToken) {
+                if (!find_rest(ids[i], i)) {
+                    unreached.push_back(ids[i]);
+                    continue;
+                }
+                left = symbols_[0];
+                right = symbols_[1];
             }
             const Bytes token = v.token_bytes(ids[i]);
-            v.pairs_.insert(symbols_[0], symbols_[1], ids[i]);
+            v.pairs_.insert_new(left, right, ids[i]);  // as no other token has these bytes
             if (token.size() == 2) v.byte_pair_ranks_[std::size_t{token[0]} << 8 | token[1]] = ids[i];
-            note_split(ids[i], symbols_[0], symbols_[1], ids[i]);
-            v.merges_.push_back({symbols_[0], symbols_[1], ids[i]});
+            note_split(ids[i], left, right, ids[i]);
+            ++v.n_merges_;
         }
     }
     // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
@@ -179,12 +191,13 @@ void VocabularyBuilder::insert_all_splits(const std::vector<std::uint32_t>& rank
         }
     }
     std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    v.pairs_ = PairRanks(v.n_vocab(), found.size(), v.results_.size());
+    v.pairs_ = PairRanks(v.n_vocab(), found.size(), v.n_results());
     v.merges_.clear();
     for (const auto& [rank, merge] : found) {
         insert_pair(merge.left, merge.right, rank);
         v.merges_.push_back(merge);
     }
+    v.n_merges_ = found.size();
 }
 
 // The splits that follow from listed merges alone, in order: two parts that merging was seen to make before, and that
@@ -226,15 +239,13 @@ void VocabularyBuilder::find_splits() {
             const TokenId id = ids[begin + i];
             if (!find_rest(id, i)) continue;
             const std::uint32_t rank = v.pairs_.find(symbols_[0], symbols_[1]);
-            if (rank != kNoRank && v.results_[rank] == id) note_split(id, symbols_[0], symbols_[1], rank);
+            if (rank != kNoRank && v.results()[rank] == id) note_split(id, symbols_[0], symbols_[1], rank);
         }
     }
 }
 
 void VocabularyBuilder::check_order() {
     Vocabulary& v = *v_;
-    v.results_are_in_order_ = std::adjacent_find(v.results_.begin(), v.results_.end(),
-                                                 [](TokenId a, TokenId b) { return b != a + 1; }) == v.results_.end();
     v.merges_are_ordered_ = true;
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const auto [left, right] = v.splits_[id];

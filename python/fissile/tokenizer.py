@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -54,7 +55,6 @@ class Tokenizer(_core.Encoder):
         self._special = spec.vocabulary.special_tokens()
         if spec.kind == "tiktoken":  # two may have one id, of which the vocabulary knows the first
             self._special = {token.content: token.id for token in spec.added_tokens}
-        self._decoder_or_none: _core.Decoder | None = None
         self._strings: dict[int, str] | None = None
         self._split_model = _core.SplitModel(spec.vocabulary)
         self._splitters: dict[Any, _core.Splitter] = {}  # samplers made ready, those in use
@@ -455,13 +455,9 @@ class Tokenizer(_core.Encoder):
 
     # --- decoding -----------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _decoder(self) -> _core.Decoder:
-        if self._decoder_or_none is None:
-            self._decoder_or_none = _core.Decoder(
-                self._vocabulary, leading_space=self._spec.leading_space, texts=self._spec.token_texts
-            )
-        return self._decoder_or_none
+        return _core.Decoder(self._vocabulary, leading_space=self._spec.leading_space, texts=self._spec.token_texts)
 
     def decode(self, ids: npt.ArrayLike, errors: str = "replace", *, skip_special_tokens: bool = False) -> str:
         """Text of some ids.
@@ -477,7 +473,8 @@ class Tokenizer(_core.Encoder):
         """
         if self._spec.decode_tokens is not None:
             return self._decode_in_python(self._spec.decode_tokens, ids, skip_special_tokens)
-        kept, skip = self._kept(ids, skip_special_tokens)
+        # A text of 2,000 characters takes a microsecond: no call that it can do without.
+        kept, skip = self._kept(ids, skip_special_tokens) if skip_special_tokens else (ids, skip_special_tokens)
         text = self._decoder.decode(kept, errors, skip_special_tokens=skip)
         if "\ufffd" not in text or errors != "replace":
             return text

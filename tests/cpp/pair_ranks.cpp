@@ -29,6 +29,15 @@ int main() {
             CHECK_EQUAL(ranks.find(kNoToken, right), kNoRank);
         }
     }
+    // Pairs known to be new, up to what the table was made for: entries move on.
+    for (const std::uint32_t n : {100u, 26214u, 60000u}) {
+        PairRanks few(n + 300, n);
+        for (std::uint32_t i = 0; i < n; ++i) few.insert_new(i % 97, i, i);
+        for (std::uint32_t i = 0; i < n; ++i) {
+            CHECK_EQUAL(few.find(i % 97, i), i);
+            CHECK_EQUAL(few.find(i % 97 + 1, i), kNoRank);
+        }
+    }
     // More merges than announced: the table grows.
     PairRanks ranks(20000, 10);
     for (std::uint32_t i = 0; i < 10000; ++i) ranks.insert(i, i + 1, i % 1000);

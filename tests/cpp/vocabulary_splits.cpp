@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "vocab/exact_cuts.hpp"
 #include "vocab/rank_file.hpp"
 #include "vocab/vocabulary.hpp"
 
@@ -49,6 +50,23 @@ std::optional<Found> merged(std::vector<TokenId> symbols, TokenId id, const Find
     return found;
 }
 
+// No cut inside a token that text becomes, and between two ASCII letters one wherever no such token has them.
+void check_cuts(const Vocabulary& v) {
+    const ExactCuts cuts(v);
+    std::uint32_t ends[512];
+    std::string all;  // tokens, apart
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        if (!v.is_reachable(id) || v.split_of(id).first == kNoToken) continue;
+        const Bytes token = v.token_bytes(id);
+        CHECK_EQUAL(cuts.cut(token, 0, ends, 512).n_spans, std::size_t{1});
+        all.append(as_chars(token)) += '|';
+    }
+    for (const std::string pair : {"aa", "ab", "ac", "ba", "bb", "bc", "ca", "cb", "cc"}) {
+        const bool joined = all.find(pair) != std::string::npos || cuts.cuts_nowhere();
+        CHECK_EQUAL(cuts.cut(as_bytes(pair), 0, ends, 512).n_spans, std::size_t{joined ? 1u : 2u});
+    }
+}
+
 // `expected` of all tokens but symbols.
 void check_splits(const Vocabulary& v, const std::map<TokenId, Found>& expected) {
     bool ordered = true;
@@ -64,6 +82,16 @@ void check_splits(const Vocabulary& v, const std::map<TokenId, Found>& expected)
         ordered &= order_of(at->second.split.second) < at->second.order;
     }
     CHECK_EQUAL(v.merges_are_ordered(), ordered);
+    const std::vector<Merge> merges = v.merges();
+    CHECK_EQUAL(merges.size(), v.n_merges());
+    std::map<TokenId, bool> makes;
+    for (const Merge& merge : merges) {
+        const std::uint32_t rank = v.pairs().find(merge.left, merge.right);
+        CHECK(rank < v.n_results());
+        makes[merge.result] |= v.split_of(merge.result) == std::pair(merge.left, merge.right);
+    }
+    for (const auto& [id, found] : expected) CHECK(!found.reachable || makes[id]);
+    check_cuts(v);
 }
 
 // Strings joined of earlier ones, mostly, in the order in which they came about but for some.
@@ -112,6 +140,10 @@ void check_ranks(std::mt19937& random, std::size_t n, unsigned disorder) {
         if (symbols.size() > 1) expected[id] = merged(symbols, id, find_step).value_or(Found{});
     }
     check_splits(*v, expected);
+    for (const Merge& merge : v->merges()) {
+        CHECK_EQUAL(v->pairs().find(merge.left, merge.right), merge.result);
+        CHECK_EQUAL(v->results()[merge.result], merge.result);
+    }
 }
 
 // Each token from the one before it: pairs that are needed as soon as they are known.

@@ -113,3 +113,37 @@ def test_a_list_that_an_item_changes_while_it_is_read() -> None:
     ids[500] = Clearing(ids)
     assert TOKENIZER.decode_bytes(ids) == TOKENIZER.decode_bytes([IDS[0]] * 1000)  # type: ignore[arg-type]
     assert ids == []
+
+
+def test_an_error_handler_that_decodes_itself() -> None:
+    def handler(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        return TOKENIZER.decode(IDS)[:1], error.end
+
+    codecs.register_error("fissile-decodes", handler)
+    ids = TOKENIZER.encode(b"begin \xff middle \xff end")
+    assert TOKENIZER.decode(ids, errors="fissile-decodes") == f"begin {WORLD[0]} middle {WORLD[0]} end"
+
+
+@pytest.mark.parametrize("n", [1, 2047, 2048, 300_000])
+def test_lengths_around_which_the_way_changes(n: int) -> None:
+    ids = np.resize(np.array(IDS, np.uint32), n)
+    text = b"".join(TOKENIZER.token_bytes(id) for id in ids.tolist())
+    assert TOKENIZER.decode_bytes(ids) == text
+    assert TOKENIZER.decode(ids) == TOKENIZER.decode(ids.tolist()) == text.decode(errors="replace")
+    assert TOKENIZER.decode(ids[:1]) == TOKENIZER.token_bytes(int(ids[0])).decode(errors="replace")
+    with pytest.raises(KeyError, match=rf"ids\[{n}\]"):
+        TOKENIZER.decode([*ids.tolist(), 1999])
+
+
+def test_arguments_of_the_cores_decode() -> None:
+    decode = fissile._core.Decoder.decode
+    decoder = TOKENIZER._decoder
+    assert decoder.decode(ids=IDS, errors="strict", skip_special_tokens=True) == WORLD + "x" * 40
+    for wrong in [((), {}), ((IDS, "strict", True), {}), ((IDS,), {"ids": IDS}), ((IDS,), {"skip": True})]:
+        with pytest.raises(TypeError, match=r"decode\(\)"):
+            decoder.decode(*wrong[0], **wrong[1])
+    with pytest.raises(TypeError, match="skip_special_tokens"):
+        decoder.decode(IDS, skip_special_tokens="yes")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="__init__"):
+        decode(fissile._core.Decoder.__new__(fissile._core.Decoder), IDS)

@@ -163,6 +163,18 @@ def test_ids_of_two_bytes_where_they_fit() -> None:
         TOKENIZER.encode_batch([WORLD], dtype=np.uint8)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_the_first_error_of_a_batch_is_the_one_raised(threads: int) -> None:
+    # Threads take texts from both ends; an error at one end does not hide what comes before it.
+    text = library_text(50_000).replace("<|endoftext|>", "")
+    for first in (0, 1, 30, 58, 59):
+        texts = [text] * first + [text + "<|endoftext|>"] + [text] * (59 - first) + ["<|endoftext|>"]
+        with pytest.raises(ValueError, match=rf"^texts\[{first}\]: Encountered"):
+            TOKENIZER.encode_batch(texts, threads)
+        with pytest.raises(ValueError, match=rf"^texts\[{first}\]: Encountered"):
+            TOKENIZER.count_batch(texts, threads)
+
+
 def test_special_tokens_in_batches() -> None:
     for threads in (1, 3):
         with pytest.raises(ValueError, match=r"^texts\[1\]: Encountered text .* disallowed special token"):

@@ -49,6 +49,31 @@ def test_rank_files(change: Any, message: str, tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
 
 
+def test_rank_files_of_every_form_of_line(tmp_path: Path) -> None:
+    # Lines as published files have them are read in a quicker way than others and those near the end.
+    letters = random.Random(7)
+    tokens = [bytes([b]) for b in range(256)]
+    tokens += [bytes(letters.choices(b"abcdefgh", k=n)) for n in range(8, 200) for _ in range(3)]
+    ranks = {token: rank for rank, token in enumerate(dict.fromkeys(tokens))}
+    lines = [base64.b64encode(token) + b" %d" % rank for token, rank in ranks.items()]
+    mixed = [letters.choice([b"%s\n", b"%s\r\n", b"%s\n\n"]) % line for line in lines]
+    zeros = [b"%s 0000000000%s\n" % tuple(line.split()) for line in lines]
+    path = tmp_path / "x.tiktoken"
+    for file in (rank_file(lines), rank_file(lines)[:-1], b"\r\n".join(lines), b"".join(mixed), b"".join(zeros)):
+        path.write_bytes(file)
+        tokenizer = fissile.Tokenizer.from_tiktoken(path, "gpt2")
+        assert {tokenizer.token_bytes(rank): rank for rank in range(tokenizer.n_vocab)} == ranks
+
+
+@pytest.mark.parametrize("bad", [b"YW=I 3", b"YW=== 3", b"Y=== 3", b"YWI=YWI= 3", b"=", b" 3", b"YWI= 3 ", b"YWI=\t3"])
+def test_a_bad_line_is_named_wherever_it_stands(bad: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.tiktoken"
+    for at in (0, 100, 255):
+        path.write_bytes(rank_file([*GOOD_LINES[:at], bad, *GOOD_LINES[at:]]))
+        with pytest.raises(TokenizerFileError, match=rf"line {at + 1}: expected"):
+            fissile.Tokenizer.from_tiktoken(path, "gpt2")
+
+
 def test_a_special_token_may_fill_a_hole(tmp_path: Path) -> None:
     path = tmp_path / "x.tiktoken"
     path.write_bytes(rank_file([*GOOD_LINES, b"YWI= 257"]))

@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     FUZZ_REQUIRE(counter.size() == ids.size());
 
     static const Decoder decoder(small_vocabulary());
-    std::vector<std::uint8_t> decoded;
+    RawVector<std::uint8_t> decoded;
     decoder.decode(ids.data(), ids.size(), false, decoded);
     FUZZ_REQUIRE(as_chars(decoded) == as_chars(text));
     return 0;
