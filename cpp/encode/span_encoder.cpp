@@ -10,7 +10,7 @@ namespace fissile {
 namespace {
 
 // Where windows are of no use: from this length on, laying tokens and taking them back beats the tree, also counting
-// the time it takes to put tokens in order.
+// the time it takes to list tokens by what they begin with.
 constexpr std::size_t kBacktrackBytes = 4096;
 
 // Longer spans of several pieces are not remembered whole.
@@ -20,6 +20,14 @@ std::size_t n_long_tokens(const Vocabulary& vocabulary) {
     std::size_t n = 0;
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) n += vocabulary.token_bytes(id).size() > kMaxInlinePiece;
     return n;
+}
+
+// Whether a piece of more than 62 bytes is not worth trying in windows: it begins with one byte again and again, where
+// tokens are long, and it is short itself.
+bool is_short_row(Bytes piece) {
+    constexpr std::size_t kRow = 32, kShort = 1024;
+    return piece.size() >= kRow && piece.size() <= kShort &&
+           std::equal(piece.begin() + 1, piece.begin() + kRow, piece.begin());
 }
 
 // At most. A space that is no symbol becomes the three bytes of U+2581.
@@ -72,11 +80,6 @@ void SpanEncoder::seed_tables() {
         if (++n == kAtOnce) insert();
     }
     insert();
-}
-
-const TokenPrefixes& SpanEncoder::prefixes() const {
-    std::call_once(prefixes_made_, [this] { prefixes_ = std::make_unique<const TokenPrefixes>(*vocabulary_); });
-    return *prefixes_;
 }
 
 // The hot loop: most spans are answered here.
@@ -471,14 +474,23 @@ void SpanEncoder::fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws)
     }
 }
 
+void SpanEncoder::backtrack(Bytes piece, Workspace& ws) const {
+    const Vocabulary& v = *vocabulary_;
+    std::call_once(prefixes_made_, [&] {
+        prefixes_ = std::make_unique<const TokenPrefixes>(v);
+        canonical_pairs_ = std::make_unique<CanonicalPairs>(v);
+    });
+    merge_backtrack(v, *prefixes_, *canonical_pairs_, piece, ws.symbols, ws.backtrack, ws.interrupt);
+}
+
 // ws.symbols: the ids of a piece of any length, merged anew.
 void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
     if (pairs_decide_ && piece.size() > max_lane_bytes_) {
         ws.symbols.clear();
-        if (merge_windows(v, kernels_, piece, ws.wide_lanes, ws.symbols, ws.interrupt)) return;
+        if (!is_short_row(piece) && merge_windows(v, kernels_, piece, ws.wide_lanes, ws.symbols, ws.interrupt)) return;
         if (piece.size() >= kBacktrackBytes) {
-            merge_backtrack(v, prefixes(), piece, ws.symbols, ws.backtrack, ws.interrupt);
+            backtrack(piece, ws);
             return;
         }
     }

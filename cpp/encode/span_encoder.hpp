@@ -164,7 +164,7 @@ class SpanEncoder {
     void byte_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
     void char_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
     void seed_tables();
-    const TokenPrefixes& prefixes() const;
+    void backtrack(Bytes piece, Workspace& ws) const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
@@ -179,6 +179,7 @@ class SpanEncoder {
     mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
     mutable std::once_flag prefixes_made_;
     mutable std::unique_ptr<const TokenPrefixes> prefixes_;
+    mutable std::unique_ptr<CanonicalPairs> canonical_pairs_;
 };
 
 }  // namespace fissile
