@@ -364,7 +364,12 @@ void SpanEncoder::append_part(const TokenId* ids, std::size_t n_ids, Workspace& 
     const ModelOptions& options = vocabulary_->options();
     const bool fused = options.fuse_unk && n_ids != 0 && ws.ids.size() > ws.first_id && ws.ids.back() == options.unk &&
                        ids[0] == options.unk;
-    ws.ids.insert(ws.ids.end(), ids + fused, ids + n_ids);
+    // Mostly one or two, for which a call of memmove takes longer.
+    if (n_ids <= kMaxInlineIds) {
+        for (std::size_t i = fused; i < n_ids; ++i) ws.ids.push_back(ids[i]);
+    } else {
+        ws.ids.insert(ws.ids.end(), ids + fused, ids + n_ids);
+    }
     ++ws.n_span_pieces;
 }
 
