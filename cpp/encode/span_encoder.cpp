@@ -10,7 +10,7 @@ namespace fissile {
 namespace {
 
 // Where windows are of no use: from this length on, laying tokens and taking them back beats the tree, also counting
-// the time it takes to put tokens in order.
+// the time it takes to list tokens by what they begin with.
 constexpr std::size_t kBacktrackBytes = 4096;
 
 // Longer spans of several pieces are not remembered whole.
@@ -20,6 +20,14 @@ std::size_t n_long_tokens(const Vocabulary& vocabulary) {
     std::size_t n = 0;
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) n += vocabulary.token_bytes(id).size() > kMaxInlinePiece;
     return n;
+}
+
+// Whether a piece of more than 62 bytes is not worth trying in windows: it begins with one byte again and again, where
+// tokens are long, and it is short itself.
+bool is_short_row(Bytes piece) {
+    constexpr std::size_t kRow = 32, kShort = 1024;
+    return piece.size() >= kRow && piece.size() <= kShort &&
+           std::equal(piece.begin() + 1, piece.begin() + kRow, piece.begin());
 }
 
 // At most. A space that is no symbol becomes the three bytes of U+2581.
@@ -34,6 +42,8 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
       kernels_(merge_kernels_for(chosen_isa())),
       front_kernels_(front_kernels_for(chosen_isa())),
       cuts_(*vocabulary_, before_spaces),
+      bytes_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
+                    vocabulary_->tied_orders() == nullptr && !vocabulary_->has_unused()),
       pairs_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                     vocabulary_->merges_are_ordered()),
       max_narrow_bytes_(MergeLane<16>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
@@ -73,11 +83,6 @@ void SpanEncoder::seed_tables() {
         if (++n == kAtOnce) insert();
     }
     insert();
-}
-
-const TokenPrefixes& SpanEncoder::prefixes() const {
-    std::call_once(prefixes_made_, [this] { prefixes_ = std::make_unique<const TokenPrefixes>(*vocabulary_); });
-    return *prefixes_;
 }
 
 // The hot loop: most spans are answered here.
@@ -207,135 +212,163 @@ void SpanEncoder::look_up_missed(Workspace& ws) const {
 void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
     const std::size_t first_unknown = ws.n_elsewhere;
     ws.ids.clear();
-    ws.n_parts = ws.n_lanes = ws.n_wide_lanes = 0;
-    std::size_t planned = 0;  // spans before this one are done
+    ws.n_parts = ws.n_wide_parts = ws.n_finished = 0;
+    begin_span(ws);
+    note_returns(n_unknown, ws);
     for (std::size_t u = 0; u < n_unknown; ++u) {
         const Bytes span = ws.missed[ws.unknown[u]].span();
-        if (span.size() > max_lane_bytes_) {
-            merge_parts(ws.unknown + planned, ws);
-            planned = u + 1;
-            encode_long_unknown(ws.unknown[u], ws);
-            continue;
+        for (std::size_t position = 0; position < span.size();) {
+            if (position != 0 && ws.interrupt != nullptr) ws.interrupt->check_now();
+            const std::size_t n_pieces = cuts_.cut(span, position, ws.piece_ends, kSpans).n_spans;
+            for (std::size_t i = 0; i < n_pieces; ++i) {
+                const Bytes piece = span.subspan(position, ws.piece_ends[i] - position);
+                position = ws.piece_ends[i];
+                add_piece(piece, span.size(), ws);
+            }
         }
-        const std::size_t n_pieces = cuts_.cut(span, 0, ws.piece_ends, kSpans).n_spans;
-        // A span of this size has at most three pieces that are longer than a lane.
-        if (ws.n_parts + n_pieces > Workspace::kParts || ws.n_wide_lanes + 3 > Workspace::kWideLanes) {
-            merge_parts(ws.unknown + planned, ws);
-            planned = u;
+        if (ws.n_parts == 0) {
+            finish_span(ws);
+        } else {
+            ws.parts[ws.n_parts - 1].ends_span = true;
         }
-        std::size_t begin = 0;
-        for (std::size_t i = 0; i < n_pieces; ++i) {
-            plan_part(span.subspan(begin, ws.piece_ends[i] - begin), n_pieces == 1, ws);
-            begin = ws.piece_ends[i];
-        }
-        ws.parts[ws.n_parts - 1].ends_span = true;
     }
-    merge_parts(ws.unknown + planned, ws);
+    merge_parts(ws);
+    settle_returns(ws);
     for (std::size_t i = first_unknown; i < ws.n_elsewhere; ++i) ws.elsewhere[i].ids = ws.ids.data() + ws.id_offset[i];
 }
 
-void SpanEncoder::plan_part(Bytes piece, bool whole_span, Workspace& ws) const {
+// One or two bytes are what the ranks of two bytes say; what is longer than a lane is merged alone; all else waits for
+// others, while the place where it may be known is brought near.
+void SpanEncoder::add_piece(Bytes piece, std::size_t n_span_bytes, Workspace& ws) const {
+    const bool is_span = piece.size() == n_span_bytes;
+    if (bytes_decide_ && piece.size() <= 2 && ws.n_parts == 0) {
+        TokenId ids[2];
+        append_part(ids, merge_two_bytes(piece, ids), ws);
+        return;
+    }
+    if (piece.size() > max_lane_bytes_) {
+        merge_parts(ws);
+        const PieceKey key = piece_key(piece.data(), piece.size());
+        TokenId four[kMaxInlineIds];
+        const KnownIds known = is_span ? KnownIds() : find_known(piece, key, four);
+        if (known.ids != nullptr && !is_for_spans(known)) {
+            append_part(known.ids, known.n_ids, ws);
+            return;
+        }
+        merge_piece(piece, ws);
+        // The table's entry of a piece that is known all the same is for spans.
+        if (known.ids == nullptr) remember(piece, key, ws.symbols.data(), ws.symbols.size(), ws);
+        append_part(ws.symbols.data(), ws.symbols.size(), ws);
+        return;
+    }
+    const bool is_wide = piece.size() > max_narrow_bytes_;
+    if (ws.n_parts == Workspace::kParts || (is_wide && ws.n_wide_parts == Workspace::kWideLanes)) merge_parts(ws);
+    ws.n_wide_parts += is_wide;
     Workspace::Part& part = ws.parts[ws.n_parts++];
-    part.key = piece_key(piece.data(), piece.size());
     part.piece = piece;
-    part.source = Workspace::Part::Source::kKnown;
+    part.is_span = is_span;
     part.ends_span = false;
-    part.known = whole_span ? KnownIds() : find_known(piece, part.key, part.four);
+    part.key = piece_key(piece.data(), piece.size());
+    if (!is_span && piece.size() <= kMaxInlinePiece) prefetch(table_.view().bucket(PieceTable::View::hash(part.key)));
+}
+
+// What is known of a part, or the lane that is to give its ids.
+void SpanEncoder::plan_part(Workspace::Part& part, Workspace& ws) const {
+    part.source = Workspace::Part::Source::kKnown;
+    part.remembered = false;
+    if (bytes_decide_ && part.piece.size() <= 2) {
+        part.known = {part.four, merge_two_bytes(part.piece, part.four)};
+        return;
+    }
+    part.known = part.is_span ? KnownIds() : find_known(part.piece, part.key, part.four);
     part.remembered = part.known.ids == nullptr;
-    // The table's entry of a token that only a whole span can be is not for a piece.
-    if (!part.remembered && !(part.known.n_ids == 1 && only_whole_span(part.known.ids[0]))) return;
-    if (piece.size() <= max_narrow_bytes_) {
+    if (!part.remembered && !is_for_spans(part.known)) {
+        ws.n_returned += part.known.n_ids > 1 && is_sample(part.key);
+        return;
+    }
+    if (part.piece.size() <= max_narrow_bytes_) {
         part.source = Workspace::Part::Source::kLane;
         part.lane = static_cast<std::uint32_t>(ws.n_lanes++);
-        fill_lane(piece, ws.lanes[part.lane], ws);
+        fill_lane(part.piece, ws.lanes[part.lane], ws);
     } else {
         part.source = Workspace::Part::Source::kWideLane;
         part.lane = static_cast<std::uint32_t>(ws.n_wide_lanes++);
-        fill_lane(piece, ws.wide_lanes[part.lane], ws);
+        fill_lane(part.piece, ws.wide_lanes[part.lane], ws);
     }
 }
 
-// Merges what is in the lanes and makes the ids of the planned spans from their parts.
-void SpanEncoder::merge_parts(const std::uint32_t* unknown, Workspace& ws) const {
+// Makes the ids of the spans whose parts wait, as far as they are there.
+void SpanEncoder::merge_parts(Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
+    ws.n_lanes = ws.n_wide_lanes = 0;
+    for (std::size_t i = 0; i < ws.n_parts; ++i) plan_part(ws.parts[i], ws);
     kernels_.many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
     kernels_.many(v.pairs(), v.results(), ws.wide_lanes, ws.n_wide_lanes);
-    const Workspace::Part* part = ws.parts;
-    const Workspace::Part* const end = ws.parts + ws.n_parts;
-    while (part != end) {
-        const std::uint32_t k = *unknown++;
-        const std::size_t first_id = ws.ids.size();
-        std::size_t n_pieces = 0;
-        do {
-            TokenId merged[MergeLane<64>::kMaxSymbols];
-            KnownIds ids = part->known;
-            if (part->source == Workspace::Part::Source::kLane) {
-                ids = {merged, ws.lanes[part->lane].copy_ids(merged)};
-            } else if (part->source == Workspace::Part::Source::kWideLane) {
-                ids = {merged, ws.wide_lanes[part->lane].copy_ids(merged)};
-            }
-            if (part->remembered) remember(part->piece, part->key, ids.ids, ids.n_ids);
-            append_part(ids.ids, ids.n_ids, first_id, ws);
-            ++n_pieces;
-        } while (!part++->ends_span);
-        finish_unknown(ws.missed[k].span(), k, n_pieces, first_id, ws);
-    }
-    ws.n_parts = ws.n_lanes = ws.n_wide_lanes = 0;
-}
-
-// The same for one span of any length, a piece after the other.
-void SpanEncoder::encode_long_unknown(std::uint32_t missed, Workspace& ws) const {
-    const Bytes span = ws.missed[missed].span();
-    const std::size_t first_id = ws.ids.size();
-    std::size_t n_pieces = 0;
-    for (std::size_t position = 0; position < span.size();) {
-        if (position != 0 && ws.interrupt != nullptr) ws.interrupt->check_now();
-        const ScanResult cut = cuts_.cut(span, position, ws.piece_ends, kSpans);
-        for (std::size_t i = 0; i < cut.n_spans; ++i) {
-            const Bytes piece = span.subspan(position, ws.piece_ends[i] - position);
-            position = ws.piece_ends[i];
-            const PieceKey key = piece_key(piece.data(), piece.size());
-            TokenId four[kMaxInlineIds];
-            const KnownIds known = piece.size() == span.size() ? KnownIds() : find_known(piece, key, four);
-            if (known.ids != nullptr && !(known.n_ids == 1 && only_whole_span(known.ids[0]))) {
-                append_part(known.ids, known.n_ids, first_id, ws);
-            } else {
-                merge_piece(piece, ws);
-                // The table's entry of a piece that is known all the same is for spans.
-                if (known.ids == nullptr) remember(piece, key, ws.symbols.data(), ws.symbols.size());
-                append_part(ws.symbols.data(), ws.symbols.size(), first_id, ws);
-            }
-            ++n_pieces;
+    for (const Workspace::Part* part = ws.parts; part != ws.parts + ws.n_parts; ++part) {
+        TokenId merged[MergeLane<64>::kMaxSymbols];
+        KnownIds ids = part->known;
+        if (part->source == Workspace::Part::Source::kLane) {
+            ids = {merged, ws.lanes[part->lane].copy_ids(merged)};
+        } else if (part->source == Workspace::Part::Source::kWideLane) {
+            ids = {merged, ws.wide_lanes[part->lane].copy_ids(merged)};
         }
+        if (part->remembered) remember(part->piece, part->key, ids.ids, ids.n_ids, ws);
+        append_part(ids.ids, ids.n_ids, ws);
+        if (part->ends_span) finish_span(ws);
     }
-    finish_unknown(span, missed, n_pieces, first_id, ws);
+    ws.n_parts = ws.n_wide_parts = 0;
 }
 
-// Appends the ids of a piece of the span whose ids begin at first_id. Unknown characters that merge with nothing may
-// stand on both sides of a cut, and are fused all the same.
-void SpanEncoder::append_part(const TokenId* ids, std::size_t n_ids, std::size_t first_id, Workspace& ws) const {
+// Ids of a piece of one or two bytes; returns how many.
+std::size_t SpanEncoder::merge_two_bytes(Bytes piece, TokenId* ids) const {
+    const Vocabulary& v = *vocabulary_;
+    ids[0] = v.byte_symbol(piece[0]);
+    if (piece.size() == 1) return 1;
+    ids[1] = v.byte_symbol(piece[1]);
+    const std::uint32_t rank = v.byte_pair_rank(piece[0], piece[1]);
+    if (rank == kNoRank) return 2;
+    ids[0] = v.results()[rank];
+    return 1;
+}
+
+// Appends the ids of a piece of the span in hand. Unknown characters that merge with nothing may stand on both sides of
+// a cut, and are fused all the same.
+void SpanEncoder::append_part(const TokenId* ids, std::size_t n_ids, Workspace& ws) const {
     const ModelOptions& options = vocabulary_->options();
-    const bool fused = options.fuse_unk && n_ids != 0 && ws.ids.size() > first_id && ws.ids.back() == options.unk &&
+    const bool fused = options.fuse_unk && n_ids != 0 && ws.ids.size() > ws.first_id && ws.ids.back() == options.unk &&
                        ids[0] == options.unk;
-    ws.ids.insert(ws.ids.end(), ids + fused, ids + n_ids);
+    // Mostly one or two, for which a call of memmove takes longer.
+    if (n_ids <= kMaxInlineIds) {
+        for (std::size_t i = fused; i < n_ids; ++i) ws.ids.push_back(ids[i]);
+    } else {
+        ws.ids.insert(ws.ids.end(), ids + fused, ids + n_ids);
+    }
+    ++ws.n_span_pieces;
 }
 
-// A span's ids are all in ws.ids, from first_id on.
-void SpanEncoder::finish_unknown(Bytes span, std::uint32_t missed, std::size_t n_pieces, std::size_t first_id,
-                                 Workspace& ws) const {
-    const TokenId* const ids = ws.ids.data() + first_id;
-    const std::size_t n_ids = ws.ids.size() - first_id;
+void SpanEncoder::begin_span(Workspace& ws) {
+    ws.first_id = ws.ids.size();
+    ws.n_span_pieces = 0;
+}
+
+// All ids of the first unknown span that is not finished are in ws.ids, from first_id on.
+void SpanEncoder::finish_span(Workspace& ws) const {
+    const std::uint32_t missed = ws.unknown[ws.n_finished++];
+    const Bytes span = ws.missed[missed].span();
+    const TokenId* const ids = ws.ids.data() + ws.first_id;
+    const std::size_t n_ids = ws.ids.size() - ws.first_id;
     // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not.
-    if (n_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(span)) {
-        remember(span, ws.missed[missed].key, ids, n_ids);
+    if (ws.n_span_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(hash_bytes(span.data(), span.size()))) {
+        keep(span, ws.missed[missed].key, ids, n_ids);
     }
     if (n_ids >= 1 && n_ids <= kMaxInlineIds) {
         ws.found[missed] = FoundPiece::of_ids(ids, n_ids);
-        ws.ids.resize(first_id);
-        return;
+        ws.ids.resize(ws.first_id);
+    } else {
+        ws.id_offset[ws.n_elsewhere] = ws.first_id;
+        ws.found[missed] = found_elsewhere({nullptr, n_ids}, ws);
     }
-    ws.id_offset[ws.n_elsewhere] = first_id;
-    ws.found[missed] = found_elsewhere({nullptr, n_ids}, ws);
+    begin_span(ws);
 }
 
 // The ids of a piece if it is known already; `four` may hold them.
@@ -345,8 +378,18 @@ KnownIds SpanEncoder::find_known(Bytes piece, PieceKey key, TokenId four[kMaxInl
     return entry == nullptr ? KnownIds() : PieceTable::ids_of(*entry, four);
 }
 
-// Remembers the ids of a piece, in the table that it fits.
-void SpanEncoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const {
+// Remembers the ids of a piece that was merged: at first sight where pieces come again, else when it does.
+void SpanEncoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const {
+    const bool is_short = piece.size() <= kMaxInlinePiece;
+    const bool sample = is_short && is_sample(key);
+    ws.n_new += sample;
+    if (ws.pieces_return || sample || seen_before(is_short ? PieceTable::View::hash(key) : LongPieces::hash(piece))) {
+        keep(piece, key, ids, n_ids);
+    }
+}
+
+// Keeps the ids of a piece in the table that it fits.
+void SpanEncoder::keep(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const {
     if (piece.size() > kMaxInlinePiece) {
         long_pieces_.insert(piece, ids, n_ids);
     } else if (n_ids >= 1) {
@@ -354,9 +397,8 @@ void SpanEncoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::s
     }
 }
 
-// Whether a span was asked about lately; forgets some, and takes some for others.
-bool SpanEncoder::seen_before(Bytes span) const {
-    const std::uint64_t hash = hash_bytes(span.data(), span.size());
+// Whether what has this hash was asked about lately; forgets some, and takes some for others.
+bool SpanEncoder::seen_before(std::uint64_t hash) const {
     std::atomic<std::uint16_t>& mark = seen_[hash % seen_.size()];
     const auto tag = static_cast<std::uint16_t>(hash >> 48 | 1);
     if (mark.load(std::memory_order_relaxed) == tag) return true;
@@ -364,9 +406,36 @@ bool SpanEncoder::seen_before(Bytes span) const {
     return false;
 }
 
-// Whether a token comes from a whole span only: merging the same bytes inside a longer span gives others.
-bool SpanEncoder::only_whole_span(TokenId id) const {
-    return vocabulary_->options().ignore_merges && !vocabulary_->is_reachable(id);
+// Random text has hundreds of thousands of pieces a megabyte that never come again, and remembering one costs more than
+// merging it. So a sample of all pieces, which is always remembered at first sight, tells whether it is worth it.
+bool SpanEncoder::is_sample(PieceKey key) { return PieceTable::View::hash(key) % kSampleOneOf == 0; }
+
+// Counts what of the sample is known from an earlier time; where most of what the front table lacks is known, it is not
+// worth the look at each, and all of that is taken for it.
+void SpanEncoder::note_returns(std::size_t n_unknown, Workspace& ws) const {
+    ws.n_new = ws.n_returned = 0;
+    ws.pieces_return = unreturned_.load(std::memory_order_relaxed) < kManyUnreturned;
+    if (n_unknown * 4 < ws.n_missed) {
+        ws.n_returned = (ws.n_missed - n_unknown) / kSampleOneOf;
+        return;
+    }
+    for (std::size_t i = 0; i < ws.n_to_front; ++i) {
+        const std::uint32_t k = ws.to_front[i];
+        ws.n_returned += ws.found[k].count() > 1 && is_sample(ws.missed[k].key);
+    }
+}
+
+void SpanEncoder::settle_returns(const Workspace& ws) const {
+    const std::size_t unreturned = unreturned_.load(std::memory_order_relaxed) + ws.n_new;
+    const std::size_t balanced = ws.n_returned * kWorthNew;
+    unreturned_.store(std::min(unreturned - std::min(unreturned, balanced), 2 * kManyUnreturned),
+                      std::memory_order_relaxed);
+}
+
+// Whether a table's entry is of a token that comes from a whole span only: merging the same bytes inside a longer span
+// gives others.
+bool SpanEncoder::is_for_spans(KnownIds known) const {
+    return known.n_ids == 1 && vocabulary_->options().ignore_merges && !vocabulary_->is_reachable(known.ids[0]);
 }
 
 // Symbols of a piece of bytes; unknown bytes are left out or become `unk`.
@@ -444,14 +513,23 @@ void SpanEncoder::fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws)
     }
 }
 
+void SpanEncoder::backtrack(Bytes piece, Workspace& ws) const {
+    const Vocabulary& v = *vocabulary_;
+    std::call_once(prefixes_made_, [&] {
+        prefixes_ = std::make_unique<const TokenPrefixes>(v);
+        canonical_pairs_ = std::make_unique<CanonicalPairs>(v);
+    });
+    merge_backtrack(v, *prefixes_, *canonical_pairs_, piece, ws.symbols, ws.backtrack, ws.interrupt);
+}
+
 // ws.symbols: the ids of a piece of any length, merged anew.
 void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
     if (pairs_decide_ && piece.size() > max_lane_bytes_) {
         ws.symbols.clear();
-        if (merge_windows(v, kernels_, piece, ws.wide_lanes, ws.symbols, ws.interrupt)) return;
+        if (!is_short_row(piece) && merge_windows(v, kernels_, piece, ws.wide_lanes, ws.symbols, ws.interrupt)) return;
         if (piece.size() >= kBacktrackBytes) {
-            merge_backtrack(v, prefixes(), piece, ws.symbols, ws.backtrack, ws.interrupt);
+            backtrack(piece, ws);
             return;
         }
     }

@@ -79,6 +79,7 @@ class SpanEncoder {
             std::uint32_t lane;
             Source source;
             bool remembered;  // once merged
+            bool is_span;     // all of it
             bool ends_span;
         };
 
@@ -105,7 +106,12 @@ class SpanEncoder {
         MergeTreeScratch tree;
         BacktrackScratch backtrack;
         std::size_t n_pieces = 0, n_missed = 0, n_long = 0, n_marks = 0;
-        std::size_t n_elsewhere, n_to_front, n_parts, n_lanes, n_wide_lanes;
+        std::size_t n_elsewhere, n_to_front, n_parts, n_wide_parts, n_lanes, n_wide_lanes;
+        // Unknown spans that are done, and of the next one where in `ids` it begins, and how many pieces it has so far.
+        std::size_t n_finished, first_id, n_span_pieces;
+        // Of the sample: pieces that were merged, and that were known from an earlier time.
+        std::size_t n_new, n_returned;
+        bool pieces_return;  // so they are remembered at first sight
     };
 
     // `before_spaces`: pieces never go on after a space that follows something else; see ExactCuts.
@@ -143,17 +149,22 @@ class SpanEncoder {
     void append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink) const;
     void look_up_missed(Workspace& ws) const;
     void encode_unknown(std::size_t n_unknown, Workspace& ws) const;
-    void encode_long_unknown(std::uint32_t missed, Workspace& ws) const;
-    void plan_part(Bytes piece, bool whole_span, Workspace& ws) const;
-    void merge_parts(const std::uint32_t* unknown, Workspace& ws) const;
-    void finish_unknown(Bytes span, std::uint32_t missed, std::size_t n_pieces, std::size_t first_id,
-                        Workspace& ws) const;
+    void add_piece(Bytes piece, std::size_t n_span_bytes, Workspace& ws) const;
+    void plan_part(Workspace::Part& part, Workspace& ws) const;
+    void merge_parts(Workspace& ws) const;
+    std::size_t merge_two_bytes(Bytes piece, TokenId* ids) const;
+    static void begin_span(Workspace& ws);
+    void finish_span(Workspace& ws) const;
     static FoundPiece found_elsewhere(KnownIds ids, Workspace& ws);
     KnownIds find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const;
-    void append_part(const TokenId* ids, std::size_t n_ids, std::size_t first_id, Workspace& ws) const;
-    bool only_whole_span(TokenId id) const;
-    bool seen_before(Bytes span) const;
-    void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
+    void append_part(const TokenId* ids, std::size_t n_ids, Workspace& ws) const;
+    bool is_for_spans(KnownIds known) const;
+    void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const;
+    void keep(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
+    bool seen_before(std::uint64_t hash) const;
+    static bool is_sample(PieceKey key);
+    void note_returns(std::size_t n_unknown, Workspace& ws) const;
+    void settle_returns(const Workspace& ws) const;
     void merge_piece(Bytes piece, Workspace& ws) const;
     template <unsigned kWidth>
     void fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws) const;
@@ -161,13 +172,14 @@ class SpanEncoder {
     void byte_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
     void char_symbols(Bytes piece, std::vector<TokenId>& symbols) const;
     void seed_tables();
-    const TokenPrefixes& prefixes() const;
+    void backtrack(Bytes piece, Workspace& ws) const;
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
     const FrontKernels& front_kernels_;
     ExactCuts cuts_;
     std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
+    bool bytes_decide_;                        // whether two bytes merge or not, by their ranks alone
     bool pairs_decide_;  // whether neighbouring tokens tell if a sequence is an encoding; see merge_windows.hpp
     // Longer pieces may have more symbols than a lane, or a wide lane.
     std::size_t max_narrow_bytes_, max_lane_bytes_;
@@ -175,8 +187,13 @@ class SpanEncoder {
     mutable LongPieces long_pieces_;
     std::shared_ptr<FrontTables> front_tables_ = std::make_shared<FrontTables>();
     mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
+    // One piece of so many is of the sample; each that comes again makes up for so many that are new; with so many that
+    // nothing made up for, pieces are not remembered at first sight.
+    static constexpr std::size_t kSampleOneOf = 16, kWorthNew = 3, kManyUnreturned = 512;
+    mutable std::atomic<std::size_t> unreturned_{0};
     mutable std::once_flag prefixes_made_;
     mutable std::unique_ptr<const TokenPrefixes> prefixes_;
+    mutable std::unique_ptr<CanonicalPairs> canonical_pairs_;
 };
 
 }  // namespace fissile

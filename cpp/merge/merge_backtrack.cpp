@@ -1,5 +1,8 @@
 #include "merge/merge_backtrack.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "cpu/hash.hpp"
 
 namespace fissile {
@@ -30,29 +33,26 @@ bool stay_apart(const Vocabulary& vocabulary, TokenId left, TokenId right, std::
     }
 }
 
-// Pairs asked about lately: the pieces that are this long repeat themselves, as rules and rows of spaces do.
-class KnownPairs {
+// Where the bytes of a piece repeat those `period` bytes before them.
+class Repeats {
    public:
-    KnownPairs(const Vocabulary& vocabulary, std::vector<std::uint64_t>& words)
-        : vocabulary_(vocabulary), words_(words) {
-        words_.assign(std::size_t{1} << kBits, 0);
-    }
+    explicit Repeats(Bytes piece) : piece_(piece) {}
 
-    bool are_canonical(TokenId left, TokenId right) noexcept {
-        const std::uint64_t pair = std::uint64_t{left} << 32 | right | kKnown;
-        std::uint64_t& word = words_[(pair * kHashSeed1) >> (64 - kBits)];
-        if ((word & ~kYes) != pair) word = is_canonical_pair(vocabulary_, left, right) ? pair | kYes : pair;
-        return (word & kYes) != 0;
+    // The end of the stretch of them that holds `from`, which is not below `period`; `from` if it does not repeat.
+    std::size_t end(std::size_t from, std::size_t period) noexcept {
+        if (period != period_ || from < begin_ || from > end_) {
+            period_ = period;
+            begin_ = end_ = from;
+            const std::uint8_t* const bytes = piece_.data();
+            while (end_ + 8 <= piece_.size() && std::memcmp(bytes + end_, bytes + end_ - period, 8) == 0) end_ += 8;
+            while (end_ < piece_.size() && bytes[end_] == bytes[end_ - period]) ++end_;
+        }
+        return end_;
     }
 
    private:
-    static constexpr unsigned kBits = 12;
-    // Bits that ids leave free.
-    static constexpr std::uint64_t kKnown = std::uint64_t{1} << 62, kYes = std::uint64_t{1} << 63;
-    static_assert(kMaxTokenId < 1u << 30);
-
-    const Vocabulary& vocabulary_;
-    std::vector<std::uint64_t>& words_;
+    Bytes piece_;
+    std::size_t period_ = 0, begin_ = 0, end_ = 0;
 };
 
 }  // namespace
@@ -61,31 +61,58 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
     return stay_apart(vocabulary, left, right, vocabulary.pairs().find(left, right), ~std::uint64_t{0});
 }
 
+bool CanonicalPairs::hold(TokenId left, TokenId right) noexcept {
+    const std::uint64_t pair = std::uint64_t{left} << 32 | right | kKnown;
+    std::atomic<std::uint64_t>& place = words_[(pair * kHashSeed1) >> (64 - kBits)];
+    std::uint64_t word = place.load(std::memory_order_relaxed);
+    if ((word & ~kYes) != pair) {
+        word = is_canonical_pair(vocabulary_, left, right) ? pair | kYes : pair;
+        place.store(word, std::memory_order_relaxed);
+    }
+    return (word & kYes) != 0;
+}
+
 bool is_canonical_pair_at(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint32_t rank) noexcept {
     const std::uint32_t across = vocabulary.pairs().find(left, right);
     return across == rank && stay_apart(vocabulary, left, right, across, 2 * (std::uint64_t{rank} + 1));
 }
 
-void merge_backtrack(const Vocabulary& vocabulary, const TokenPrefixes& prefixes, Bytes piece,
+void merge_backtrack(const Vocabulary& vocabulary, const TokenPrefixes& prefixes, CanonicalPairs& pairs, Bytes piece,
                      std::vector<TokenId>& ids, BacktrackScratch& scratch, Interrupt* interrupt) {
     const std::size_t n = piece.size();
     const std::size_t base = ids.size();
     scratch.dead.assign(n / 64 + 1, 0);
-    KnownPairs pairs(vocabulary, scratch.pairs);
+    Repeats repeats(piece);
     const auto is_dead = [&](std::size_t i) { return (scratch.dead[i >> 6] >> (i & 63)) & 1; };
     std::size_t position = 0;
+    unsigned step = 0;
+    const auto take_step = [&] {
+        if (++step % kStepsAtOnce == 0 && interrupt != nullptr) interrupt->check_now();
+    };
     TokenId candidate = n == 0 ? kNoToken : prefixes.longest(piece);
-    for (unsigned step = 1; position < n; ++step) {
-        if (step % kStepsAtOnce == 0 && interrupt != nullptr) interrupt->check_now();
+    TokenId longest = candidate;
+    while (position < n) {
+        take_step();
         // Longest candidate that ends where encodings go on and that its left neighbour tolerates.
         while (candidate != kNoToken && (is_dead(position + vocabulary.token_bytes(candidate).size()) ||
-                                         (ids.size() > base && !pairs.are_canonical(ids.back(), candidate)))) {
+                                         (ids.size() > base && !pairs.hold(ids.back(), candidate)))) {
             candidate = prefixes.next_shorter(candidate);
         }
         if (candidate != kNoToken) {
+            const std::size_t size = vocabulary.token_bytes(candidate).size();
+            const bool again = candidate == longest && ids.size() > base && ids.back() == candidate;
             ids.push_back(candidate);
-            position += vocabulary.token_bytes(candidate).size();
-            if (position < n) candidate = prefixes.longest(piece.subspan(position));
+            position += size;
+            // The longest token here, beside itself: so it is as long as what is ahead stays the same.
+            if (again) {
+                const std::size_t end = repeats.end(position, size);
+                while (position + std::max(size, prefixes.max_bytes()) <= end && !is_dead(position + size)) {
+                    take_step();
+                    ids.push_back(candidate);
+                    position += size;
+                }
+            }
+            if (position < n) longest = candidate = prefixes.longest(piece.subspan(position));
         } else {
             // Dead: take the last token back and go on with the next shorter one in its place. The first position
             // never dies, since the canonical encoding exists.
@@ -94,6 +121,7 @@ void merge_backtrack(const Vocabulary& vocabulary, const TokenPrefixes& prefixes
             ids.pop_back();
             position -= vocabulary.token_bytes(last).size();
             candidate = prefixes.next_shorter(last);
+            longest = kNoToken;
         }
     }
 }

@@ -9,6 +9,8 @@
 // (2024, "So many tokens, so little time"). Needs every byte to be a token and merges_are_ordered().
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -20,8 +22,7 @@
 namespace fissile {
 
 struct BacktrackScratch {
-    std::vector<std::uint64_t> dead;   // a bit a position: no encoding goes on from here
-    std::vector<std::uint64_t> pairs;  // asked about lately, and the answer
+    std::vector<std::uint64_t> dead;  // a bit a position: no encoding goes on from here
 };
 
 // Whether encoding the bytes of left and right together gives these two tokens.
@@ -29,8 +30,26 @@ bool is_canonical_pair(const Vocabulary& vocabulary, TokenId left, TokenId right
 // Whether the two merge with this rank and, merging the bytes of both, nothing but them is left when it has its turn.
 bool is_canonical_pair_at(const Vocabulary& vocabulary, TokenId left, TokenId right, std::uint32_t rank) noexcept;
 
+// is_canonical_pair, with the answers for pairs asked about lately: pieces of long tokens, as rules and rows of spaces
+// are, ask for the same ones. For all threads, without locks.
+class CanonicalPairs {
+   public:
+    explicit CanonicalPairs(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+
+    bool hold(TokenId left, TokenId right) noexcept;
+
+   private:
+    static constexpr unsigned kBits = 12;
+    // Bits that ids leave free.
+    static constexpr std::uint64_t kKnown = std::uint64_t{1} << 62, kYes = std::uint64_t{1} << 63;
+    static_assert(kMaxTokenId < 1u << 30);
+
+    const Vocabulary& vocabulary_;
+    std::array<std::atomic<std::uint64_t>, 1 << kBits> words_{};
+};
+
 // Appends the canonical encoding of a piece to ids.
-void merge_backtrack(const Vocabulary& vocabulary, const TokenPrefixes& prefixes, Bytes piece,
+void merge_backtrack(const Vocabulary& vocabulary, const TokenPrefixes& prefixes, CanonicalPairs& pairs, Bytes piece,
                      std::vector<TokenId>& ids, BacktrackScratch& scratch, Interrupt* interrupt = nullptr);
 
 }  // namespace fissile

@@ -3,11 +3,13 @@
 //
 // Tokens stand in order of their bytes, in ranges by their first two. The last of them that is not after the text
 // shares with it as much as any does; the longest token that the text begins with is that one, or one that it begins
-// with.
+// with. A range is put in order when a text first falls into it: a row of spaces asks for one of thousands.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base.hpp"
@@ -23,51 +25,68 @@ class TokenPrefixes {
     };
     // The vocabulary must outlive it.
     explicit TokenPrefixes(const Vocabulary& vocabulary, Tokens tokens = Tokens::kReachable);
+    ~TokenPrefixes();
+    TokenPrefixes(const TokenPrefixes&) = delete;
+    TokenPrefixes& operator=(const TokenPrefixes&) = delete;
 
     // Longest token that `text` begins with, or kNoToken; text is not empty.
     TokenId longest(Bytes text) const {
-        const std::uint32_t place = longest_place(text);
-        return place == kNone ? kNoToken : entries_[place].id;
+        const Place place = longest_place(text);
+        return place.entry == nullptr ? singles_[text[0]] : place.entry->id;
     }
-    // Longest token that is a proper prefix of this one, or kNoToken.
-    TokenId next_shorter(TokenId id) const { return next_shorter_[id]; }
+    // Longest token that is a proper prefix of this one, or kNoToken; this one is of those that `longest`, `each` or
+    // this function gave.
+    TokenId next_shorter(TokenId id) const { return next_shorter_[id].load(std::memory_order_relaxed) - 1; }
+    // Bytes of the longest token.
+    std::size_t max_bytes() const { return max_bytes_; }
 
     // Calls visit(id, length) for every token that `text` begins with, shortest first; text is not empty.
     template <class Visit>
     void each(Bytes text, const Visit& visit) const {
-        std::uint32_t place = longest_place(text);
-        if (place == kNone) return;
-        std::array<std::uint32_t, 64> few;
-        std::vector<std::uint32_t> many;
-        const std::size_t n = entries_[place].n_shorter + std::size_t{1};
+        if (const TokenId single = singles_[text[0]]; single != kNoToken) visit(single, std::size_t{1});
+        Place place = longest_place(text);
+        if (place.entry == nullptr) return;
+        std::array<const Entry*, 64> few;
+        std::vector<const Entry*> many;
+        const std::size_t n = place.entry->n_shorter + std::size_t{1};
         if (n > few.size()) many.resize(n);
-        std::uint32_t* const places = n > few.size() ? many.data() : few.data();
-        for (std::size_t i = n; i-- > 0; place = entries_[place].shorter) places[i] = place;
-        for (std::size_t i = 0; i < n; ++i) visit(entries_[places[i]].id, std::size_t{entries_[places[i]].n_bytes});
+        const Entry** const found = n > few.size() ? many.data() : few.data();
+        for (std::size_t i = n; i-- > 0; place = place.shorter()) found[i] = place.entry;
+        for (std::size_t i = 0; i < n; ++i) visit(found[i]->id, std::size_t{found[i]->n_bytes});
     }
 
    private:
+    // A token of at least two bytes.
     struct Entry {
         std::uint32_t n_bytes;
-        std::uint32_t shorter;    // place of the longest token that is a proper prefix
-        std::uint32_t n_shorter;  // tokens that are one
+        std::uint32_t shorter;    // which of its range is the longest token that is a proper prefix, or kNone
+        std::uint32_t n_shorter;  // tokens of its range that are one
         TokenId id;
+    };
+    struct Range;  // in order of bytes
+    struct Place {
+        const Entry* entries;
+        const Entry* entry;  // or null
+
+        Place shorter() const { return {entries, entry->shorter == kNone ? nullptr : entries + entry->shorter}; }
     };
     static constexpr std::uint32_t kNone = 0xffffffffu;
     static constexpr std::size_t kKeyEnd = 10;  // bytes of a token that its range and its key tell
+    static constexpr std::size_t kRanges = std::size_t{1} << 16;
 
-    Bytes bytes_at(std::uint32_t place) const { return vocabulary_->token_bytes(entries_[place].id); }
-    bool is_before(std::uint32_t place, std::uint64_t key, Bytes text) const;
-    std::size_t n_common(std::uint32_t place, std::uint64_t key, Bytes text) const;
-    std::uint32_t longest_place(Bytes text) const;
+    Bytes bytes_of(const Entry& entry) const { return vocabulary_->token_bytes(entry.id); }
+    bool is_before(const Range& range, std::uint32_t at, std::uint64_t key, Bytes text) const;
+    std::size_t n_common(const Range& range, std::uint32_t at, std::uint64_t key, Bytes text) const;
+    Place longest_place(Bytes text) const;
+    const Range* make_range(std::size_t range) const;
 
     const Vocabulary* vocabulary_;
-    std::vector<std::uint32_t> begins_;  // of the range of each first two bytes; single bytes stand before all ranges
-    std::array<std::uint32_t, 256> singles_;  // place of the token of a byte, or kNone
-    // Bytes 2 to 9 of each token, the first the highest; zeros where it has ended.
-    std::vector<std::uint64_t> keys_;
-    std::vector<Entry> entries_;
-    std::vector<TokenId> next_shorter_;  // token -> token
+    std::size_t max_bytes_ = 1;
+    std::array<TokenId, 256> singles_;  // the token of a byte, or kNoToken
+    // Tokens of each range in no order: the last, from each token to the one before. Plus one; 0: none.
+    std::vector<TokenId> last_, before_;
+    mutable std::unique_ptr<std::atomic<const Range*>[]> ranges_;
+    mutable std::unique_ptr<std::atomic<TokenId>[]> next_shorter_;  // token -> token plus one; 0: none
 };
 
 }  // namespace fissile

@@ -103,7 +103,8 @@ std::vector<TokenId> by_tree(const Vocabulary& v, Bytes piece) {
 std::vector<TokenId> by_backtracking(const Vocabulary& v, const TokenPrefixes& prefixes, Bytes piece) {
     std::vector<TokenId> ids;
     BacktrackScratch scratch;
-    merge_backtrack(v, prefixes, piece, ids, scratch);
+    CanonicalPairs pairs(v);
+    merge_backtrack(v, prefixes, pairs, piece, ids, scratch);
     return ids;
 }
 
@@ -151,7 +152,9 @@ int main() {
                 for (std::size_t n = random() % 200; n != 0; --n) piece += repeated;
             }
             if (piece.empty()) continue;
-            ++(by_windows(*v, as_bytes(piece), by_tree(*v, as_bytes(piece))) ? n_by_windows : n_not);
+            const std::vector<TokenId> expected = by_tree(*v, as_bytes(piece));
+            CHECK(by_backtracking(*v, prefixes, as_bytes(piece)) == expected);
+            ++(by_windows(*v, as_bytes(piece), expected) ? n_by_windows : n_not);
         }
         for (TokenId id = 0; id < v->n_vocab(); ++id) {
             CHECK_EQUAL(v->is_reachable(id), (by_definition(*v, v->token_bytes(id)) == std::vector<TokenId>{id}));

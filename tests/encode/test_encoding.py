@@ -243,6 +243,21 @@ def test_long_texts_are_divided_beside_added_tokens_and_prefixes(parts: list[str
             assert ids.tolist() == tokenizer.encode(data, allowed_special="all").tolist()
 
 
+def test_pieces_that_never_come_again_are_mostly_not_remembered() -> None:
+    rng = random.Random(3)
+    words = ["".join(rng.choices("bcdfghjklmnpqrstvwxz", k=9)) for _ in range(100_000)]
+    text = " ".join(words)
+    once = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k")
+    again = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k")
+    ids = once.encode(text)
+    for begin in range(0, len(words), 1000):
+        # Each word a second time while the first is not forgotten.
+        again.encode(" " + " ".join(words[begin : begin + 1000] * 2))
+    assert once._cache_bytes < again._cache_bytes / 2
+    assert once.encode(text).tobytes() == ids.tobytes() == again.encode(text).tobytes()
+    assert once.decode(ids) == text
+
+
 def test_many_threads_share_a_tokenizer() -> None:
     fresh = fissile.Tokenizer.from_ranks(small_ranks(), "o200k")
     texts = [library_text()[i : i + 700] for i in range(0, 60_000, 300)] + [WORLD]
