@@ -98,10 +98,12 @@ std::vector<Stage> merge_stages(const Workload& w) {
             }));
     }
     const auto prefixes = std::make_shared<const TokenPrefixes>(v);
+    const auto pairs = std::make_shared<CanonicalPairs>(v);
     const auto scratch = std::make_shared<BacktrackScratch>();
-    stages.push_back(one_by_one(w, "backtrack", 4000, [&v, prefixes, scratch](Bytes piece, std::vector<TokenId>& ids) {
-        merge_backtrack(v, *prefixes, piece, ids, *scratch);
-    }));
+    stages.push_back(
+        one_by_one(w, "backtrack", 4000, [&v, prefixes, pairs, scratch](Bytes piece, std::vector<TokenId>& ids) {
+            merge_backtrack(v, *prefixes, *pairs, piece, ids, *scratch);
+        }));
     return stages;
 }
 
