@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cpu/prefetch.hpp"
-#include "encode/long_spans.hpp"
+#include "merge/long_spans.hpp"
 #include "vocab/vocabulary_parts.hpp"
 
 namespace fissile {

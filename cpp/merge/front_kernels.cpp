@@ -1,5 +1,7 @@
 #include "merge/front_kernels.hpp"
 
+#include "merge/long_spans.hpp"
+
 namespace fissile {
 
 namespace {
@@ -28,12 +30,8 @@ std::size_t look_up(const FrontTable& table, const FrontKernels::Spans& spans, c
 }
 
 std::uint64_t too_long(std::size_t begin, const std::uint32_t* ends, std::size_t n) noexcept {
-    // Mostly none is, which a loop without branches finds out several at a time.
-    const auto first = static_cast<std::uint32_t>(begin);
-    std::uint32_t any = kMaxInlinePiece - (ends[0] - first);
-    for (std::size_t i = 1; i < n; ++i) any |= kMaxInlinePiece - (ends[i] - ends[i - 1]);
-    if (any >> 31 == 0) return 0;
-    std::uint64_t bits = ends[0] - first > kMaxInlinePiece;
+    if (!has_long_span(begin, ends, n)) return 0;
+    std::uint64_t bits = ends[0] - begin > kMaxInlinePiece;
     for (std::size_t i = 1; i < n; ++i) bits |= std::uint64_t{ends[i] - ends[i - 1] > kMaxInlinePiece} << i;
     return bits;
 }

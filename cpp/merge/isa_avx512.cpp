@@ -109,12 +109,12 @@ std::size_t look_up(const FrontTable& table, const FrontKernels::Spans& spans, c
     __m256i ends_before = _mm256_set1_epi32(static_cast<int>(spans.begin));
     std::size_t n_missed = 0;
     for (std::size_t i = 0; i < spans.n; i += 8) {
-        const auto there = static_cast<__mmask8>(spans.n - i < 8 ? (1u << (spans.n - i)) - 1 : 0xffu);
+        const std::size_t n = spans.n - i < 8 ? spans.n - i : 8;
+        const auto there = static_cast<__mmask8>((1u << n) - 1);
         const __m256i ends = _mm256_maskz_loadu_epi32(there, spans.ends + i);
         const __m256i starts = _mm256_alignr_epi32(ends, ends_before, 7);
         ends_before = ends;
         const __m256i n_bytes = _mm256_sub_epi32(ends, starts);
-        const std::size_t n = spans.n - i < 8 ? spans.n - i : 8;
         const std::size_t base = i == 0 ? spans.begin : spans.ends[i - 1];
         const std::size_t last_start = n == 1 ? base : spans.ends[i + n - 2];
         __m512i low, high;

@@ -88,20 +88,11 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
 #include "pretokenize/scan_masks_deepseek.hpp"
 #include "pretokenize/scan_masks_superbpe.hpp"
 
+#include "pretokenize/mask_scanners.hpp"
+
 }  // namespace
 
-const Scanners kScannersAvx512 = {
-    scan_masks<patterns::Gpt2>,
-    scan_masks<patterns::Cl100k>,
-    scan_masks<patterns::Llama3>,
-    scan_masks<patterns::Qwen2>,
-    scan_masks<patterns::O200k>,
-    scan_masks<patterns::DeepseekV3>,
-    scan_masks_superbpe,
-    {scan_masks<patterns::Lines<patterns::Gpt2>>, scan_masks<patterns::Lines<patterns::Cl100k>>,
-     scan_masks<patterns::Lines<patterns::Llama3>>, scan_masks<patterns::Lines<patterns::Qwen2>>,
-     scan_masks<patterns::Lines<patterns::O200k>>, scan_masks<patterns::Lines<patterns::DeepseekV3>>},
-    scan_cuts};
+const Scanners kScannersAvx512 = mask_scanners(scan_cuts);
 
 }  // namespace fissile
 

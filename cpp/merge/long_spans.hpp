@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "merge/piece_table.hpp"
+#include "merge/piece_key.hpp"
 
 namespace fissile {
 
