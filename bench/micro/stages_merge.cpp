@@ -82,7 +82,7 @@ std::vector<Stage> merge_stages(const Workload& w) {
     for (const std::size_t n_bytes : {30, 60}) stages.push_back(in_lanes<64>(w, n_bytes));
     const Vocabulary& v = *w.vocabulary;
     const auto tree = std::make_shared<MergeTreeScratch>();
-    for (const std::size_t n_bytes : {250, 4000}) {
+    for (const std::size_t n_bytes : {100, 250, 500, 4000}) {
         stages.push_back(one_by_one(w, "merge", n_bytes, [&v, tree](Bytes piece, std::vector<TokenId>& ids) {
             for (const std::uint8_t byte : piece) ids.push_back(v.byte_symbol(byte));
             merge_tree(v.pairs(), v.results(), ids, *tree);
@@ -91,10 +91,17 @@ std::vector<Stage> merge_stages(const Workload& w) {
     if (!v.merges_are_ordered()) return stages;
     const auto lanes = std::make_shared<std::vector<MergeLane<64>>>(kWindowLanes);
     const MergeKernels& kernels = merge_kernels_for(chosen_isa());
-    for (const std::size_t n_bytes : {250, 4000}) {
+    for (const std::size_t n_bytes : {100, 250, 500, 4000}) {
         stages.push_back(
             one_by_one(w, "merge in windows", n_bytes, [&v, &kernels, lanes](Bytes piece, std::vector<TokenId>& ids) {
                 merge_windows(v, kernels, piece, lanes->data(), ids);
+            }));
+    }
+    for (const std::size_t n_bytes : {100, 250, 500}) {
+        stages.push_back(
+            one_by_one(w, "merge by rank", n_bytes, [&v, &kernels](Bytes piece, std::vector<TokenId>& ids) {
+                for (const std::uint8_t byte : piece) ids.push_back(v.byte_symbol(byte));
+                ids.resize(kernels.by_rank(v.pairs(), v.results(), ids.data(), ids.size()));
             }));
     }
     const auto prefixes = std::make_shared<const TokenPrefixes>(v);

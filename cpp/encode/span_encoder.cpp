@@ -46,6 +46,7 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
                     vocabulary_->tied_orders() == nullptr && !vocabulary_->has_unused()),
       pairs_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                     vocabulary_->merges_are_ordered()),
+      ranks_decide_(vocabulary_->merges_are_ordered() && vocabulary_->tied_orders() == nullptr),
       max_narrow_bytes_(MergeLane<16>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       max_lane_bytes_(MergeLane<64>::kMaxSymbols / symbols_per_byte(*vocabulary_)),
       table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
@@ -541,7 +542,11 @@ void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
         return;
     }
     find_symbols(piece, ws.symbols);
-    merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree, 1, v.tied_orders(), ws.interrupt);
+    if (ranks_decide_ && ws.symbols.size() <= MergeKernels::kMaxByRank) {
+        ws.symbols.resize(kernels_.by_rank(v.pairs(), v.results(), ws.symbols.data(), ws.symbols.size()));
+    } else {
+        merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree, 1, v.tied_orders(), ws.interrupt);
+    }
     if (v.has_unused()) v.replace_unused(ws.symbols);
 }
 

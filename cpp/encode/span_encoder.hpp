@@ -181,6 +181,7 @@ class SpanEncoder {
     std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
     bool bytes_decide_;                        // whether two bytes merge or not, by their ranks alone
     bool pairs_decide_;  // whether neighbouring tokens tell if a sequence is an encoding; see merge_windows.hpp
+    bool ranks_decide_;  // pairs of one rank merge together, before any of a larger one; see merge_by_rank.hpp
     // Longer pieces may have more symbols than a lane, or a wide lane.
     std::size_t max_narrow_bytes_, max_lane_bytes_;
     mutable PieceTable table_;

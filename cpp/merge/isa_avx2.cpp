@@ -60,6 +60,22 @@ struct Ops {
         ranks[1] = static_cast<std::uint32_t>(_mm_extract_epi64(found, 1)) - 1;
     }
 
+    // Of n numbers, and those up to the next 16.
+    static std::uint32_t least(const std::uint32_t* numbers, std::size_t n) noexcept {
+        __m256i least = load(numbers);
+        for (std::size_t i = 8; i < n; i += 8) least = _mm256_min_epu32(least, load(numbers + i));
+        const __m128i four = _mm_min_epu32(_mm256_castsi256_si128(least), _mm256_extracti128_si256(least, 1));
+        const __m128i two = _mm_min_epu32(four, _mm_shuffle_epi32(four, 0x4e));
+        return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_min_epu32(two, _mm_shuffle_epi32(two, 0x11))));
+    }
+    static std::uint32_t equal(const std::uint32_t* numbers, std::uint32_t number) noexcept {
+        const __m256i wanted = _mm256_set1_epi32(static_cast<int>(number));
+        const __m256i low = _mm256_cmpeq_epi32(load(numbers), wanted);
+        const __m256i high = _mm256_cmpeq_epi32(load(numbers + 8), wanted);
+        return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(low)) |
+                                          _mm256_movemask_ps(_mm256_castsi256_ps(high)) << 8);
+    }
+
     static std::uint64_t may_join(const PairFilter& filter, const TokenId* ids, std::size_t n) noexcept {
         const __m128i shift = _mm_cvtsi32_si128(static_cast<int>(filter.shift()));
         const __m256i left_factor = _mm256_set1_epi32(static_cast<int>(PairFilter::kLeft));
@@ -110,11 +126,12 @@ struct Ops {
 };
 
 #include "merge/join_step.hpp"
+#include "merge/merge_by_rank.hpp"
 #include "merge/merge_step.hpp"
 
 }  // namespace
 
-const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
+const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank};
 const JoinKernels kJoinAvx2 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile

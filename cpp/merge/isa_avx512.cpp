@@ -49,6 +49,16 @@ struct Ops {
         ranks[1] = static_cast<std::uint32_t>(_mm_extract_epi64(found, 1));
     }
 
+    // Of n numbers, and those up to the next 16.
+    static std::uint32_t least(const std::uint32_t* numbers, std::size_t n) noexcept {
+        __m512i least = _mm512_loadu_si512(numbers);
+        for (std::size_t i = 16; i < n; i += 16) least = _mm512_min_epu32(least, _mm512_loadu_si512(numbers + i));
+        return _mm512_reduce_min_epu32(least);
+    }
+    static std::uint32_t equal(const std::uint32_t* numbers, std::uint32_t number) noexcept {
+        return _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(numbers), _mm512_set1_epi32(static_cast<int>(number)));
+    }
+
     // The lowest n lanes of 16.
     static __mmask16 lanes(std::size_t n) noexcept { return static_cast<__mmask16>(n < 16 ? (1u << n) - 1 : 0xffffu); }
 
@@ -87,6 +97,7 @@ struct Ops {
 };
 
 #include "merge/join_step.hpp"
+#include "merge/merge_by_rank.hpp"
 #include "merge/merge_step.hpp"
 
 // The first bytes of n_left, and zeros; reads nothing else.
@@ -212,7 +223,7 @@ std::size_t append(const FoundPiece* const* pieces, std::size_t n_pieces, TokenI
 
 }  // namespace
 
-const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
+const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank};
 const FrontKernels kFrontAvx512 = {look_up, too_long, append};
 const JoinKernels kJoinAvx512 = {find_joins, find_ranks, take_out};
 

@@ -19,11 +19,20 @@ struct Ops {
         ranks[0] = pairs.find(ids[0], ids[1]);
         ranks[1] = pairs.find(ids[2], ids[3]);
     }
+    static std::uint32_t least(const std::uint32_t* numbers, std::size_t n) noexcept {
+        return *std::min_element(numbers, numbers + n);
+    }
+    static std::uint32_t equal(const std::uint32_t* numbers, std::uint32_t number) noexcept {
+        std::uint32_t bits = 0;
+        for (std::uint32_t i = 0; i < 16; ++i) bits |= std::uint32_t{numbers[i] == number} << i;
+        return bits;
+    }
 };
 
+#include "merge/merge_by_rank.hpp"
 #include "merge/merge_step.hpp"
 
-constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>};
+constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank};
 
 }  // namespace
 

@@ -108,6 +108,16 @@ std::vector<TokenId> by_backtracking(const Vocabulary& v, const TokenPrefixes& p
     return ids;
 }
 
+void check_by_rank(const Vocabulary& v, Bytes piece, const std::vector<TokenId>& expected) {
+    if (piece.size() > MergeKernels::kMaxByRank) return;
+    for (const Isa isa : available_isas()) {
+        std::vector<TokenId> ids;
+        for (const std::uint8_t byte : piece) ids.push_back(v.byte_symbol(byte));
+        ids.resize(merge_kernels_for(isa).by_rank(v.pairs(), v.results(), ids.data(), ids.size()));
+        CHECK(ids == expected);
+    }
+}
+
 // Whether windows are of use for the piece; if they are, their ids are right.
 bool by_windows(const Vocabulary& v, Bytes piece, const std::vector<TokenId>& expected) {
     bool any = false;
@@ -140,6 +150,7 @@ int main() {
             CHECK(by_tree(*v, as_bytes(piece)) == expected);
             if (!v->merges_are_ordered()) continue;
             CHECK(by_backtracking(*v, prefixes, as_bytes(piece)) == expected);
+            check_by_rank(*v, as_bytes(piece), expected);
             ++(by_windows(*v, as_bytes(piece), expected) ? n_by_windows : n_not);
         }
         // Runs of one thing, of all lengths, with others around them.
@@ -154,6 +165,7 @@ int main() {
             if (piece.empty()) continue;
             const std::vector<TokenId> expected = by_tree(*v, as_bytes(piece));
             CHECK(by_backtracking(*v, prefixes, as_bytes(piece)) == expected);
+            check_by_rank(*v, as_bytes(piece), expected);
             ++(by_windows(*v, as_bytes(piece), expected) ? n_by_windows : n_not);
         }
         for (TokenId id = 0; id < v->n_vocab(); ++id) {
