@@ -19,6 +19,11 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
+// Of memory that is not mapped, whole cache lines, and one before the first, whose last byte says how far behind the
+// start of the block the data begins.
+std::size_t size_with_room(std::size_t n_bytes) { return ((n_bytes + 127) & ~std::size_t{63}) + 64; }
+std::uint8_t& distance_of(void* data) { return static_cast<std::uint8_t*>(data)[-1]; }
+
 #if defined(__linux__)
 constexpr std::size_t kPage = 4096;
 
@@ -51,13 +56,11 @@ HugeBuffer::HugeBuffer(std::size_t n_bytes) : n_bytes_(n_bytes) {
     }
 #endif
     // calloc aligns to 16; tables want whole cache lines.
-    const std::size_t size = (n_bytes + 127) & ~std::size_t{63};
-    void* raw = std::calloc(size + 64, 1);
+    void* raw = std::calloc(size_with_room(n_bytes), 1);
     if (raw == nullptr) throw std::bad_alloc();
     const auto aligned = (reinterpret_cast<std::uintptr_t>(raw) + 64) & ~std::uintptr_t{63};
-    // The distance to the block's start is kept in the byte before the data.
     data_ = reinterpret_cast<void*>(aligned);
-    static_cast<std::uint8_t*>(data_)[-1] = static_cast<std::uint8_t>(aligned - reinterpret_cast<std::uintptr_t>(raw));
+    distance_of(data_) = static_cast<std::uint8_t>(aligned - reinterpret_cast<std::uintptr_t>(raw));
 }
 
 HugeBuffer::~HugeBuffer() {
@@ -68,8 +71,7 @@ HugeBuffer::~HugeBuffer() {
         return;
     }
 #endif
-    auto* bytes = static_cast<std::uint8_t*>(data_);
-    std::free(bytes - bytes[-1]);
+    std::free(static_cast<std::uint8_t*>(data_) - distance_of(data_));
 }
 
 void HugeBuffer::forget_beyond(std::size_t n_bytes) noexcept {
@@ -177,7 +179,18 @@ void HugeBuffer::resize(std::size_t n_bytes) {
         madvise(data_, size, MADV_HUGEPAGE);
         return;
     }
+    const bool stays = data_ != nullptr && n_bytes != 0 && n_bytes < kHugePage;
+#else
+    const bool stays = data_ != nullptr && n_bytes != 0;
 #endif
+    if (stays) {
+        const std::size_t distance = distance_of(data_);
+        void* const raw = std::realloc(static_cast<std::uint8_t*>(data_) - distance, size_with_room(n_bytes));
+        if (raw == nullptr) throw std::bad_alloc();
+        data_ = static_cast<std::uint8_t*>(raw) + distance;
+        n_bytes_ = n_bytes;
+        return;
+    }
     HugeBuffer other(n_bytes);
     if (n_bytes != 0 && data_ != nullptr) std::memcpy(other.data_, data_, std::min(n_bytes, n_bytes_));
     *this = std::move(other);

@@ -20,7 +20,8 @@ class HugeBuffer {
     HugeBuffer(HugeBuffer&& other) noexcept;
     HugeBuffer& operator=(HugeBuffer&& other) noexcept;
 
-    // Keeps what is there; what is added is zero. Memory that was mapped is moved by its pages, not copied.
+    // Keeps what is there, though not where it is in cache lines; what is added may be anything. Memory that was mapped
+    // is moved by its pages, not copied.
     void resize(std::size_t n_bytes);  // throws std::bad_alloc
 
     // Gives the system the memory behind the first `n_bytes` for now; what it held is not there any more.
