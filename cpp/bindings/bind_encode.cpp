@@ -295,8 +295,8 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
     SpecialPlan storage;
     const SpecialPlan& plan = plan_for(encoder, arguments.allowed, arguments.disallowed, storage);
     const bool in_template = arguments.add_special != nullptr && truth(arguments.add_special, "add_special_tokens");
-    // About as many ids as texts have, so that memory for them is not grown again and again.
-    sink.reserve_more(view.max_utf8_bytes() / 4);
+    // About as many ids as English has, so that memory for them is not grown again and again.
+    sink.reserve_more(view.length / 4);
     if (in_template) sink.append(encoder.before.data(), encoder.before.size());
     guarded([&] {
         if (view.max_utf8_bytes() < kKeepGilBytes) {

@@ -231,6 +231,7 @@ void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
             finish_span(ws);
         } else {
             ws.parts[ws.n_parts - 1].ends_span = true;
+            prefetch(&mark_of(ws.missed[ws.unknown[u]].hash_of_span()));
         }
     }
     merge_parts(ws);
@@ -283,6 +284,7 @@ void SpanEncoder::plan_part(Workspace::Part& part, Workspace& ws) const {
     }
     part.known = part.is_span ? KnownIds() : find_known(part.piece, part.key, part.four);
     part.remembered = part.known.ids == nullptr;
+    if (part.remembered && !ws.pieces_return) prefetch(&mark_of(hash_of(part.piece, part.key)));
     if (!part.remembered && !is_for_spans(part.known)) {
         ws.n_returned += part.known.n_ids > 1 && is_sample(part.key);
         return;
@@ -359,7 +361,7 @@ void SpanEncoder::finish_span(Workspace& ws) const {
     const TokenId* const ids = ws.ids.data() + ws.first_id;
     const std::size_t n_ids = ws.ids.size() - ws.first_id;
     // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not.
-    if (ws.n_span_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(hash_bytes(span.data(), span.size()))) {
+    if (ws.n_span_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(ws.missed[missed].hash_of_span())) {
         keep(span, ws.missed[missed].key, ids, n_ids);
     }
     if (n_ids >= 1 && n_ids <= kMaxInlineIds) {
@@ -381,10 +383,9 @@ KnownIds SpanEncoder::find_known(Bytes piece, PieceKey key, TokenId four[kMaxInl
 
 // Remembers the ids of a piece that was merged: at first sight where pieces come again, else when it does.
 void SpanEncoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const {
-    const bool is_short = piece.size() <= kMaxInlinePiece;
-    const bool sample = is_short && is_sample(key);
+    const bool sample = piece.size() <= kMaxInlinePiece && is_sample(key);
     ws.n_new += sample;
-    if (ws.pieces_return || sample || seen_before(is_short ? PieceTable::View::hash(key) : LongPieces::hash(piece))) {
+    if (ws.pieces_return || sample || seen_before(hash_of(piece, key))) {
         keep(piece, key, ids, n_ids);
     }
 }
@@ -398,9 +399,13 @@ void SpanEncoder::keep(Bytes piece, PieceKey key, const TokenId* ids, std::size_
     }
 }
 
+std::uint64_t SpanEncoder::hash_of(Bytes piece, PieceKey key) {
+    return piece.size() <= kMaxInlinePiece ? PieceTable::View::hash(key) : LongPieces::hash(piece);
+}
+
 // Whether what has this hash was asked about lately; forgets some, and takes some for others.
 bool SpanEncoder::seen_before(std::uint64_t hash) const {
-    std::atomic<std::uint16_t>& mark = seen_[hash % seen_.size()];
+    std::atomic<std::uint16_t>& mark = mark_of(hash);
     const auto tag = static_cast<std::uint16_t>(hash >> 48 | 1);
     if (mark.load(std::memory_order_relaxed) == tag) return true;
     mark.store(tag, std::memory_order_relaxed);
@@ -542,7 +547,8 @@ void SpanEncoder::merge_piece(Bytes piece, Workspace& ws) const {
         return;
     }
     find_symbols(piece, ws.symbols);
-    if (ranks_decide_ && ws.symbols.size() <= MergeKernels::kMaxByRank) {
+    if (ranks_decide_ && ws.symbols.size() <= MergeKernels::kMaxByRank &&
+        (kernels_.passes_are_cheap || is_short_row(piece))) {
         ws.symbols.resize(kernels_.by_rank(v.pairs(), v.results(), ws.symbols.data(), ws.symbols.size()));
     } else {
         merge_tree(v.pairs(), v.results(), ws.symbols, ws.tree, 1, v.tied_orders(), ws.interrupt);

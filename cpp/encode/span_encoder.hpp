@@ -61,6 +61,9 @@ class SpanEncoder {
             };
 
             Bytes span() const { return {bytes, n_bytes}; }
+            std::uint64_t hash_of_span() const {
+                return n_bytes <= kMaxInlinePiece ? PieceTable::View::hash(key) : hash;
+            }
         };
         // The number of ids before a piece, and who wants to know it.
         struct Mark {
@@ -161,6 +164,8 @@ class SpanEncoder {
     bool is_for_spans(KnownIds known) const;
     void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const;
     void keep(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
+    static std::uint64_t hash_of(Bytes piece, PieceKey key);
+    std::atomic<std::uint16_t>& mark_of(std::uint64_t hash) const { return seen_[hash % seen_.size()]; }
     bool seen_before(std::uint64_t hash) const;
     static bool is_sample(PieceKey key);
     void note_returns(std::size_t n_unknown, Workspace& ws) const;

@@ -131,7 +131,7 @@ struct Ops {
 
 }  // namespace
 
-const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank};
+const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank, true};
 const JoinKernels kJoinAvx2 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile

@@ -223,7 +223,7 @@ std::size_t append(const FoundPiece* const* pieces, std::size_t n_pieces, TokenI
 
 }  // namespace
 
-const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank};
+const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank, true};
 const FrontKernels kFrontAvx512 = {look_up, too_long, append};
 const JoinKernels kJoinAvx512 = {find_joins, find_ranks, take_out};
 

@@ -32,7 +32,7 @@ struct Ops {
 #include "merge/merge_by_rank.hpp"
 #include "merge/merge_step.hpp"
 
-constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank};
+constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank, false};
 
 }  // namespace
 
