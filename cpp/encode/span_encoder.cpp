@@ -357,8 +357,10 @@ void SpanEncoder::finish_span(Workspace& ws) const {
     const Bytes span = ws.missed[missed].span();
     const TokenId* const ids = ws.ids.data() + ws.first_id;
     const std::size_t n_ids = ws.ids.size() - ws.first_id;
-    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not.
-    if (ws.n_span_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(hash_bytes(span.data(), span.size()))) {
+    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not. One of
+    // two bytes that are no token is one piece, which nothing else remembers.
+    if ((ws.n_span_pieces > 1 || (bytes_decide_ && span.size() <= 2)) && span.size() <= kMaxWholeSpan &&
+        seen_before(hash_bytes(span.data(), span.size()))) {
         keep(span, ws.missed[missed].key, ids, n_ids);
     }
     if (n_ids >= 1 && n_ids <= kMaxInlineIds) {
