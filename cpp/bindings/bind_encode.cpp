@@ -305,6 +305,7 @@ void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scra
         const GilPause pause;
         Interrupt interrupt(check_signals);
         scratch.workspace.spans.interrupt = &interrupt;
+        sink.reserve_more(ids_to_expect(view.max_utf8_bytes()));
         encoder.core.encode(utf8_of(view, scratch.text, 0, &interrupt), plan, scratch.workspace, sink);
     });
     if (in_template) sink.append(encoder.after.data(), encoder.after.size());

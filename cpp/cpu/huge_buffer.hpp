@@ -28,11 +28,15 @@ class HugeBuffer {
 
     void* data() const { return data_; }
     std::size_t n_bytes() const { return n_bytes_; }
+    // Whether resizing copies nothing.
+    bool is_mapped() const { return mapped_; }
 
     // To be had again from with_any_contents, up to a bound.
     static void recycle(HugeBuffer buffer) noexcept;
 
    private:
+    void allocate_small(std::size_t n_bytes, bool zeroed);
+
     void* data_ = nullptr;
     std::size_t n_bytes_ = 0;
     bool mapped_ = false;

@@ -392,7 +392,7 @@ BatchIds encode_batch(const Encoder& encoder, const std::vector<TextView>& texts
     std::size_t n_bytes = 0;  // or more: what is not written to costs nothing
     for (const TextView& text : texts) n_bytes += text.max_utf8_bytes();
     std::vector<std::int64_t> n_canonical(options.splitting.want_parents ? texts.size() : 0);
-    auto outputs = run_portions<IdArray>(encoder, work, options, n_ids, n_bytes / 4,
+    auto outputs = run_portions<IdArray>(encoder, work, options, n_ids, ids_to_expect(n_bytes),
                                          options.splitting.want_parents ? n_canonical.data() : nullptr);
     sum_parts(work, outputs, n_ids);
     for (std::size_t i = 0; i < texts.size(); ++i) n_ids[i] += result.offsets[i];

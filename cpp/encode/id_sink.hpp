@@ -15,6 +15,13 @@
 
 namespace fissile {
 
+// Room for ids to begin with. Text of most languages has one in four bytes or fewer; where pages are asked for by the
+// megabyte, room for one a byte costs no more, as what is not written to is not there, and growing would copy.
+constexpr std::size_t ids_to_expect(std::size_t n_bytes) {
+    constexpr std::size_t kLong = std::size_t{512} << 10, kMost = std::size_t{1} << 20;
+    return n_bytes < kLong ? n_bytes / 4 : std::max(n_bytes / 4, std::min(n_bytes, kMost));
+}
+
 // Ids in one array that grows: large ones by moving their pages, not by copying.
 class IdArray {
    public:
@@ -64,8 +71,10 @@ class IdArray {
         std::copy(data_ + n, data_ + size_, data_);
         size_ -= n;
     }
-    // Gives the spare end back.
-    void shrink() { set_capacity(size_); }
+    // Gives the spare end back, but not so little that a copy would not be worth it.
+    void shrink() {
+        if (memory_.is_mapped() || capacity_ - size_ > capacity_ / 4) set_capacity(size_);
+    }
 
    private:
     void grow(std::size_t needed) { set_capacity(std::max({needed, capacity_ + capacity_ / 2, std::size_t{64}})); }
