@@ -149,6 +149,8 @@ ScanResult ExactCuts::cut_all(Bytes text, std::size_t position, std::uint32_t* e
                 if (!keep || (before_spaces_ && byte == ' ')) {
                     ends[n_ends++] = static_cast<std::uint32_t>(i);
                     if (n_ends == capacity) return {n_ends, i};
+                } else if (left_ascii && left == byte) {
+                    i = ascii::row_end(text, i) - 1;  // a row of one byte that is not cut
                 }
             }
             ++i;
