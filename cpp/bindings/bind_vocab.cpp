@@ -72,12 +72,13 @@ std::shared_ptr<const Vocabulary> from_ranks(const py::dict& ranks, const py::di
     return vocabulary_from_ranks(tokens, special_ids(special_tokens, source), source);
 }
 
-std::shared_ptr<const Vocabulary> from_rank_file(const py::bytes& data, const py::dict& special_tokens,
+std::shared_ptr<const Vocabulary> from_rank_file(const py::buffer& data, const py::dict& special_tokens,
                                                  const std::string& source) {
     const SpecialIds specials = special_ids(special_tokens, source);
-    const std::string_view text = data;
+    const py::buffer_info buffer = data.request();
+    const Bytes text{static_cast<const std::uint8_t*>(buffer.ptr), static_cast<std::size_t>(buffer.size)};
     const py::gil_scoped_release release;
-    return vocabulary_from_rank_file(as_bytes(text), specials, source);
+    return vocabulary_from_rank_file(text, specials, source);
 }
 
 HfMerge merge_of(py::handle merge, std::size_t index, const std::string& source) {

@@ -1,6 +1,7 @@
 """The compiled core. Arrays are C-contiguous; shapes and dtypes stand beside them."""
 
 from collections.abc import Callable, Iterable, Sequence
+from mmap import mmap
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -41,7 +42,7 @@ class Vocabulary:
     @staticmethod
     def from_ranks(ranks: dict[bytes, int], special_tokens: dict[str, int], source: str) -> Vocabulary: ...
     @staticmethod
-    def from_rank_file(data: bytes, special_tokens: dict[str, int], source: str) -> Vocabulary: ...
+    def from_rank_file(data: bytes | mmap, special_tokens: dict[str, int], source: str) -> Vocabulary: ...
     @staticmethod
     def from_merges(
         strings: ModelStrings,

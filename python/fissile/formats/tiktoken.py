@@ -7,13 +7,16 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fissile._core import Vocabulary
 from fissile.arguments import instance, path_text, whole
 from fissile.errors import TokenizerFileError
 from fissile.formats.patterns import NAMES, PATTERNS, canonical_pattern, is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 __all__ = ["ENCODINGS", "PATTERNS", "from_rank_file", "from_ranks", "write_ranks"]
 
@@ -128,7 +131,7 @@ def from_rank_file(
         instance("pattern", pattern, str, "a str or None")
     if special_tokens is not None:
         special_tokens = _checked(special_tokens)
-    data = Path(path).read_bytes()
+    data = _contents(path)
     name, encoding = pattern, ENCODINGS.get(pattern or "")
     if pattern is None:
         digest = hashlib.sha256(data).hexdigest()
@@ -139,7 +142,7 @@ def from_rank_file(
                 f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken, or --pattern on the command line"
             )
         pattern = encoding.pattern
-    n_ranks = data.count(b" ") if encoding else 0  # one a line
+    n_ranks = data[:].count(b" ") if encoding else 0  # one a line
     if encoding and n_ranks != encoding.n_ranks and is_built_in(pattern):
         encoding = None
     given = special_tokens is not None
@@ -156,6 +159,18 @@ def from_rank_file(
             "for ranks of one's own"
         )
     return spec_of(vocabulary, pattern, special_tokens, source)
+
+
+def _contents(path: str | os.PathLike[str]) -> bytes | mmap:
+    """What a file holds: mapped, not copied, as pages of one's own cost more than reading it. What cannot be mapped (a
+    pipe, nothing at all) is read."""
+    from mmap import ACCESS_READ, mmap
+
+    with Path(path).open("rb") as file:
+        try:
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+        except (ValueError, OSError):
+            return file.read()
 
 
 def from_ranks(
@@ -186,7 +201,7 @@ def _without(special_tokens: dict[str, int], of_ranks: set[int]) -> dict[str, in
     return {token: id for token, id in special_tokens.items() if id not in of_ranks}
 
 
-def _ranks_among(data: bytes, ids: set[int]) -> set[int]:
+def _ranks_among(data: bytes | mmap, ids: set[int]) -> set[int]:
     """Which ids some line of a rank file has."""
     if len(ids) <= 16:  # mostly none or few
         return {id for id in ids if re.search(rb" %d\r?(?:\n|\Z)" % id, data)}
