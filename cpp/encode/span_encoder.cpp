@@ -56,8 +56,7 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
     seed_tables();
 }
 
-// Tokens that encode to themselves are known before the first text is seen; long ones, of which a text has few, only
-// where merging does not make them.
+// Tokens that encode to themselves are known before the first text is seen.
 void SpanEncoder::seed_tables() {
     const Vocabulary& v = *vocabulary_;
     // Some at a time, so that the cache lines they go to are asked for before the first of them is written to.
@@ -75,7 +74,7 @@ void SpanEncoder::seed_tables() {
             !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id)))
             continue;
         if (token.size() > kMaxInlinePiece) {
-            if (!v.is_reachable(id)) long_pieces_.insert(token, &id, 1);
+            long_pieces_.insert(token, &id, 1);
             continue;
         }
         keys[n] = piece_key(token.data(), token.size());
