@@ -68,13 +68,14 @@ void SpanEncoder::seed_tables() {
         for (std::size_t i = 0; i < n; ++i) table_.insert_alone(keys[i], ids[i]);
         n = 0;
     };
+    long_tokens_.reserve(n_long_tokens(v), v.n_vocab());
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const Bytes token = v.token_bytes(id);
         if (token.empty() || v.is_unused(id) ||
             !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id)))
             continue;
         if (token.size() > kMaxInlinePiece) {
-            long_pieces_.insert(token, &id, 1);
+            long_tokens_.insert(id, [&v](TokenId of) { return v.token_bytes(of); });
             continue;
         }
         keys[n] = piece_key(token.data(), token.size());
@@ -185,7 +186,12 @@ void SpanEncoder::look_up_missed(Workspace& ws) const {
         KnownIds known;
         if (k == ws.long_missed[n_long_seen]) {
             ++n_long_seen;
-            known = long_pieces_.find(missed.span(), missed.hash);
+            TokenId one[kMaxInlineIds];
+            known = find_long(missed.span(), missed.hash, one);
+            if (known.n_ids >= 1 && known.n_ids <= kMaxInlineIds) {
+                ws.found[k] = FoundPiece::of_ids(known.ids, known.n_ids);
+                continue;
+            }
         } else {
             const PieceTable::Entry* entry = PieceTable::View::find_in_bucket(missed.bucket, missed.key);
             if (entry == nullptr) entry = view.find_beyond(missed.bucket, missed.key);
@@ -375,9 +381,20 @@ void SpanEncoder::finish_span(Workspace& ws) const {
 
 // The ids of a piece if it is known already; `four` may hold them.
 KnownIds SpanEncoder::find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const {
-    if (piece.size() > kMaxInlinePiece) return long_pieces_.find(piece);
+    if (piece.size() > kMaxInlinePiece) return find_long(piece, LongPieces::hash(piece), four);
     const PieceTable::Entry* const entry = table_.view().find(key);
     return entry == nullptr ? KnownIds() : PieceTable::ids_of(*entry, four);
+}
+
+// The same of a piece too long for the piece table. Tokens, of which a text has few, come into the table of such pieces
+// when they are first seen.
+KnownIds SpanEncoder::find_long(Bytes piece, std::uint64_t hash, TokenId four[kMaxInlineIds]) const {
+    const KnownIds known = long_pieces_.find(piece, hash);
+    if (known.ids != nullptr) return known;
+    four[0] = long_tokens_.find(piece, hash, [this](TokenId id) { return vocabulary_->token_bytes(id); });
+    if (four[0] == kNoToken) return {};
+    long_pieces_.insert(piece, four, 1);
+    return {four, 1};
 }
 
 // Remembers the ids of a piece that was merged: at first sight where pieces come again, else when it does.

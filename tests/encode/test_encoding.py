@@ -223,6 +223,19 @@ def test_spans_of_two_bytes_seen_again() -> None:
         assert tokenizer.encode(text).tolist() == list(itertools.chain.from_iterable(parts))
 
 
+def test_long_tokens_first_seen_and_seen_again() -> None:
+    """As spans and inside of longer ones, those that merging makes and those that only a whole span is."""
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    made = [b"ab", b"abab", b"abababab", b"abababababababab", b"abababababababababab"]
+    for token in (*made, b"qwertyuiopasdfghjkl", "日本語の文章です".encode()):
+        ranks[token] = len(ranks)
+    tokenizer = fissile.Tokenizer.from_ranks(ranks, "cl100k", {})
+    spans = [part for token in list(ranks)[260:] for part in (token, b"z" + token, token + b"q", token[:-3], token * 2)]
+    for _ in range(3):
+        for span in spans:  # of letters alone
+            assert tokenizer.encode(span).tolist() == by_ranks(span, ranks), span
+
+
 def test_rows_of_one_byte() -> None:
     """Where they are cut and where they are not, of every length about those of words of the machine."""
     ranks = {bytes([byte]): byte for byte in range(256)}
