@@ -13,6 +13,9 @@ namespace {
 // the time it takes to list tokens by what they begin with.
 constexpr std::size_t kBacktrackBytes = 4096;
 
+// Spans of more bytes get room for an id a byte at once, as growing would copy; but for no more than so many.
+constexpr std::size_t kManyIds = std::size_t{64} << 10, kMostIds = std::size_t{4} << 20;
+
 // Longer spans of several pieces are not remembered whole.
 constexpr std::size_t kMaxWholeSpan = 48;
 
@@ -223,6 +226,7 @@ void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
     note_returns(n_unknown, ws);
     for (std::size_t u = 0; u < n_unknown; ++u) {
         const Bytes span = ws.missed[ws.unknown[u]].span();
+        if (span.size() >= kManyIds) ws.ids.reserve(ws.ids.size() + std::min(span.size(), kMostIds));
         for (std::size_t position = 0; position < span.size();) {
             if (position != 0 && ws.interrupt != nullptr) ws.interrupt->check_now();
             const std::size_t n_pieces = cuts_.cut(span, position, ws.piece_ends, kSpans).n_spans;
