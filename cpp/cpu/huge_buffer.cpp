@@ -55,8 +55,14 @@ HugeBuffer::HugeBuffer(std::size_t n_bytes) : n_bytes_(n_bytes) {
         return;
     }
 #endif
-    // calloc aligns to 16; tables want whole cache lines.
-    void* raw = std::calloc(size_with_room(n_bytes), 1);
+    allocate_small(n_bytes, true);
+}
+
+// calloc and malloc align to 16; tables want whole cache lines.
+void HugeBuffer::allocate_small(std::size_t n_bytes, bool zeroed) {
+    n_bytes_ = n_bytes;
+    const std::size_t size = size_with_room(n_bytes);
+    void* const raw = zeroed ? std::calloc(size, 1) : std::malloc(size);
     if (raw == nullptr) throw std::bad_alloc();
     const auto aligned = (reinterpret_cast<std::uintptr_t>(raw) + 64) & ~std::uintptr_t{63};
     data_ = reinterpret_cast<void*>(aligned);
@@ -136,9 +142,13 @@ void* take_spare(std::size_t n_bytes) noexcept {
 }  // namespace
 
 HugeBuffer HugeBuffer::with_any_contents(std::size_t n_bytes) {
-    void* const block = n_bytes < kHugePage ? nullptr : take_spare(n_bytes);
-    if (block == nullptr) return HugeBuffer(n_bytes);
     HugeBuffer buffer;
+    if (n_bytes < kHugePage) {
+        if (n_bytes != 0) buffer.allocate_small(n_bytes, false);
+        return buffer;
+    }
+    void* const block = take_spare(n_bytes);
+    if (block == nullptr) return HugeBuffer(n_bytes);
     buffer.data_ = block;
     buffer.n_bytes_ = size_of(block);
     buffer.mapped_ = true;
@@ -191,7 +201,7 @@ void HugeBuffer::resize(std::size_t n_bytes) {
         n_bytes_ = n_bytes;
         return;
     }
-    HugeBuffer other(n_bytes);
+    HugeBuffer other = with_any_contents(n_bytes);
     if (n_bytes != 0 && data_ != nullptr) std::memcpy(other.data_, data_, std::min(n_bytes, n_bytes_));
     *this = std::move(other);
 }

@@ -34,6 +34,8 @@ class HugeBuffer {
     static void recycle(HugeBuffer buffer) noexcept;
 
    private:
+    void allocate_small(std::size_t n_bytes, bool zeroed);
+
     void* data_ = nullptr;
     std::size_t n_bytes_ = 0;
     bool mapped_ = false;

@@ -13,6 +13,9 @@ namespace {
 // the time it takes to list tokens by what they begin with.
 constexpr std::size_t kBacktrackBytes = 4096;
 
+// Spans of more bytes get room for an id a byte at once, as growing would copy; but for no more than so many.
+constexpr std::size_t kManyIds = std::size_t{64} << 10, kMostIds = std::size_t{4} << 20;
+
 // Longer spans of several pieces are not remembered whole.
 constexpr std::size_t kMaxWholeSpan = 48;
 
@@ -69,13 +72,14 @@ void SpanEncoder::seed_tables() {
         for (std::size_t i = 0; i < n; ++i) table_.insert_alone(keys[i], ids[i]);
         n = 0;
     };
+    long_tokens_.reserve(n_long_tokens(v), v.n_vocab());
     for (TokenId id = 0; id < v.n_vocab(); ++id) {
         const Bytes token = v.token_bytes(id);
         if (token.empty() || v.is_unused(id) ||
             !(v.is_reachable(id) || (v.options().ignore_merges && v.find(token) == id)))
             continue;
         if (token.size() > kMaxInlinePiece) {
-            long_pieces_.insert(token, &id, 1);
+            long_tokens_.insert(id, [&v](TokenId of) { return v.token_bytes(of); });
             continue;
         }
         keys[n] = piece_key(token.data(), token.size());
@@ -186,7 +190,12 @@ void SpanEncoder::look_up_missed(Workspace& ws) const {
         KnownIds known;
         if (k == ws.long_missed[n_long_seen]) {
             ++n_long_seen;
-            known = long_pieces_.find(missed.span(), missed.hash);
+            TokenId one[kMaxInlineIds];
+            known = find_long(missed.span(), missed.hash, one);
+            if (known.n_ids >= 1 && known.n_ids <= kMaxInlineIds) {
+                ws.found[k] = FoundPiece::of_ids(known.ids, known.n_ids);
+                continue;
+            }
         } else {
             const PieceTable::Entry* entry = PieceTable::View::find_in_bucket(missed.bucket, missed.key);
             if (entry == nullptr) entry = view.find_beyond(missed.bucket, missed.key);
@@ -218,6 +227,7 @@ void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
     note_returns(n_unknown, ws);
     for (std::size_t u = 0; u < n_unknown; ++u) {
         const Bytes span = ws.missed[ws.unknown[u]].span();
+        if (span.size() >= kManyIds) ws.ids.reserve(ws.ids.size() + std::min(span.size(), kMostIds));
         for (std::size_t position = 0; position < span.size();) {
             if (position != 0 && ws.interrupt != nullptr) ws.interrupt->check_now();
             const std::size_t n_pieces = cuts_.cut(span, position, ws.piece_ends, kSpans).n_spans;
@@ -360,8 +370,10 @@ void SpanEncoder::finish_span(Workspace& ws) const {
     const Bytes span = ws.missed[missed].span();
     const TokenId* const ids = ws.ids.data() + ws.first_id;
     const std::size_t n_ids = ws.ids.size() - ws.first_id;
-    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not.
-    if (ws.n_span_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(ws.missed[missed].hash_of_span())) {
+    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not. One of
+    // two bytes that are no token is one piece, which nothing else remembers.
+    if ((ws.n_span_pieces > 1 || (bytes_decide_ && span.size() <= 2)) && span.size() <= kMaxWholeSpan &&
+        seen_before(ws.missed[missed].hash_of_span())) {
         keep(span, ws.missed[missed].key, ids, n_ids);
     }
     if (n_ids >= 1 && n_ids <= kMaxInlineIds) {
@@ -376,9 +388,20 @@ void SpanEncoder::finish_span(Workspace& ws) const {
 
 // The ids of a piece if it is known already; `four` may hold them.
 KnownIds SpanEncoder::find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const {
-    if (piece.size() > kMaxInlinePiece) return long_pieces_.find(piece);
+    if (piece.size() > kMaxInlinePiece) return find_long(piece, LongPieces::hash(piece), four);
     const PieceTable::Entry* const entry = table_.view().find(key);
     return entry == nullptr ? KnownIds() : PieceTable::ids_of(*entry, four);
+}
+
+// The same of a piece too long for the piece table. Tokens, of which a text has few, come into the table of such pieces
+// when they are first seen.
+KnownIds SpanEncoder::find_long(Bytes piece, std::uint64_t hash, TokenId four[kMaxInlineIds]) const {
+    const KnownIds known = long_pieces_.find(piece, hash);
+    if (known.ids != nullptr) return known;
+    four[0] = long_tokens_.find(piece, hash, [this](TokenId id) { return vocabulary_->token_bytes(id); });
+    if (four[0] == kNoToken) return {};
+    long_pieces_.insert(piece, four, 1);
+    return {four, 1};
 }
 
 // Remembers the ids of a piece that was merged: at first sight where pieces come again, else when it does.

@@ -27,6 +27,7 @@
 #include "merge/merge_windows.hpp"
 #include "merge/piece_table.hpp"
 #include "vocab/exact_cuts.hpp"
+#include "vocab/token_index.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -159,6 +160,7 @@ class SpanEncoder {
     static void begin_span(Workspace& ws);
     void finish_span(Workspace& ws) const;
     static FoundPiece found_elsewhere(KnownIds ids, Workspace& ws);
+    KnownIds find_long(Bytes piece, std::uint64_t hash, TokenId four[kMaxInlineIds]) const;
     KnownIds find_known(Bytes piece, PieceKey key, TokenId four[kMaxInlineIds]) const;
     void append_part(const TokenId* ids, std::size_t n_ids, Workspace& ws) const;
     bool is_for_spans(KnownIds known) const;
@@ -191,6 +193,7 @@ class SpanEncoder {
     std::size_t max_narrow_bytes_, max_lane_bytes_;
     mutable PieceTable table_;
     mutable LongPieces long_pieces_;
+    TokenIndex long_tokens_;
     std::shared_ptr<FrontTables> front_tables_ = std::make_shared<FrontTables>();
     mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
     // One piece of so many is of the sample; each that comes again makes up for so many that are new; with so many that

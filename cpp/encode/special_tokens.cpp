@@ -41,7 +41,12 @@ SpecialTokens::SpecialTokens(std::vector<AddedToken> tokens) : tokens_(std::move
         queue[0].members.push_back(i);
     }
     for (std::size_t at = 0; at < queue.size(); ++at) {
-        const Pending pending = std::move(queue[at]);
+        Pending pending = std::move(queue[at]);
+        nodes_[pending.node].label_begin = static_cast<std::uint32_t>(labels_.size());
+        for (; is_followed_by_one_byte(pending.members, pending.depth); ++pending.depth) {
+            labels_.push_back(static_cast<std::uint8_t>(tokens_[pending.members[0]].content[pending.depth]));
+        }
+        nodes_[pending.node].label_end = static_cast<std::uint32_t>(labels_.size());
         std::map<std::uint8_t, std::vector<std::size_t>> by_byte;
         for (const std::size_t i : pending.members) {
             const std::string& content = tokens_[i].content;
@@ -63,6 +68,16 @@ SpecialTokens::SpecialTokens(std::vector<AddedToken> tokens) : tokens_(std::move
     for (unsigned byte = 0; byte < 256; ++byte) {
         if (is_first_[byte]) first_bytes_.push_back(static_cast<std::uint8_t>(byte));
     }
+}
+
+// Whether all tokens go on from `depth`, with the same byte.
+bool SpecialTokens::is_followed_by_one_byte(const std::vector<std::size_t>& tokens, std::size_t depth) const {
+    if (tokens.empty()) return false;
+    const std::string& first = tokens_[tokens[0]].content;
+    return std::ranges::all_of(tokens, [&](std::size_t i) {
+        const std::string& content = tokens_[i].content;
+        return content.size() > depth && content[depth] == first[depth];
+    });
 }
 
 std::size_t SpecialTokens::next_candidate(Bytes text, std::size_t from) const {
@@ -100,16 +115,22 @@ SpecialTokens::Match SpecialTokens::next(Bytes text, const Match& last, const Wa
     for (std::size_t begin = next_candidate(text, last.content_end); begin < n;) {
         std::size_t best = npos, best_end = 0;
         const Node* node = &nodes_[0];
-        for (std::size_t i = begin; i < n; ++i) {
+        for (std::size_t i = begin;;) {
+            const std::uint8_t* label = labels_.data() + node->label_begin;
+            const std::uint8_t* const label_end = labels_.data() + node->label_end;
+            while (label != label_end && i < n && *label == text[i]) ++label, ++i;
+            if (label != label_end) break;
+            if (node->token != npos && wanted[node->token] != 0) {
+                best = node->token;
+                best_end = i;
+            }
+            if (i == n) break;
             const Edge* const edges = edges_.data() + node->first_edge;
             const Edge* const edge = std::lower_bound(edges, edges + node->n_edges, text[i],
                                                       [](const Edge& e, std::uint8_t byte) { return e.byte < byte; });
             if (edge == edges + node->n_edges || edge->byte != text[i]) break;
             node = &nodes_[edge->node];
-            if (node->token != npos && wanted[node->token] != 0) {
-                best = node->token;
-                best_end = i + 1;
-            }
+            ++i;
         }
         if (best == npos) {
             begin = next_candidate(text, begin + 1);

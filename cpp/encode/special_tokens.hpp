@@ -1,7 +1,8 @@
 // Finding added and special tokens in text, before anything else looks at it.
 //
 // Matches are leftmost, and of those that begin at one place the longest, among the tokens that are wanted. The tokens
-// lie in a small trie; a scan for their first bytes (usually just '<') skips the text in between.
+// lie in a small trie, in which what has no choice is compared in one go; a scan for their first bytes (usually just
+// '<') skips the text in between.
 #pragma once
 
 #include <array>
@@ -52,18 +53,21 @@ class SpecialTokens {
    private:
     struct Node {
         std::uint32_t first_edge = 0, n_edges = 0;
-        std::size_t token = npos;
+        std::uint32_t label_begin = 0, label_end = 0;  // in labels_: what all tokens from here on go on with
+        std::size_t token = npos;                      // of them, the one that ends there
     };
     struct Edge {
         std::uint8_t byte;
         std::uint32_t node;
     };
 
+    bool is_followed_by_one_byte(const std::vector<std::size_t>& tokens, std::size_t depth) const;
     std::size_t next_candidate(Bytes text, std::size_t from) const;
 
     std::vector<AddedToken> tokens_;
     std::vector<Node> nodes_;
     std::vector<Edge> edges_;
+    std::vector<std::uint8_t> labels_;
     std::vector<std::uint8_t> first_bytes_;  // distinct first bytes
     std::array<bool, 256> is_first_{};
 };

@@ -22,7 +22,8 @@ struct LongPieces::Record {
 
 LongPieces::LongPieces(std::size_t n_expected, std::size_t max_bytes) : max_bytes_(max_bytes) {
     const std::size_t n_slots = std::bit_ceil(std::max<std::size_t>(n_expected * 4, std::size_t{1} << 17));
-    slots_ = std::make_unique<std::atomic<const Record*>[]>(n_slots);
+    memory_ = HugeBuffer(n_slots * sizeof(std::atomic<const Record*>));
+    slots_ = static_cast<std::atomic<const Record*>*>(memory_.data());  // zeros are empty slots
     mask_ = n_slots - 1;
     n_bytes_.store(n_slots * sizeof(void*), std::memory_order_relaxed);
 }

@@ -7,10 +7,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
 #include "base.hpp"
 #include "cpu/hash.hpp"
+#include "cpu/huge_buffer.hpp"
 #include "cpu/prefetch.hpp"
 #include "merge/piece_table.hpp"
 
@@ -42,7 +42,8 @@ class LongPieces {
 
    private:
     struct Record;  // hash, sizes; ids and bytes follow
-    std::unique_ptr<std::atomic<const Record*>[]> slots_;
+    HugeBuffer memory_;
+    std::atomic<const Record*>* slots_;
     std::size_t mask_;
     std::size_t max_bytes_;
     std::atomic<std::size_t> n_used_{0};

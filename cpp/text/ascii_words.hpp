@@ -1,4 +1,4 @@
-// Runs of ASCII letters, eight bytes at a time: what most of most texts is made of.
+// Runs of ASCII letters, or of one byte, eight bytes at a time: what most of most texts is made of.
 //
 // A byte's answer is the top bit of its place in a word (Warren, Hacker's Delight, chapter 6).
 #pragma once
@@ -40,6 +40,17 @@ inline std::size_t letters_end(Bytes text, std::size_t i) {
         if (stops != 0) return i + static_cast<std::size_t>(std::countr_zero(stops)) / 8;
     }
     while (i < text.size() && is_letter(text[i])) ++i;
+    return i;
+}
+
+// The first place behind i that has another byte.
+inline std::size_t row_end(Bytes text, std::size_t i) {
+    const std::uint8_t byte = text[i++];
+    for (std::uint64_t word; i + 8 <= text.size() && eight_at(text.data() + i, word); i += 8) {
+        const std::uint64_t others = word ^ (kOnes * byte);
+        if (others != 0) return i + static_cast<std::size_t>(std::countr_zero(others)) / 8;
+    }
+    while (i < text.size() && text[i] == byte) ++i;
     return i;
 }
 

@@ -1,5 +1,6 @@
 #include "vocab/exact_cuts.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -36,7 +37,8 @@ bool is_three_bytes(std::uint32_t word) {
 
 ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
     : metaspace_(vocabulary.options().metaspace), before_spaces_(before_spaces) {
-    std::vector<std::uint64_t> pairs;  // their hashes
+    std::vector<std::uint32_t> pairs;  // of their hashes what the table below has room for
+    pairs.reserve(vocabulary.n_vocab());
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
         if (!vocabulary.is_reachable(id)) continue;
         const auto [left, right] = vocabulary.split_of(id);
@@ -60,15 +62,16 @@ ExactCuts::ExactCuts(const Vocabulary& vocabulary, bool before_spaces)
     if (any_lone_byte) {
         for (const Merge& merge : vocabulary.merges()) never_ |= is_lone_byte(merge.left) || is_lone_byte(merge.right);
     }
-    const std::size_t n_words = std::bit_ceil(pairs.size() / 4 + 16);  // at least 16 bits a pair
+    constexpr std::size_t kMostWords = std::size_t{1} << 26;
+    const std::size_t n_words = std::min(std::bit_ceil(pairs.size() / 4 + 16), kMostWords);  // 16 bits a pair, or more
     pairs_.assign(n_words, 0);
     pairs_mask_ = n_words - 1;
-    for (const std::uint64_t h : pairs) {
+    for (const std::uint32_t h : pairs) {
         pairs_[(h >> 6) & pairs_mask_] |= std::uint64_t{1} << (h & 63);
     }
 }
 
-void ExactCuts::note_pairs(Bytes token, std::vector<std::uint64_t>& pairs) {
+void ExactCuts::note_pairs(Bytes token, std::vector<std::uint32_t>& pairs) {
     for (std::size_t i = 1; i < token.size(); ++i) {
         if (token[i - 1] < 0x80 && token[i] < 0x80) {
             note_ascii(token[i - 1], token[i]);
@@ -86,8 +89,9 @@ void ExactCuts::note_pairs(Bytes token, std::vector<std::uint64_t>& pairs) {
         // A longer run of continuation bytes than any character has stands in no valid text.
         const std::size_t left_size = i - begin;
         if (left_size > 4) continue;
-        pairs.push_back(hash(left_partial ? kOneByteOnly | token[i - 1] : pack(token.data() + begin, left_size),
-                             right_partial ? kOneByteOnly | token[i] : pack(token.data() + i, right_size)));
+        pairs.push_back(static_cast<std::uint32_t>(
+            hash(left_partial ? kOneByteOnly | token[i - 1] : pack(token.data() + begin, left_size),
+                 right_partial ? kOneByteOnly | token[i] : pack(token.data() + i, right_size))));
     }
 }
 
@@ -149,6 +153,8 @@ ScanResult ExactCuts::cut_all(Bytes text, std::size_t position, std::uint32_t* e
                 if (!keep || (before_spaces_ && byte == ' ')) {
                     ends[n_ends++] = static_cast<std::uint32_t>(i);
                     if (n_ends == capacity) return {n_ends, i};
+                } else if (left_ascii && left == byte) {
+                    i = ascii::row_end(text, i) - 1;  // a row of one byte that is not cut
                 }
             }
             ++i;

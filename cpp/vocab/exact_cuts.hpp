@@ -65,7 +65,7 @@ class ExactCuts {
     void note_ascii(std::uint8_t left, std::uint8_t right) {
         ascii_[left][right >> 6] |= std::uint64_t{1} << (right & 63);
     }
-    void note_pairs(Bytes token, std::vector<std::uint64_t>& pairs);
+    void note_pairs(Bytes token, std::vector<std::uint32_t>& pairs);
 
     bool metaspace_ = false;
     bool never_ = false;  // merges of byte-fallback tokens exist: cut nowhere

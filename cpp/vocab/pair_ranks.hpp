@@ -98,7 +98,7 @@ class PairRanks {
     static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
 
     void allocate(std::size_t n_buckets) {
-        memory_ = HugeBuffer(n_buckets * kBucket * sizeof(std::uint64_t));
+        memory_ = HugeBuffer::with_any_contents(n_buckets * kBucket * sizeof(std::uint64_t));
         words_ = static_cast<std::uint64_t*>(memory_.data());
         std::fill_n(words_, n_buckets * kBucket, kEmpty);
         mask_ = n_buckets - 1;

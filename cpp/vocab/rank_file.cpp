@@ -1,14 +1,21 @@
 #include "vocab/rank_file.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
+
+#include "cpu/hash.hpp"
+#include "text/ascii_words.hpp"
 
 namespace fissile {
 
 namespace {
 
-// What each base64 digit stands for at each of four places; kNoDigit for what is none.
-constexpr std::uint32_t kNoDigit = 0x80000000u;
+// What each base64 digit stands for at each of four places; a bit above for what is none, and one for the padding of
+// the last two places.
+constexpr unsigned kNoDigitBit = 31, kPaddingBit = 30;
+constexpr std::uint32_t kNoDigit = 1u << kNoDigitBit, kPadding = 1u << kPaddingBit;
 constexpr std::array<std::array<std::uint32_t, 256>, 4> make_base64_values() {
     std::array<std::array<std::uint32_t, 256>, 4> values{};
     constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -17,6 +24,7 @@ constexpr std::array<std::array<std::uint32_t, 256>, 4> make_base64_values() {
         for (std::uint32_t i = 0; i < kDigits.size(); ++i) {
             values[place][static_cast<std::uint8_t>(kDigits[i])] = i << (18 - 6 * place);
         }
+        if (place >= 2) values[place]['='] = kPadding;
     }
     return values;
 }
@@ -40,44 +48,51 @@ bool decode_base64(Bytes text, std::vector<std::uint8_t>& out) {
     for (std::size_t i = 0; i < last; i += 4) decode(i, text[i + 2], text[i + 3]);
     decode(last, padding == 2 ? std::uint8_t{'A'} : text[last + 2], padding != 0 ? std::uint8_t{'A'} : text[last + 3]);
     out.resize(out.size() - padding);
-    return (wrong & kNoDigit) == 0;
+    return (wrong & (kNoDigit | kPadding)) == 0;
+}
+
+// The first place of a byte among the eight at `at`, or 8.
+std::size_t place_among_eight(const std::uint8_t* at, std::uint8_t byte) {
+    const std::uint64_t others = load_word(at, 8) ^ (ascii::kOnes * byte);
+    return static_cast<std::size_t>(std::countr_zero((others - ascii::kOnes) & ~others & ascii::kTops)) / 8;
 }
 
 // A line as nearly all are: a token of up to kUsualBytes bytes in base64, a space, digits, a newline. What comes behind
-// it, or nullptr if it is another, right or wrong: those are read with more care.
-constexpr std::size_t kUsualBytes = 96;
+// it, or nullptr if it is another, right or wrong: those are read with more care. How long a token is follows no rule,
+// so of the usual ones as many groups of four digits are decoded as the longest has, and the rest is not looked at.
 const std::uint8_t* read_usual_line(const std::uint8_t* at, const std::uint8_t* end, VocabularyBuilder& builder) {
+    constexpr std::size_t kUsualBytes = 96, kMostChars = kUsualBytes / 3 * 4, kShortChars = 16;
     constexpr std::ptrdiff_t kMostDigits = 9;
-    if (end - at < static_cast<std::ptrdiff_t>(kUsualBytes / 3 * 4) + 1 + kMostDigits + 1) return nullptr;
+    if (end - at < static_cast<std::ptrdiff_t>(kMostChars) + 8 + kMostDigits + 1) return nullptr;
+    const std::size_t first = place_among_eight(at, ' '), second = place_among_eight(at + 8, ' ');
+    std::size_t n_chars = first < 8 ? first : 8 + second;
+    while (n_chars % 8 == 0 && n_chars >= kShortChars && n_chars < kMostChars && at[n_chars] != ' ') {
+        n_chars += place_among_eight(at + n_chars, ' ');
+    }
+    if (at[n_chars] != ' ' || n_chars % 4 != 0 || n_chars == 0) return nullptr;
+    const std::size_t n_groups = n_chars / 4;
     std::array<std::uint8_t, kUsualBytes> token;
-    std::size_t n = 0;
-    for (;; n += 3, at += 4) {
-        const std::uint32_t word = kBase64[0][at[0]] | kBase64[1][at[1]] | kBase64[2][at[2]] | kBase64[3][at[3]];
-        if ((word & kNoDigit) != 0) break;
-        if (n == kUsualBytes) return nullptr;
-        token[n] = static_cast<std::uint8_t>(word >> 16);
-        token[n + 1] = static_cast<std::uint8_t>(word >> 8);
-        token[n + 2] = static_cast<std::uint8_t>(word);
+    std::uint32_t bad = 0, padded = 0;  // groups
+    for (std::size_t group = 0; group < std::max(n_groups, kShortChars / 4); ++group) {
+        const std::uint8_t* const c = at + group * 4;
+        const std::uint32_t word = kBase64[0][c[0]] | kBase64[1][c[1]] | kBase64[2][c[2]] | kBase64[3][c[3]];
+        bad |= (word >> kNoDigitBit) << group;
+        padded |= (word >> kPaddingBit & 1) << group;
+        token[group * 3] = static_cast<std::uint8_t>(word >> 16);
+        token[group * 3 + 1] = static_cast<std::uint8_t>(word >> 8);
+        token[group * 3 + 2] = static_cast<std::uint8_t>(word);
     }
-    if (*at != ' ') {
-        if (n == kUsualBytes || at[3] != '=' || at[4] != ' ') return nullptr;
-        const bool one_byte = at[2] == '=';
-        const std::uint32_t word = kBase64[0][at[0]] | kBase64[1][at[1]] | (one_byte ? 0 : kBase64[2][at[2]]);
-        if ((word & kNoDigit) != 0) return nullptr;
-        token[n++] = static_cast<std::uint8_t>(word >> 16);
-        token[n] = static_cast<std::uint8_t>(word >> 8);
-        n += one_byte ? 0 : 1;
-        at += 4;
-    }
-    if (n == 0) return nullptr;
-    const std::uint8_t* const digits = ++at;
+    const std::size_t padding = at[n_chars - 1] != '=' ? 0 : at[n_chars - 2] != '=' ? 1 : 2;
+    const std::uint32_t last = std::uint32_t{1} << (n_groups - 1), groups = last | (last - 1);
+    if ((bad & groups) != 0 || (padded & groups) != (padding != 0 ? last : 0)) return nullptr;
+    const std::uint8_t* const digits = at + n_chars + 1;
     std::uint32_t rank = 0;
-    for (; *at >= '0' && *at <= '9'; ++at) {
+    for (at = digits; *at >= '0' && *at <= '9'; ++at) {
         if (at - digits == kMostDigits) return nullptr;
         rank = rank * 10 + (*at - std::uint32_t{'0'});
     }
     if (*at != '\n' || at == digits || rank > kMaxTokenId) return nullptr;
-    builder.add_model_token(rank, {token.data(), n});
+    builder.add_model_token(rank, {token.data(), n_groups * 3 - padding});
     return at + 1;
 }
 

@@ -28,7 +28,19 @@ std::string quoted(Bytes bytes) {
 
 TokenId Vocabulary::find(Bytes token) const {
     if (token.empty()) return kNoToken;
+    if (!index_is_made_.load(std::memory_order_acquire)) make_index();
     return index_.find(token, [this](TokenId id) { return token_bytes(id); });
+}
+
+// Of a vocabulary that was built without it: the tokens of the model, of which no two have the same bytes.
+void Vocabulary::make_index() const {
+    std::call_once(index_made_, [this] {
+        index_.reserve(n_vocab(), n_vocab());
+        for (TokenId id = 0; id < n_vocab(); ++id) {
+            if (is_model(id)) index_.insert(id, [this](TokenId of) { return token_bytes(of); });
+        }
+        index_is_made_.store(true, std::memory_order_release);
+    });
 }
 
 TokenId Vocabulary::find_any(Bytes token) const {
@@ -62,7 +74,7 @@ VocabularyBuilder::VocabularyBuilder(std::string source, ModelOptions options)
 }
 
 void VocabularyBuilder::reserve(std::size_t n_tokens, std::size_t n_bytes) {
-    entries_.reserve(n_tokens);
+    begins_.reserve(n_tokens + 1);
     data_.reserve(n_bytes);
 }
 
@@ -74,7 +86,13 @@ void VocabularyBuilder::add(TokenId id, Bytes bytes, Vocabulary::Kind kind) {
              std::to_string(kMaxTokenId));
     }
     if (data_.size() + bytes.size() > 0xffffffffu) fail("tokens hold more than 4 GiB of bytes");
-    entries_.push_back({id, static_cast<std::uint32_t>(kind), static_cast<std::uint32_t>(data_.size())});
+    if (!entries_.empty() || id != begins_.size() || kind != Vocabulary::Kind::kModel) {
+        for (std::size_t i = entries_.size(); i < begins_.size(); ++i) {
+            entries_.push_back({static_cast<TokenId>(i), static_cast<std::uint32_t>(Vocabulary::Kind::kModel)});
+        }
+        entries_.push_back({id, static_cast<std::uint32_t>(kind)});
+    }
+    begins_.push_back(static_cast<std::uint32_t>(data_.size()));
     data_.insert(data_.end(), bytes.begin(), bytes.end());
 }
 
@@ -94,33 +112,37 @@ void VocabularyBuilder::add_added_token(TokenId id, Bytes content, bool special)
     add(id, content, special ? Vocabulary::Kind::kSpecial : Vocabulary::Kind::kAdded);
 }
 
+std::size_t VocabularyBuilder::n_entries() const { return in_order_ ? v_->n_vocab() : begins_.size(); }
+
+VocabularyBuilder::Entry VocabularyBuilder::entry(std::size_t i) const {
+    if (!entries_.empty()) return entries_[i];
+    return {static_cast<TokenId>(i), static_cast<std::uint32_t>(Vocabulary::Kind::kModel)};
+}
+
 void VocabularyBuilder::lay_out_tokens() {
     Vocabulary& v = *v_;
-    if (entries_.empty()) fail("no tokens");
-    std::size_t n_vocab = 0;
+    if (begins_.empty()) fail("no tokens");
+    std::size_t n_vocab = entries_.empty() ? begins_.size() : 0;
     for (const Entry& e : entries_) n_vocab = std::max(n_vocab, std::size_t{e.id} + 1);
     // A file with one token and id 200,000,000 is broken; do not allocate for it.
-    if (n_vocab > entries_.size() * 16 + (1u << 20)) {
-        fail("largest id is " + std::to_string(n_vocab - 1) + ", but there are only " +
-             std::to_string(entries_.size()) + " tokens");
+    if (n_vocab > begins_.size() * 16 + (1u << 20)) {
+        fail("largest id is " + std::to_string(n_vocab - 1) + ", but there are only " + std::to_string(begins_.size()) +
+             " tokens");
     }
     v.reachable_.assign(n_vocab, false);
     v.splits_.assign(n_vocab, {kNoToken, kNoToken});
-    v.merge_orders_.assign(n_vocab, 0);
-    v.kinds_.assign(n_vocab, Vocabulary::Kind::kUnused);
-    v.token_begin_.reserve(n_vocab + 1);
+    v.kinds_.assign(n_vocab, entries_.empty() ? Vocabulary::Kind::kModel : Vocabulary::Kind::kUnused);
     std::size_t next = 0;
-    if (std::all_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.id == next++; })) {
+    in_order_ = std::all_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.id == next++; });
+    if (in_order_) {
         // As most files have them: each is where it belongs.
-        for (const Entry& e : entries_) {
-            v.token_begin_.push_back(e.begin);
-            v.kinds_[e.id] = e.kind();
-        }
-        v.token_begin_.push_back(static_cast<std::uint32_t>(data_.size()));
-        v.token_data_ = std::move(data_);
-        data_.clear();
+        for (const Entry& e : entries_) v.kinds_[e.id] = e.kind();
+        begins_.push_back(static_cast<std::uint32_t>(data_.size()));
+        v.token_begin_ = std::exchange(begins_, {});
+        v.token_data_ = std::exchange(data_, {});
         return;
     }
+    v.token_begin_.reserve(n_vocab + 1);
     constexpr std::uint32_t kNone = 0xffffffffu;
     std::vector<std::uint32_t> entry_of(n_vocab, kNone);
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -155,25 +177,25 @@ void VocabularyBuilder::lay_out_tokens() {
 
 // What an entry was given, which an entry of the same id may have replaced in the vocabulary.
 Bytes VocabularyBuilder::bytes_of(std::size_t entry) const {
-    const std::vector<std::uint8_t>& data = data_.empty() ? v_->token_data_ : data_;
-    const std::size_t end = entry + 1 < entries_.size() ? entries_[entry + 1].begin : data.size();
-    return Bytes(data).subspan(entries_[entry].begin, end - entries_[entry].begin);
+    if (in_order_) return v_->token_bytes(static_cast<TokenId>(entry));
+    const std::size_t end = entry + 1 < begins_.size() ? begins_[entry + 1] : data_.size();
+    return Bytes(data_).subspan(begins_[entry], end - begins_[entry]);
 }
 
 void VocabularyBuilder::index_tokens() {
     Vocabulary& v = *v_;
-    v.index_.reserve(entries_.size(), v.n_vocab());
+    v.index_.reserve(n_entries(), v.n_vocab());
     indexed_.assign(v.n_vocab(), false);
     const auto token_bytes = [&v](TokenId id) { return v.token_bytes(id); };
     std::array<std::uint64_t, kBlock> hashes;
-    for (std::size_t begin = 0; begin < entries_.size(); begin += kBlock) {
-        const std::size_t n = std::min(kBlock, entries_.size() - begin);
+    for (std::size_t begin = 0; begin < n_entries(); begin += kBlock) {
+        const std::size_t n = std::min(kBlock, n_entries() - begin);
         for (std::size_t i = 0; i < n; ++i) {
             hashes[i] = TokenIndex::hash(bytes_of(begin + i));
             v.index_.ask(hashes[i]);
         }
         for (std::size_t i = 0; i < n; ++i) {
-            const Entry& e = entries_[begin + i];
+            const Entry e = entry(begin + i);
             if (e.kind() != Vocabulary::Kind::kModel) continue;
             // An id that was named again as an added token keeps its place in the model only with the same bytes.
             const Bytes bytes = v.token_bytes(e.id);
@@ -185,6 +207,25 @@ void VocabularyBuilder::index_tokens() {
             }
             indexed_[e.id] = first == e.id;
         }
+    }
+    v.index_is_made_.store(true, std::memory_order_release);
+}
+
+// Each byte's token; also where tokens are not indexed.
+void VocabularyBuilder::find_byte_symbols() {
+    Vocabulary& v = *v_;
+    if (v.index_is_made_) {
+        for (unsigned byte = 0; byte < 256; ++byte) {
+            const auto b = static_cast<std::uint8_t>(byte);
+            v.byte_symbols_[byte] = v.find({&b, 1});
+        }
+        return;
+    }
+    for (TokenId id = 0; id < v.n_vocab(); ++id) {
+        const Bytes token = v.token_bytes(id);
+        if (token.size() != 1 || !v.is_model(id)) continue;
+        if (v.byte_symbols_[token[0]] != kNoToken) index_tokens();  // which refuses it
+        v.byte_symbols_[token[0]] = id;
     }
 }
 
@@ -198,10 +239,8 @@ void VocabularyBuilder::set_symbols() {
     if (v.options_.alphabet == Alphabet::kBytes) {
         v.byte_pair_ranks_.assign(65536, kNoRank);
         v.has_all_bytes_ = true;
-        for (unsigned byte = 0; byte < 256; ++byte) {
-            const auto b = static_cast<std::uint8_t>(byte);
-            const TokenId id = v.find({&b, 1});
-            v.byte_symbols_[byte] = id;
+        find_byte_symbols();
+        for (const TokenId id : v.byte_symbols_) {
             if (id == kNoToken) {
                 v.has_all_bytes_ = false;
             } else {
@@ -247,9 +286,11 @@ void VocabularyBuilder::insert_pair(TokenId left, TokenId right, std::uint32_t r
     }
 }
 
+// Where ids are in order, as most files have them, loading finds what is given twice without an index, which is left
+// for who asks for tokens by their bytes.
 std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
     lay_out_tokens();
-    index_tokens();
+    if (!in_order_) index_tokens();
     set_symbols();
     Vocabulary& v = *v_;
     if (!derive_rank_merges()) {
@@ -263,7 +304,7 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_ranks() {
             if (v.splits_[id].first != kNoToken) v.reachable_[id] = false;
         }
         std::fill(v.splits_.begin(), v.splits_.end(), std::pair{kNoToken, kNoToken});
-        std::fill(v.merge_orders_.begin(), v.merge_orders_.end(), 0);
+        v.merge_orders_.assign(v.n_vocab(), 0);
         find_splits();
         check_order();
     }
@@ -287,6 +328,7 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_merges(std::vector<M
     }
     v.n_merges_ = merges.size();
     v.merges_ = std::move(merges);
+    v.merge_orders_.assign(v.n_vocab(), 0);
     find_listed_splits();
     find_splits();
     check_order();
@@ -317,6 +359,7 @@ std::shared_ptr<const Vocabulary> VocabularyBuilder::finish_scores(const std::ve
     set_results(std::move(results));
     if (std::adjacent_find(orders.begin(), orders.end()) != orders.end()) v.tied_orders_ = std::move(orders);
     insert_all_splits(rank_of);
+    v.merge_orders_.assign(v.n_vocab(), 0);
     find_splits();
     check_order();
     note_unused(unused);

@@ -12,8 +12,10 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -96,7 +98,10 @@ class Vocabulary {
     // The pair that canonical merging makes a reachable token from; {kNoToken, kNoToken} for a symbol.
     std::pair<TokenId, TokenId> split_of(TokenId id) const { return splits_[id]; }
     // Rank of that merge plus one; 0 for a symbol.
-    std::uint32_t merge_order(TokenId id) const { return merge_orders_[id]; }
+    std::uint32_t merge_order(TokenId id) const {
+        if (!merge_orders_.empty()) return merge_orders_[id];
+        return splits_[id].first == kNoToken ? 0 : id + 1;
+    }
     // Every reachable token merges later than its two parts, so validity of neighbours can be decided by unmerging.
     bool merges_are_ordered() const { return merges_are_ordered_; }
     // Merges in rank order: the listed ones, or those derived from ranks, which are put together for each call.
@@ -107,10 +112,14 @@ class Vocabulary {
     friend class VocabularyBuilder;
     enum class Kind : std::uint8_t { kUnused, kModel, kOpaque, kFallback, kAdded, kSpecial };
 
+    void make_index() const;
+
     std::vector<std::uint8_t> token_data_;
     std::vector<std::uint32_t> token_begin_;  // n_vocab + 1
     std::vector<Kind> kinds_;
-    TokenIndex index_;
+    mutable TokenIndex index_;  // made with the vocabulary, or when it is first asked for
+    mutable std::atomic<bool> index_is_made_{false};
+    mutable std::once_flag index_made_;
     ModelOptions options_;
     PairRanks pairs_;
     std::vector<TokenId> results_;  // empty where they are in order
@@ -127,7 +136,7 @@ class Vocabulary {
     bool has_all_bytes_ = false;
     std::vector<bool> reachable_;
     std::vector<std::pair<TokenId, TokenId>> splits_;
-    std::vector<std::uint32_t> merge_orders_;
+    std::vector<std::uint32_t> merge_orders_;  // empty where each rank makes the token of its number
     bool merges_are_ordered_ = false;
     std::vector<Merge> merges_;  // empty where each token has one at most, in order of id: split_of says which
     std::size_t n_merges_ = 0;
@@ -160,11 +169,10 @@ class VocabularyBuilder {
                                                     const std::vector<TokenId>& unused);
 
    private:
-    // A token's bytes end where those of the next entry begin.
+    // What a token was given as; its bytes are apart.
     struct Entry {
         std::uint32_t id : 28;
         std::uint32_t kind_number : 4;
-        std::uint32_t begin;
         Vocabulary::Kind kind() const { return static_cast<Vocabulary::Kind>(kind_number); }
     };
     static_assert(kMaxTokenId < 1u << 28);
@@ -172,9 +180,12 @@ class VocabularyBuilder {
     [[noreturn]] void fail(const std::string& what) const;
     void add(TokenId id, Bytes bytes, Vocabulary::Kind kind);
     void lay_out_tokens();
+    std::size_t n_entries() const;
+    Entry entry(std::size_t i) const;
     Bytes bytes_of(std::size_t entry) const;
     void set_results(std::vector<TokenId> results);
     void index_tokens();
+    void find_byte_symbols();
     void set_symbols();
     void insert_pair(TokenId left, TokenId right, std::uint32_t rank);
     bool derive_rank_merges();
@@ -197,9 +208,13 @@ class VocabularyBuilder {
 
     std::string source_;
     const MergeKernels& kernels_;
-    std::vector<std::uint8_t> data_;  // of the entries; once they are laid out in order of id, the vocabulary has it
+    // Empty as long as all that was given is tokens of the model, in order of id; see entry().
     std::vector<Entry> entries_;
+    // The bytes of the entries, and where each one's begin; where they are in order of id, the vocabulary takes both.
+    std::vector<std::uint8_t> data_;
+    std::vector<std::uint32_t> begins_;
     std::vector<bool> indexed_;  // id -> the index gives it for its bytes
+    bool in_order_ = false;      // each entry is the token of the next id; the vocabulary has bytes and places
     std::shared_ptr<Vocabulary> v_;
     // Tokens are indexed, and merged, in blocks of so many.
     static constexpr std::size_t kBlock = 32;

@@ -97,7 +97,7 @@ void VocabularyBuilder::note_split(TokenId id, TokenId left, TokenId right, std:
     Vocabulary& v = *v_;
     v.reachable_[id] = true;
     v.splits_[id] = {left, right};
-    v.merge_orders_[id] = rank + 1;
+    if (!v.merge_orders_.empty()) v.merge_orders_[id] = rank + 1;
 }
 
 // Whether tiktoken's rule (any pair that spells a token, smallest rank first) makes the token of its own bytes.
@@ -134,7 +134,7 @@ bool VocabularyBuilder::spells_out_by_ranks(TokenId id) const {
 bool VocabularyBuilder::derive_rank_merges() {
     Vocabulary& v = *v_;
     const auto n_vocab = static_cast<TokenId>(v.n_vocab());
-    v.pairs_ = PairRanks(n_vocab, entries_.size(), n_vocab);
+    v.pairs_ = PairRanks(n_vocab, n_entries(), n_vocab);
     // Each rank makes the token of its number, from parts of smaller ones.
     v.n_results_ = n_vocab;
     v.first_result_ = 0;
@@ -165,12 +165,15 @@ bool VocabularyBuilder::derive_rank_merges() {
                 right = symbols_[1];
             }
             const Bytes token = v.token_bytes(ids[i]);
-            v.pairs_.insert_new(left, right, ids[i]);  // as no other token has these bytes
+            // Merging made the same of the same bytes before, so this is a token that is given twice: refused there.
+            if (!v.index_is_made_ && v.pairs_.find(left, right) != kNoRank) index_tokens();
+            v.pairs_.insert_new(left, right, ids[i]);
             if (token.size() == 2) v.byte_pair_ranks_[std::size_t{token[0]} << 8 | token[1]] = ids[i];
             note_split(ids[i], left, right, ids[i]);
             ++v.n_merges_;
         }
     }
+    if (!unreached.empty() && !v.index_is_made_) index_tokens();
     // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
     return std::none_of(unreached.begin(), unreached.end(),
                         [&](TokenId id) { return v.token_bytes(id).size() > 512 || spells_out_by_ranks(id); });

@@ -1,8 +1,10 @@
 """The ways to encode agree with each other, whatever the form of the text, the threads, or the instruction set."""
 
+import itertools
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 import fissile
 from fissile import _core
 from reference.inspected import over_bytes, rewriting, with_space_in_front
+from reference.merge import by_ranks
 from reference.pretokenize import PATTERNS
 from reference.texts import WORLD, adversarial, library_text, small_ranks
 
@@ -186,6 +189,76 @@ def test_special_tokens_in_batches() -> None:
     with pytest.raises(ValueError, match=r"^Encountered"):
         TOKENIZER.encode("x<|endoftext|>")
     assert TOKENIZER.encode_batch(["x<|endoftext|>"], allowed_special="all").tolist() == [[ord("x"), 2000]]
+
+
+def test_special_tokens_that_begin_alike() -> None:
+    """The leftmost, of those the longest, whatever others they share a beginning with, and of those that are asked for."""
+    specials = ["<", "<|a|>", "<|a", "<|ab|>", "<|abcabc|>", "<|b|>", "xyx", "xyxyxyz", "é", "é<"]
+    ids = {text: 2000 + i for i, text in enumerate(specials)}
+    tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k", ids)
+    rng = random.Random(8)
+    for _ in range(300):
+        parts = [rng.choice(specials)[: rng.choice([1, 3, 9])] for _ in range(rng.randrange(12))]
+        text = "".join(part + rng.choice(["", "", " ", "|>", "c"]) for part in parts)
+        asked_for = rng.sample(specials, rng.randrange(1, len(specials) + 1))
+        longest_first = sorted(asked_for, key=len, reverse=True)
+        expected: list[int] = []
+        for part in re.split("(" + "|".join(map(re.escape, longest_first)) + ")", text):
+            expected += [ids[part]] if part in asked_for else tokenizer.encode(part, disallowed_special=()).tolist()
+        found = tokenizer.encode(text, allowed_special=set(asked_for), disallowed_special=())
+        assert found.tolist() == expected, (text, asked_for)
+
+
+def test_spans_of_two_bytes_seen_again() -> None:
+    """Also those that are no token: at first sight, when they come again, and from then on."""
+    ranks = small_ranks()
+    tokenizer = fissile.Tokenizer.from_ranks(ranks, "cl100k", {})
+    spans = ["".join(pair) for pair in itertools.product("|<>~^`", repeat=2)] + ["qz", "zq", " q", " ~", "é", "ж"]
+    assert any(span.encode() not in ranks for span in spans)
+    for _ in range(4):
+        for span in spans:
+            assert tokenizer.encode(span).tolist() == by_ranks(span.encode(), ranks)
+        text = "1".join(spans)
+        parts = [by_ranks(part.encode(), ranks) for span in spans for part in (span, "1")][:-1]
+        assert tokenizer.encode(text).tolist() == list(itertools.chain.from_iterable(parts))
+
+
+def test_long_tokens_first_seen_and_seen_again() -> None:
+    """As spans and inside of longer ones, those that merging makes and those that only a whole span is."""
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    made = [b"ab", b"abab", b"abababab", b"abababababababab", b"abababababababababab"]
+    for token in (*made, b"qwertyuiopasdfghjkl", "日本語の文章です".encode()):
+        ranks[token] = len(ranks)
+    tokenizer = fissile.Tokenizer.from_ranks(ranks, "cl100k", {})
+    spans = [part for token in list(ranks)[260:] for part in (token, b"z" + token, token + b"q", token[:-3], token * 2)]
+    for _ in range(3):
+        for span in spans:  # of letters alone
+            assert tokenizer.encode(span).tolist() == by_ranks(span, ranks), span
+
+
+def test_rows_of_one_byte() -> None:
+    """Where they are cut and where they are not, of every length about those of words of the machine."""
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    for token in (b"aa", b"aaaa", b"ab", b"ba", b"cc", b"ccd", b"  ", b"    ", b"\n\n"):
+        ranks[token] = len(ranks)
+    tokenizer = fissile.Tokenizer.from_ranks(ranks, "cl100k", {})
+    for n in [*range(1, 36), 63, 64, 65]:
+        for row in ("a", "b", "c", "d"):
+            for text in (row * n, "x" + row * n, row * n + "b", "c" + row * n + "d", row * n + "éa" + row * 9):
+                assert tokenizer.encode(text).tolist() == by_ranks(text.encode(), ranks), text
+        for row in (" ", "\n"):
+            assert tokenizer.encode(row * n).tolist() == by_ranks(row.encode() * n, ranks)
+
+
+@pytest.mark.parametrize("n_bytes", [(512 << 10) - 1, 512 << 10, (1 << 20) + 5, 3 << 20])
+def test_results_around_the_sizes_for_which_more_room_is_made(n_bytes: int) -> None:
+    """One id a byte, one in many bytes: results keep what they hold, also those that others' memory was given to."""
+    kept = []
+    for text in ("~" * n_bytes, "|7" * (n_bytes // 2), " " * n_bytes):
+        kept += [(text, TOKENIZER.encode(text)), (text, TOKENIZER.encode_batch([text, "a"], 1).ids[:-1])]
+    for text, ids in kept:
+        assert np.array_equal(ids, TOKENIZER.encode_batch([text], 2).ids)
+        assert TOKENIZER.decode_bytes(ids) == text.encode()
 
 
 @given(st.binary(max_size=200))

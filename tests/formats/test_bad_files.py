@@ -49,6 +49,25 @@ def test_rank_files(change: Any, message: str, tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("n_between", [0, 1, 40, 200])
+@pytest.mark.parametrize("token", [b"A", b"ab", b"abc", b"xyz", b"abc" * 7, b"xy" * 40])
+def test_a_token_given_twice_is_refused(token: bytes, n_between: int, tmp_path: Path) -> None:
+    """Whether loading finds a merge that makes it (of "abc", and of its repeats) or none (of "xyz"), near by and far."""
+    ranks = [b"ab", b"abc", b"abcabc", b"abcabcabc"]
+    others = [b"\xff" + bytes([i]) for i in range(n_between)]
+    tokens = [*ranks, *([] if token in ranks or len(token) == 1 else [token]), *others, token]
+    lines = GOOD_LINES + [base64.b64encode(t) + b" %d" % (256 + i) for i, t in enumerate(tokens)]
+    path = tmp_path / "x.tiktoken"
+    path.write_bytes(rank_file(lines))
+    first = tokens.index(token) + 256 if len(token) > 1 else token[0]
+    with pytest.raises(TokenizerFileError, match=rf"is given twice, with ids {first} and {255 + len(tokens)}"):
+        fissile.Tokenizer.from_tiktoken(path, "gpt2", {})
+    # And read without its last line, it knows each by its bytes.
+    path.write_bytes(rank_file(lines[:-1]))
+    vocabulary = fissile.Tokenizer.from_tiktoken(path, "gpt2", {})._vocabulary
+    assert [vocabulary.token_id(t) for t in tokens[:-1]] == list(range(256, 255 + len(tokens)))
+
+
 def test_rank_files_of_every_form_of_line(tmp_path: Path) -> None:
     # Lines as published files have them are read in a quicker way than others and those near the end.
     letters = random.Random(7)
