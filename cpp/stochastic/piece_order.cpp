@@ -52,7 +52,7 @@ void PieceOrder::write(const Pieces& pieces, TokenId* out, TokenId* parents, Tok
         for (std::size_t i = copied; i < end; ++i) *parents++ = parent(i);
     };
     for (std::size_t word = 0; word * 64 < n_input; ++word) {
-        if (word % 1024 == 0) check(interrupt);
+        if (word % 1024 == 1023) check(interrupt);
         for (std::uint64_t bits = marks[word]; bits != 0; bits &= bits - 1) {
             const std::size_t place = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
             if (place >= n_input) break;  // right halves are reached by links

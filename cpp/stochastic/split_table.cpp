@@ -11,7 +11,7 @@ constexpr unsigned kFewIdBits = 20;
 }  // namespace
 
 SplitTable::SplitTable(const Vocabulary& vocabulary)
-    : few_pairs_(vocabulary.n_vocab(), 0),
+    : few_pairs_(vocabulary.n_vocab() + 1, kMany),
       id_bits_(vocabulary.n_vocab() <= std::size_t{1} << kFewIdBits ? kFewIdBits : 32),
       id_mask_(static_cast<TokenId>((std::uint64_t{1} << id_bits_) - 1)),
       pair_bytes_(2 * id_bits_ / 8) {

@@ -27,21 +27,26 @@ class SplitTable {
 
     explicit SplitTable(const Vocabulary& vocabulary);
 
-    std::size_t n_vocab() const { return few_pairs_.size(); }
+    std::size_t n_vocab() const { return few_pairs_.size() - 1; }
 
-    // Numbers of pairs, one an id; kMany where a byte does not tell.
+    // Numbers of pairs, one an id; kMany where a byte does not tell, and for the id behind the last one.
     static constexpr std::uint8_t kMany = 255;
     const std::vector<std::uint8_t>& few_pairs() const { return few_pairs_; }
 
     std::uint32_t n_pairs(TokenId id) const noexcept { return first_[id + 1] - first_[id]; }
-    // The i-th pair of a token; of one without pairs the 0-th can be read, and means nothing.
-    Pair pair(TokenId id, std::uint32_t i) const noexcept {
-        std::uint64_t bits;  // some of them the next pair's
-        std::memcpy(&bits, pairs_.data() + (std::size_t{first_[id]} + i) * pair_bytes_, sizeof bits);
-        return {static_cast<TokenId>(bits) & id_mask_, static_cast<TokenId>(bits >> id_bits_) & id_mask_};
+    // The i-th pair of a token.
+    Pair pair(TokenId id, std::uint32_t i) const noexcept { return pair_at(place(id, i)); }
+
+    // The same in two steps, with time for a cache line to come in between. Of a token without pairs there is a 0-th,
+    // which means nothing.
+    std::uint32_t place(TokenId id, std::uint32_t i) const noexcept { return first_[id] + i; }
+    FISSILE_PREFETCHES void ask(std::uint32_t place) const noexcept {
+        prefetch(pairs_.data() + std::size_t{place} * pair_bytes_);
     }
-    FISSILE_PREFETCHES void ask(TokenId id) const noexcept {
-        prefetch(pairs_.data() + std::size_t{first_[id]} * pair_bytes_);
+    Pair pair_at(std::uint32_t place) const noexcept {
+        std::uint64_t bits;  // some of them the next pair's
+        std::memcpy(&bits, pairs_.data() + std::size_t{place} * pair_bytes_, sizeof bits);
+        return {static_cast<TokenId>(bits) & id_mask_, static_cast<TokenId>(bits >> id_bits_) & id_mask_};
     }
 
    private:

@@ -1,10 +1,12 @@
 #include "stochastic/stochastok.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 
+#include "cpu/prefetch.hpp"
 #include "stochastic/piece_order.hpp"
 #include "stochastic/random.hpp"
 
@@ -15,7 +17,7 @@ namespace {
 // Places are 32 bits, and the last one is none.
 constexpr std::size_t kMaxDocument = 0xffffffffu - 1;
 // Tries whose memory is asked for together.
-constexpr std::uint64_t kTriesAtOnce = 64;
+constexpr std::size_t kTriesAtOnce = 32;
 // Smaller pools are in a cache already.
 constexpr std::size_t kLargePool = std::size_t{1} << 15;
 
@@ -30,6 +32,7 @@ class StochasTok::Pool final : public Splitter::Scratch {
     // all else.
     void start(const SpannedIds& document, std::size_t n_appended_at_most, IdArray& out) {
         n_input = size = document.n_ids;
+        n_asked_ = 0;
         is_in_place_ = n_input > PieceOrder::kBlock;
         const std::size_t most = size + n_appended_at_most + 1;  // a spent try writes to the next free slot, too
         if (is_in_place_) {
@@ -59,13 +62,16 @@ class StochasTok::Pool final : public Splitter::Scratch {
         ++size;
     }
 
-    // As many of `n_tries` as need no second thought, for which neither stream has to be refilled; returns how many.
-    // Without a jump, as whether a token has splits is not to be predicted, and with next to nothing that waits for a
-    // pair, as the pairs are far away: the next tries begin meanwhile.
+    // As many of `n_tries`, which are kTriesAtOnce at most, as need no second thought, for which neither stream has to
+    // be refilled; returns how many. Without a jump, as whether a token has splits is not to be predicted. Pairs are
+    // far away: they are asked for, and taken when all tries are done; until then their places hold an id that stops a
+    // try.
     std::size_t attempt_some(std::size_t n_tries, const SplitTable& table, const std::uint8_t* few_pairs,
                              RandomWords& positions, RandomWords& choices) {
         const std::span<const std::uint32_t> words = positions.ahead(), picks = choices.ahead();
         n_tries = std::min({n_tries, words.size(), picks.size()});
+        const auto being_split = static_cast<TokenId>(table.n_vocab());
+        std::array<std::uint32_t, kTriesAtOnce> places;  // of pairs
         TokenId* const tokens = ids;
         std::uint32_t* const left_of = lefts + (size - n_input);
         std::uint64_t n = size;
@@ -81,18 +87,36 @@ class StochasTok::Pool final : public Splitter::Scratch {
                               (n_pairs == SplitTable::kMany);
             if (hard) [[unlikely]]
                 break;
-            const SplitTable::Pair pair = table.pair(id, static_cast<std::uint32_t>(which >> 32));
-            const std::uint64_t splits = (n_pairs + 255) >> 8;  // 1 or 0
-            tokens[slot] = id ^ ((id ^ pair.left) & (0u - static_cast<std::uint32_t>(splits)));
-            tokens[n] = pair.right;
+            places[n_picked] = table.place(id, static_cast<std::uint32_t>(which >> 32));
+            table.ask(places[n_picked]);
             left_of[n_picked] = static_cast<std::uint32_t>(slot);
+            const std::uint64_t splits = n_pairs != 0;
+            tokens[slot] = id ^ ((id ^ being_split) & (0u - static_cast<std::uint32_t>(splits)));
+            tokens[n] = being_split;
             n += splits;
             n_picked += splits;
+        }
+        for (std::size_t i = 0; i < n_picked; ++i) {
+            const SplitTable::Pair pair = table.pair_at(places[i]);
+            tokens[left_of[i]] = pair.left;
+            tokens[size + i] = pair.right;
         }
         size = n;
         positions.drop(tried);
         choices.drop(n_picked);
         return tried;
+    }
+
+    // Asks for the memory of these tries, once more, and of those after them. Where they will be is known nearly, as it
+    // is not known which tries until then will split: as many as until now.
+    FISSILE_PREFETCHES void ask(RandomWords& positions, std::uint64_t n_tried) {
+        const auto words = positions.ahead();
+        const std::uint64_t growth = n_tried == 0 ? 256 : 256 * (size - n_input) / n_tried;  // of 256 tries
+        const auto slot = [&](std::size_t i) { return words[i] * (size + (i * growth >> 8)) >> 32; };
+        const std::size_t n_near = std::min(words.size(), kTriesAtOnce), n = std::min(words.size(), 4 * kTriesAtOnce);
+        for (std::size_t i = std::max(n_asked_, n_near); i < n; ++i) prefetch_far(ids + slot(i));
+        for (std::size_t i = 0; i < n_near; ++i) prefetch(ids + slot(i));
+        n_asked_ = n - n_near;
     }
 
     // Appends the pieces in order, and as many parents.
@@ -119,6 +143,7 @@ class StochasTok::Pool final : public Splitter::Scratch {
    private:
     IdArray pieces_, left_slots_;
     PieceOrder order_;
+    std::size_t n_asked_ = 0;  // next tries whose memory was asked for
     bool is_in_place_ = false;
 };
 
@@ -140,22 +165,6 @@ std::unique_ptr<Splitter::Scratch> StochasTok::make_scratch() const { return std
 
 std::size_t StochasTok::max_ids(std::size_t n, double p) const {
     return n + static_cast<std::size_t>(std::min<std::uint64_t>(n_tries(n, p), max_expansions_));
-}
-
-// Asks for the memory of the next tries, in two steps of which the second needs what the first brings. Where they will
-// be is known nearly: the pool grows meanwhile, which moves a slot by less than it grows.
-FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) const {
-    const auto slot_of = [&](std::uint32_t word) {
-        return static_cast<std::size_t>((word * std::uint64_t{pool.size}) >> 32);
-    };
-    if (pool.n_input >= kLargePool) {
-        for (const std::uint32_t word : words) prefetch(pool.ids + slot_of(word));
-    }
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        // Four of five tokens have splits.
-        const std::uint64_t size_then = pool.size + i * 4 / 5;
-        table_->ask(pool.ids[std::min(static_cast<std::size_t>(words[i] * size_then >> 32), pool.size - 1)]);
-    }
 }
 
 void StochasTok::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,
@@ -182,19 +191,19 @@ void StochasTok::split(const SpannedIds& document, double p, const DocumentKey& 
     }
     Pool& pool = static_cast<Pool&>(scratch);
     pool.start(document, most - n, out);
-    std::uint64_t tries = n_tries(n, p);
+    const std::uint64_t n_all = n_tries(n, p);
+    std::uint64_t tries = n_all;
     RandomWords positions(key, RandomUse::kPositions, tries), choices(key, RandomUse::kChoices, tries);
     while (tries > 0 && pool.size < most) {
-        if (scratch.interrupt != nullptr) scratch.interrupt->check();
-        std::size_t n_now = std::min({tries, kTriesAtOnce, std::uint64_t{most - pool.size}});
-        const auto words = positions.ahead();
-        fetch(pool, words.first(std::min(words.size(), n_now)));
+        std::size_t n_now = std::min({tries, std::uint64_t{kTriesAtOnce}, std::uint64_t{most - pool.size}});
+        if (n >= kLargePool) pool.ask(positions, n_all - tries);
         tries -= n_now;
         while (n_now > 0) {
             const std::size_t n_done = pool.attempt_some(n_now, *table_, few_pairs_, positions, choices);
             if (n_done == 0) pool.attempt(*table_, few_pairs_, positions, choices);
             n_now -= std::max<std::size_t>(n_done, 1);
         }
+        if (tries > 0 && scratch.interrupt != nullptr) scratch.interrupt->check();
     }
     pool.write(out, parents);
 }

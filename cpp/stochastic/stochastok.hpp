@@ -15,7 +15,6 @@
 #include <span>
 #include <vector>
 
-#include "cpu/prefetch.hpp"
 #include "encode/splitter.hpp"
 #include "stochastic/piece_order.hpp"
 #include "stochastic/split_table.hpp"
@@ -47,8 +46,6 @@ class StochasTok final : public Splitter {
 
    private:
     class Pool;
-
-    FISSILE_PREFETCHES void fetch(const Pool& pool, std::span<const std::uint32_t> words) const;
 
     std::shared_ptr<const SplitTable> table_;
     std::vector<std::uint8_t> own_few_pairs_;  // with a deny-list: none for its tokens
