@@ -6,11 +6,13 @@
 //
 // Tokens are asked for at random. Next to nothing can be done before a token's number of pairs is known, so that is a
 // byte. The pairs of all tokens lie one behind the other, of ids below 2^20 in five bytes each, so that as many tokens
-// as can be are in a near cache.
+// as can be are in a near cache. Where those of every eighth token begin is kept; how far behind that a token's are,
+// the bytes of the tokens between tell, which come with its own.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <vector>
 
 #include "base.hpp"
@@ -27,19 +29,30 @@ class SplitTable {
 
     explicit SplitTable(const Vocabulary& vocabulary);
 
-    std::size_t n_vocab() const { return few_pairs_.size() - 1; }
+    std::size_t n_vocab() const { return n_vocab_; }
 
     // Numbers of pairs, one an id; kMany where a byte does not tell, and for the id behind the last one.
     static constexpr std::uint8_t kMany = 255;
     const std::vector<std::uint8_t>& few_pairs() const { return few_pairs_; }
 
-    std::uint32_t n_pairs(TokenId id) const noexcept { return first_[id + 1] - first_[id]; }
+    std::uint32_t n_pairs(TokenId id) const {
+        return few_pairs_[id] != kMany ? few_pairs_[id] : static_cast<std::uint32_t>(many_.at(id).size());
+    }
     // The i-th pair of a token.
-    Pair pair(TokenId id, std::uint32_t i) const noexcept { return pair_at(place(id, i)); }
+    Pair pair(TokenId id, std::uint32_t i) const {
+        return few_pairs_[id] != kMany ? pair_at(place(id, i)) : many_.at(id)[i];
+    }
 
-    // The same in two steps, with time for a cache line to come in between. Of a token without pairs there is a 0-th,
-    // which means nothing.
-    std::uint32_t place(TokenId id, std::uint32_t i) const noexcept { return first_[id] + i; }
+    // The same in two steps, with time for a cache line to come in between, for tokens that have not kMany. Of one
+    // without pairs there is a 0-th, which means nothing.
+    std::uint32_t place(TokenId id, std::uint32_t i) const noexcept {
+        std::uint64_t bytes;
+        std::memcpy(&bytes, few_pairs_.data() + id / kTogether * kTogether, sizeof bytes);
+        bytes &= (std::uint64_t{1} << 8 * (id % kTogether)) - 1;
+        constexpr std::uint64_t kEven = 0x00ff00ff00ff00ff, kOnes = 0x0001000100010001;
+        const std::uint64_t sums = (bytes & kEven) + (bytes >> 8 & kEven);
+        return first_[id / kTogether] + static_cast<std::uint32_t>(sums * kOnes >> 48) + i;
+    }
     FISSILE_PREFETCHES void ask(std::uint32_t place) const noexcept {
         prefetch(pairs_.data() + std::size_t{place} * pair_bytes_);
     }
@@ -50,11 +63,15 @@ class SplitTable {
     }
 
    private:
-    void append(Pair pair);
+    static constexpr TokenId kTogether = 8;
 
-    std::vector<std::uint8_t> few_pairs_;
-    std::vector<std::uint32_t> first_;  // of an id's pairs, counted in pairs; n_vocab + 1
-    std::vector<std::uint8_t> pairs_;   // and some bytes to read beyond
+    void append(const std::vector<Pair>& pairs);
+
+    std::vector<std::uint8_t> few_pairs_;        // and some bytes to read beyond
+    std::vector<std::uint32_t> first_;           // place of the first pair of every eighth token
+    std::vector<std::uint8_t> pairs_;            // and some bytes to read beyond
+    std::map<TokenId, std::vector<Pair>> many_;  // of tokens with kMany, whose places in pairs_ mean nothing
+    std::size_t n_vocab_;
     unsigned id_bits_;
     TokenId id_mask_;
     std::size_t pair_bytes_;
