@@ -28,6 +28,16 @@ void check(Interrupt* interrupt) {
 
 void PieceOrder::write(const Pieces& pieces, TokenId* out, TokenId* parents, TokenId first_parent,
                        Interrupt* interrupt) {
+    if (parents == nullptr) {
+        write_with<false>(pieces, out, parents, first_parent, interrupt);
+    } else {
+        write_with<true>(pieces, out, parents, first_parent, interrupt);
+    }
+}
+
+template <bool kParents>
+void PieceOrder::write_with(const Pieces& pieces, TokenId* out, [[maybe_unused]] TokenId* parents,
+                            [[maybe_unused]] TokenId first_parent, Interrupt* interrupt) {
     const TokenId* const ids = pieces.ids;
     const std::size_t n_input = pieces.n_input, size = n_input + pieces.n_splits;
     std::uint32_t* const next = room_for(next_, size);
@@ -41,15 +51,16 @@ void PieceOrder::write(const Pieces& pieces, TokenId* out, TokenId* parents, Tok
         marks[left >> 6] |= std::uint64_t{1} << (left & 63);
     }
     std::size_t copied = 0;  // places below are written
-    const auto parent = [&](std::size_t place) { return first_parent + static_cast<TokenId>(place); };
+    const auto write_parent = [&](std::size_t place) {
+        if constexpr (kParents) *parents++ = first_parent + static_cast<TokenId>(place);
+    };
     // So many at a time that few stretches are longer at the p of the paper.
     const auto copy_to = [&](std::size_t end) {
         const TokenId* const from = ids + copied;
         const std::size_t n = end - copied;
         for (std::size_t i = 0; i < n; i += kSpare) std::memcpy(out + i, from + i, kSpare * sizeof(TokenId));
         out += n;
-        if (parents == nullptr) return;
-        for (std::size_t i = copied; i < end; ++i) *parents++ = parent(i);
+        for (std::size_t i = copied; kParents && i < end; ++i) write_parent(i);
     };
     for (std::size_t word = 0; word * 64 < n_input; ++word) {
         if (word % 1024 == 1023) check(interrupt);
@@ -61,7 +72,7 @@ void PieceOrder::write(const Pieces& pieces, TokenId* out, TokenId* parents, Tok
             std::uint32_t at = next[place];
             do {
                 *out++ = ids[at];
-                if (parents != nullptr) *parents++ = parent(place);
+                write_parent(place);
                 at = next[at];
             } while (at != kEnd);
         }

@@ -45,6 +45,8 @@ class PieceOrder {
                         Interrupt* interrupt);
 
    private:
+    template <bool kParents>
+    void write_with(const Pieces& pieces, TokenId* out, TokenId* parents, TokenId first_parent, Interrupt* interrupt);
     void sort_by_block(const TokenId* rights, std::size_t n_input, std::uint32_t* lefts, std::size_t n_splits,
                        Interrupt* interrupt);
 
