@@ -50,45 +50,38 @@ struct Output {
     std::vector<Piece> pieces;
 };
 
-// Texts encoded and split one by one, with what a thread needs for that.
-class SplittingEncoder {
+// Splits texts, with what a thread needs for that.
+class TextSplitter {
    public:
-    SplittingEncoder(const Encoder& encoder, const BatchOptions& options, Interrupt& interrupt)
-        : encoder_(encoder), options_(options), scratch_(options.splitting.splitter->make_scratch()) {
+    TextSplitter(const BatchOptions& options, Interrupt& interrupt)
+        : canonical_options(options),
+          splitting_(options.splitting),
+          ending_(options.ending),
+          scratch_(options.splitting.splitter->make_scratch()) {
         scratch_->interrupt = &interrupt;
+        canonical_options.ending.clear();  // it stands behind what was split
+        canonical_options.continues_first = canonical_options.continues_last = false;
     }
 
-    // Appends the ids of texts[i]; returns how many it had before it was split.
-    std::size_t encode(std::size_t i, Bytes text, Encoder::Workspace& ws, IdArray& out, IdArray* parents) {
-        return options_.splitting.splitter->needs_spans() ? encode_into(spans_, i, text, ws, out, parents)
-                                                          : encode_into(ids_, i, text, ws, out, parents);
+    // Appends the ids of texts[i]; returns how many.
+    std::size_t split(std::size_t i, const SpannedIds& canonical, IdArray& out, IdArray* parents) {
+        const std::size_t before = out.size();
+        const DocumentKey key{splitting_.seed, splitting_.epoch, splitting_.first_index + i};
+        splitting_.splitter->split(canonical, key, *scratch_, out, parents);
+        out.append(ending_.data(), ending_.size());
+        return out.size() - before;
     }
 
-    const std::vector<TokenId>& ending() const { return options_.ending; }
+    bool needs_spans() const { return splitting_.splitter->needs_spans(); }
+
+    BatchOptions canonical_options;  // of what is to be split
+    IdArray ids;                     // the canonical ones
+    SpanIds spans;                   // the same with their spans
 
    private:
-    template <class Canonical>
-    std::size_t encode_into(Canonical& canonical, std::size_t i, Bytes text, Encoder::Workspace& ws, IdArray& out,
-                            IdArray* parents) {
-        canonical.clear();
-        for (const TokenId id : options_.before) canonical.append(&id, 1);
-        encoder_.encode(text, options_.plan, ws, canonical);
-        for (const TokenId id : options_.after) canonical.append(&id, 1);
-        SpannedIds document{canonical.data(), canonical.size(), nullptr, 0};
-        if constexpr (Canonical::kWholeSpans) {
-            document.span_ends = canonical.ends().data();
-            document.n_spans = canonical.ends().size();
-        }
-        const Splitting& how = options_.splitting;
-        how.splitter->split(document, {how.seed, how.epoch, how.first_index + i}, *scratch_, out, parents);
-        return canonical.size();
-    }
-
-    const Encoder& encoder_;
-    const BatchOptions& options_;
+    const Splitting& splitting_;
+    const std::vector<TokenId>& ending_;
     std::unique_ptr<Splitter::Scratch> scratch_;
-    IdArray ids_;
-    SpanIds spans_;
 };
 
 class Work {
@@ -122,15 +115,33 @@ class Work {
     const std::vector<Portion>& portions() const { return portions_; }
 
     // The portion's texts, split. n_canonical, if not null, gets the number of ids each had before.
-    void run_split(const Portion& portion, SplittingEncoder& splitting, Encoder::Workspace& ws, Utf8Buffer& buffer,
+    void run_split(const Portion& portion, TextSplitter& splitter, Encoder::Workspace& ws, Utf8Buffer& buffer,
                    IdArray& out, IdArray* parents, std::int64_t* n_ids_of_text, std::int64_t* n_canonical) const {
-        for (std::size_t i = portion.first_text; i < portion.first_text + portion.n_texts; ++i) {
-            const std::size_t before = out.size();
-            const std::size_t n =
-                named(i, [&] { return splitting.encode(i, utf8(i, texts_[i], 0, buffer, ws), ws, out, parents); });
-            for (const TokenId id : splitting.ending()) out.append(&id, 1);
-            n_ids_of_text[i] = static_cast<std::int64_t>(out.size() - before);
-            if (n_canonical != nullptr) n_canonical[i] = static_cast<std::int64_t>(n);
+        const std::size_t end = portion.first_text + portion.n_texts;
+        const auto split = [&](std::size_t i, const SpannedIds& canonical) {
+            n_ids_of_text[i] = static_cast<std::int64_t>(splitter.split(i, canonical, out, parents));
+            if (n_canonical != nullptr) n_canonical[i] = static_cast<std::int64_t>(canonical.n_ids);
+        };
+        if (splitter.needs_spans()) {
+            for (std::size_t i = portion.first_text; i < end; ++i) {
+                split(i, encode_spans(i, splitter.canonical_options, ws, buffer, splitter.spans));
+            }
+            return;
+        }
+        // As many texts at a time as stay in the inner cache until they are split.
+        for (std::size_t first = portion.first_text; first < end;) {
+            Portion some{first, 0};
+            for (std::size_t n_bytes = 0; first < end && n_bytes < kConvertedTogether; ++first, ++some.n_texts) {
+                n_bytes += texts_[first].max_utf8_bytes();
+            }
+            splitter.ids.clear();
+            run(some, splitter.canonical_options, ws, buffer, splitter.ids, n_ids_of_text);
+            const TokenId* ids = splitter.ids.data();
+            for (std::size_t i = some.first_text; i < first; ++i) {
+                const auto n = static_cast<std::size_t>(n_ids_of_text[i]);
+                split(i, {ids, n, nullptr, 0});
+                ids += n;
+            }
         }
     }
 
@@ -178,6 +189,17 @@ class Work {
    private:
     static bool begins_document(std::size_t i, const BatchOptions& options) {
         return i != 0 || !options.continues_first;
+    }
+
+    // The canonical ids of texts[i], with their spans.
+    SpannedIds encode_spans(std::size_t i, const BatchOptions& options, Encoder::Workspace& ws, Utf8Buffer& buffer,
+                            SpanIds& spans) const {
+        if (i + 1 < texts_.size()) ask_for(texts_[i + 1]);
+        spans.clear();
+        for (const TokenId id : options.before) spans.append(&id, 1);
+        named(i, [&] { encoder_.encode(utf8(i, texts_[i], 0, buffer, ws), options.plan, ws, spans); });
+        for (const TokenId id : options.after) spans.append(&id, 1);
+        return {spans.data(), spans.size(), spans.ends().data(), spans.ends().size()};
     }
 
     // Has the beginning of a text brought near: by itself the processor sees where the reading leads to when it is
@@ -277,9 +299,8 @@ class PortionRange {
 // where they belong, and the others from the back. What lies in front of a portion with an error is done all the same,
 // so the earliest error is the one that a single thread would have met first.
 template <class Sink>
-std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work, const BatchOptions& options,
-                                       std::int64_t* n_ids_of_text, std::size_t ids_expected,
-                                       std::int64_t* n_canonical = nullptr) {
+std::vector<Output<Sink>> run_portions(const Work& work, const BatchOptions& options, std::int64_t* n_ids_of_text,
+                                       std::size_t ids_expected, std::int64_t* n_canonical = nullptr) {
     const std::vector<Portion>& portions = work.portions();
     const unsigned n_threads =
         static_cast<unsigned>(std::clamp<std::size_t>(options.n_threads, 1, std::max<std::size_t>(portions.size(), 1)));
@@ -300,14 +321,14 @@ std::vector<Output<Sink>> run_portions(const Encoder& encoder, const Work& work,
             Utf8Buffer buffer(kConvertedTogether);
             Output<Sink>& out = outputs[index];
             out.sink.reserve_more(index == 0 ? ids_expected : ids_expected / n_threads);  // the first gets those of all
-            std::optional<SplittingEncoder> splitting;
-            if (options.splitting.splitter != nullptr) splitting.emplace(encoder, options, interrupt);
+            std::optional<TextSplitter> splitter;
+            if (options.splitting.splitter != nullptr) splitter.emplace(options, interrupt);
             while (index == 0 ? left.take_first(taken) : left.take_last(taken)) {
                 interrupt.check();
                 const std::size_t before = out.sink.size();
                 if constexpr (std::is_same_v<Sink, IdArray>) {
-                    if (splitting) {
-                        work.run_split(portions[taken], *splitting, ws, buffer, out.sink,
+                    if (splitter) {
+                        work.run_split(portions[taken], *splitter, ws, buffer, out.sink,
                                        options.splitting.want_parents ? &out.parents : nullptr, n_ids_of_text,
                                        n_canonical);
                     } else {
@@ -392,7 +413,7 @@ BatchIds encode_batch(const Encoder& encoder, const std::vector<TextView>& texts
     std::size_t n_bytes = 0;  // or more: what is not written to costs nothing
     for (const TextView& text : texts) n_bytes += text.max_utf8_bytes();
     std::vector<std::int64_t> n_canonical(options.splitting.want_parents ? texts.size() : 0);
-    auto outputs = run_portions<IdArray>(encoder, work, options, n_ids, n_bytes / 4,
+    auto outputs = run_portions<IdArray>(work, options, n_ids, n_bytes / 4,
                                          options.splitting.want_parents ? n_canonical.data() : nullptr);
     sum_parts(work, outputs, n_ids);
     for (std::size_t i = 0; i < texts.size(); ++i) n_ids[i] += result.offsets[i];
@@ -414,7 +435,7 @@ std::vector<std::int64_t> count_batch(const Encoder& encoder, const std::vector<
                                       const BatchOptions& options) {
     const Work work(encoder, texts, options);
     std::vector<std::int64_t> n_ids(texts.size(), 0);
-    const auto outputs = run_portions<IdCounter>(encoder, work, options, n_ids.data(), 0);
+    const auto outputs = run_portions<IdCounter>(work, options, n_ids.data(), 0);
     sum_parts(work, outputs, n_ids.data());
     return n_ids;
 }

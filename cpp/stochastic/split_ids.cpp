@@ -37,10 +37,14 @@ std::vector<Portion> portions_of(const std::vector<std::int64_t>& offsets, unsig
 constexpr std::int64_t kCheckedIds = 1 << 14;
 
 void check_ids(const TokenId* ids, std::int64_t begin, std::int64_t end, std::size_t n_vocab) {
-    TokenId largest = 0;
-    for (std::int64_t i = begin; i < end; ++i) largest = std::max(largest, ids[i]);
-    if (begin == end || largest < n_vocab) return;
+    // The top bit tells: that of an id, or of how far it is below the end of a vocabulary, is set where it should not
+    // be. Without a comparison, which the vectors that every machine has can do for signed numbers only.
+    const auto last = static_cast<TokenId>(n_vocab - 1);
+    TokenId wrong = 0;
+    for (std::int64_t i = begin; i < end; ++i) wrong |= ids[i] | (last - ids[i]);
+    if (begin == end || (wrong >> 31) == 0) return;
     const std::int64_t at = std::find_if(ids + begin, ids + end, [&](TokenId id) { return id >= n_vocab; }) - ids;
+    if (at == end) return;
     throw Error("ids[" + std::to_string(at) + "] is " + std::to_string(ids[at]) + ", outside the vocabulary of " +
                 std::to_string(n_vocab) + " ids");
 }

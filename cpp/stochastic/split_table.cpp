@@ -4,8 +4,18 @@
 
 namespace fissile {
 
+namespace {
+
+constexpr unsigned kFewIdBits = 20;
+
+}  // namespace
+
 SplitTable::SplitTable(const Vocabulary& vocabulary)
-    : n_pairs_(vocabulary.n_vocab(), 0), entries_(vocabulary.n_vocab() + 1, Entry{}) {
+    : few_pairs_(vocabulary.n_vocab() + kTogether, kMany),
+      n_vocab_(vocabulary.n_vocab()),
+      id_bits_(vocabulary.n_vocab() <= std::size_t{1} << kFewIdBits ? kFewIdBits : 32),
+      id_mask_(static_cast<TokenId>((std::uint64_t{1} << id_bits_) - 1)),
+      pair_bytes_(2 * id_bits_ / 8) {
     // A half is looked up only if some token has its length: few do beyond a word's, so a very long token costs its
     // length and not the square of it.
     std::vector<bool> has_length;
@@ -19,11 +29,11 @@ SplitTable::SplitTable(const Vocabulary& vocabulary)
         const TokenId id = vocabulary.find(bytes);
         return id != kNoToken && vocabulary.is_model(id) && !vocabulary.is_unused(id) ? id : kNoToken;
     };
+    std::size_t n_pairs = 0;
     std::vector<Pair> pairs;
     for (TokenId id = 0; id < vocabulary.n_vocab(); ++id) {
-        const Bytes token = vocabulary.token_bytes(id);
-        if (!vocabulary.is_model(id)) continue;
         pairs.clear();
+        const Bytes token = vocabulary.is_model(id) ? vocabulary.token_bytes(id) : Bytes{};
         for (std::size_t cut = 1; cut < token.size(); ++cut) {
             if (!has_length[cut] || !has_length[token.size() - cut]) continue;
             const TokenId left = find_model(token.first(cut));
@@ -31,32 +41,26 @@ SplitTable::SplitTable(const Vocabulary& vocabulary)
             const TokenId right = find_model(token.subspan(cut));
             if (right != kNoToken) pairs.push_back({left, right});
         }
-        set(id, pairs);
+        if (id % kTogether == 0) first_.push_back(static_cast<std::uint32_t>(n_pairs));
+        few_pairs_[id] = static_cast<std::uint8_t>(std::min<std::size_t>(pairs.size(), kMany));
+        if (few_pairs_[id] == kMany) {
+            many_[id] = pairs;
+            pairs.assign(kMany, Pair{});  // what `place` counts
+        }
+        append(pairs);
+        n_pairs += pairs.size();
+        if (n_pairs > 0xffffffffu) throw Error("the tokens of the vocabulary have more than 2^32 splits");
     }
+    pairs_.resize(pairs_.size() + sizeof(std::uint64_t), 0);
 }
 
-void SplitTable::set(TokenId id, const std::vector<Pair>& pairs) {
-    Entry& entry = entries_[id];
-    const bool fits = pairs.size() <= kPairs && std::all_of(pairs.begin(), pairs.end(), [](const Pair& pair) {
-                          return pair.left < kIdLimit && pair.right < kIdLimit;
-                      });
-    if (fits) {
-        n_pairs_[id] = static_cast<std::uint8_t>(pairs.size());
-        std::uint8_t* out = entry.bytes;
-        for (const Pair& pair : pairs) {
-            const std::uint64_t bits = pair.left | std::uint64_t{pair.right} << kIdBits;
-            std::memcpy(out, &bits, kPairBytes);
-            out += kPairBytes;
-        }
-        return;
+void SplitTable::append(const std::vector<Pair>& pairs) {
+    for (const Pair& pair : pairs) {
+        const std::uint64_t bits = pair.left | std::uint64_t{pair.right} << id_bits_;
+        std::uint8_t bytes[sizeof bits];
+        std::memcpy(bytes, &bits, sizeof bits);
+        pairs_.insert(pairs_.end(), bytes, bytes + pair_bytes_);
     }
-    if (others_.size() + pairs.size() > 0xffffffffu) {
-        throw Error("the tokens of the vocabulary have more than 2^32 splits");
-    }
-    const Range range{static_cast<std::uint32_t>(others_.size()), static_cast<std::uint32_t>(pairs.size())};
-    n_pairs_[id] = kMany;
-    std::memcpy(entry.bytes, &range, sizeof range);
-    others_.insert(others_.end(), pairs.begin(), pairs.end());
 }
 
 }  // namespace fissile

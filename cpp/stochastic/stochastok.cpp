@@ -1,22 +1,23 @@
 #include "stochastic/stochastok.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 
+#include "cpu/prefetch.hpp"
+#include "stochastic/piece_order.hpp"
 #include "stochastic/random.hpp"
 
 namespace fissile {
 
 namespace {
 
-constexpr std::uint32_t kEnd = 0xffffffffu;
-// Places are 32 bits, and kEnd is none.
+// Places are 32 bits, and the last one is none.
 constexpr std::size_t kMaxDocument = 0xffffffffu - 1;
 // Tries whose memory is asked for together.
-constexpr std::uint64_t kTriesAtOnce = 64;
+constexpr std::size_t kTriesAtOnce = 32;
 // Smaller pools are in a cache already.
 constexpr std::size_t kLargePool = std::size_t{1} << 15;
 
@@ -27,18 +28,25 @@ std::size_t n_tries(std::size_t n, double p) { return static_cast<std::size_t>(s
 // The sequence while it is split. Slots below n_input are the input's places, in order.
 class StochasTok::Pool final : public Splitter::Scratch {
    public:
-    void start(const SpannedIds& document, std::size_t n_appended_at_most) {
+    // A long document is split where its ids are to be, as memory that is touched for the first time costs more than
+    // all else.
+    void start(const SpannedIds& document, std::size_t n_appended_at_most, IdArray& out) {
         n_input = size = document.n_ids;
-        const std::size_t most = size + n_appended_at_most;
-        pieces.clear();
-        pieces.reserve_more(most + kSpare);  // a spent try writes to the next free slot, too
-        ids = pieces.append_uninitialised(most + 1);
+        n_asked_ = 0;
+        is_in_place_ = n_input > PieceOrder::kBlock;
+        const std::size_t most = size + n_appended_at_most + 1;  // a spent try writes to the next free slot, too
+        if (is_in_place_) {
+            out.reserve_more(most + kSpare);
+            ids = out.data() + out.size();
+        } else {
+            pieces_.clear();
+            pieces_.reserve_more(most + kSpare);
+            ids = pieces_.append_uninitialised(most);
+        }
         std::memcpy(ids, document.ids, size * sizeof(TokenId));
-        links.clear();
-        links.reserve_more(most + 1);
-        next = links.append_uninitialised(most + 1);
-        std::fill_n(next, size, kEnd);
-        split_slots.assign(most / 64 + 1, 0);
+        left_slots_.clear();
+        left_slots_.reserve_more(n_appended_at_most + 1);
+        lefts = left_slots_.append_uninitialised(n_appended_at_most + 1);
     }
 
     // One try.
@@ -50,21 +58,22 @@ class StochasTok::Pool final : public Splitter::Scratch {
         const SplitTable::Pair pair = table.pair(id, choices.below(n_pairs));
         ids[slot] = pair.left;
         ids[size] = pair.right;
-        next[size] = next[slot];
-        next[slot] = static_cast<std::uint32_t>(size++);
-        split_slots[slot >> 6] |= std::uint64_t{1} << (slot & 63);
+        lefts[size - n_input] = slot;
+        ++size;
     }
 
-    // As many of `n_tries` as need no second thought, for which neither stream has to be refilled; returns how many.
-    // Without a jump, as whether a token has splits is not to be predicted, and with next to nothing that waits for a
-    // pair, as the pairs are far away: the next tries begin meanwhile.
+    // As many of `n_tries`, which are kTriesAtOnce at most, as need no second thought, for which neither stream has to
+    // be refilled; returns how many. Without a jump, as whether a token has splits is not to be predicted. Pairs are
+    // far away: they are asked for, and taken when all tries are done; until then their places hold an id that stops a
+    // try.
     std::size_t attempt_some(std::size_t n_tries, const SplitTable& table, const std::uint8_t* few_pairs,
                              RandomWords& positions, RandomWords& choices) {
         const std::span<const std::uint32_t> words = positions.ahead(), picks = choices.ahead();
         n_tries = std::min({n_tries, words.size(), picks.size()});
+        const auto being_split = static_cast<TokenId>(table.n_vocab());
+        std::array<std::uint32_t, kTriesAtOnce> places;  // of pairs
         TokenId* const tokens = ids;
-        std::uint32_t* const links_to = next;
-        std::uint64_t* const marks = split_slots.data();
+        std::uint32_t* const left_of = lefts + (size - n_input);
         std::uint64_t n = size;
         std::size_t tried = 0, n_picked = 0;
         for (; tried < n_tries; ++tried) {
@@ -78,17 +87,19 @@ class StochasTok::Pool final : public Splitter::Scratch {
                               (n_pairs == SplitTable::kMany);
             if (hard) [[unlikely]]
                 break;
-            const SplitTable::Pair pair = table.few_pair(id, static_cast<std::uint32_t>(which >> 32));
-            const std::uint64_t splits = (n_pairs + 255) >> 8;  // 1 or 0
-            const std::uint32_t if_split = 0u - static_cast<std::uint32_t>(splits);
-            const std::uint32_t link = links_to[slot];
-            tokens[slot] = id ^ ((id ^ pair.left) & if_split);
-            tokens[n] = pair.right;
-            links_to[n] = link;
-            links_to[slot] = link ^ ((link ^ static_cast<std::uint32_t>(n)) & if_split);
-            marks[slot >> 6] |= splits << (slot & 63);
+            places[n_picked] = table.place(id, static_cast<std::uint32_t>(which >> 32));
+            table.ask(places[n_picked]);
+            left_of[n_picked] = static_cast<std::uint32_t>(slot);
+            const std::uint64_t splits = n_pairs != 0;
+            tokens[slot] = id ^ ((id ^ being_split) & (0u - static_cast<std::uint32_t>(splits)));
+            tokens[n] = being_split;
             n += splits;
             n_picked += splits;
+        }
+        for (std::size_t i = 0; i < n_picked; ++i) {
+            const SplitTable::Pair pair = table.pair_at(places[i]);
+            tokens[left_of[i]] = pair.left;
+            tokens[size + i] = pair.right;
         }
         size = n;
         positions.drop(tried);
@@ -96,42 +107,44 @@ class StochasTok::Pool final : public Splitter::Scratch {
         return tried;
     }
 
-    // Writes the pieces in order: size ids, and as many parents unless that is null.
-    void write(TokenId* out, TokenId* parents) const {
-        std::size_t copied = 0;  // slots below are written
-        // So many at a time that few stretches are longer at the p of the paper.
-        const auto copy_to = [&](std::size_t end) {
-            const std::size_t n = end - copied;
-            for (std::size_t i = 0; i < n; i += kSpare) {
-                std::memcpy(out + i, ids + copied + i, kSpare * sizeof(TokenId));
-            }
-            out += n;
-            if (parents != nullptr) {
-                for (std::size_t i = 0; i < n; ++i) *parents++ = static_cast<TokenId>(copied + i);
-            }
-            copied = end;
-        };
-        for (std::size_t word = 0; word * 64 < n_input; ++word) {
-            if (interrupt != nullptr && word % 1024 == 0) interrupt->check_now();
-            for (std::uint64_t bits = split_slots[word]; bits != 0; bits &= bits - 1) {
-                const std::size_t slot = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
-                if (slot >= n_input) break;  // appended ones are reached by links
-                copy_to(slot);
-                for (auto at = static_cast<std::uint32_t>(slot); at != kEnd; at = next[at]) {
-                    *out++ = ids[at];
-                    if (parents != nullptr) *parents++ = static_cast<TokenId>(slot);
-                }
-                copied = slot + 1;
-            }
-        }
-        copy_to(n_input);
+    // Asks for the memory of these tries, once more, and of those after them. Where they will be is known nearly, as it
+    // is not known which tries until then will split: as many as until now.
+    FISSILE_PREFETCHES void ask(RandomWords& positions, std::uint64_t n_tried) {
+        const auto words = positions.ahead();
+        const std::uint64_t growth = n_tried == 0 ? 256 : 256 * (size - n_input) / n_tried;  // of 256 tries
+        const auto slot = [&](std::size_t i) { return words[i] * (size + (i * growth >> 8)) >> 32; };
+        const std::size_t n_near = std::min(words.size(), kTriesAtOnce), n = std::min(words.size(), 4 * kTriesAtOnce);
+        for (std::size_t i = std::max(n_asked_, n_near); i < n; ++i) prefetch_far(ids + slot(i));
+        for (std::size_t i = 0; i < n_near; ++i) prefetch(ids + slot(i));
+        n_asked_ = n - n_near;
     }
 
-    IdArray pieces, links;
+    // Appends the pieces in order, and as many parents.
+    void write(IdArray& out, IdArray* parents) {
+        TokenId* parent = nullptr;
+        if (parents != nullptr) {
+            parents->reserve_more(size);
+            parent = parents->append_uninitialised(size);
+        }
+        const std::size_t n_splits = size - n_input;
+        if (is_in_place_) {
+            out.append_uninitialised(size);
+            order_.write_in_place(ids, n_input, lefts, n_splits, parent, interrupt);
+        } else {
+            out.reserve_more(size + kSpare);
+            order_.write({ids, n_input, lefts, n_splits}, out.append_uninitialised(size), parent, 0, interrupt);
+        }
+    }
+
     TokenId* ids = nullptr;
-    std::uint32_t* next = nullptr;
+    std::uint32_t* lefts = nullptr;  // of each right half the slot of its left one
     std::size_t n_input = 0, size = 0;
-    std::vector<std::uint64_t> split_slots;  // a bit a slot
+
+   private:
+    IdArray pieces_, left_slots_;
+    PieceOrder order_;
+    std::size_t n_asked_ = 0;  // next tries whose memory was asked for
+    bool is_in_place_ = false;
 };
 
 StochasTok::StochasTok(std::shared_ptr<const SplitTable> table, double p, std::uint64_t max_expansions,
@@ -152,26 +165,6 @@ std::unique_ptr<Splitter::Scratch> StochasTok::make_scratch() const { return std
 
 std::size_t StochasTok::max_ids(std::size_t n, double p) const {
     return n + static_cast<std::size_t>(std::min<std::uint64_t>(n_tries(n, p), max_expansions_));
-}
-
-// Asks for the memory of the next tries, in two steps of which the second needs what the first brings. Where they will
-// be is known nearly: the pool grows meanwhile, which moves a slot by less than it grows.
-FISSILE_PREFETCHES inline void StochasTok::fetch(const Pool& pool, std::span<const std::uint32_t> words) const {
-    const auto slot_of = [&](std::uint32_t word) {
-        return static_cast<std::size_t>((word * std::uint64_t{pool.size}) >> 32);
-    };
-    if (pool.n_input >= kLargePool) {
-        for (const std::uint32_t word : words) {
-            prefetch(pool.ids + slot_of(word));
-            prefetch(pool.next + slot_of(word));
-            prefetch(pool.split_slots.data() + slot_of(word) / 64);
-        }
-    }
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        // Four of five tokens have splits.
-        const std::uint64_t size_then = pool.size + i * 4 / 5;
-        table_->ask(pool.ids[std::min(static_cast<std::size_t>(words[i] * size_then >> 32), pool.size - 1)]);
-    }
 }
 
 void StochasTok::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,
@@ -197,28 +190,22 @@ void StochasTok::split(const SpannedIds& document, double p, const DocumentKey& 
         return;
     }
     Pool& pool = static_cast<Pool&>(scratch);
-    pool.start(document, most - n);
-    std::uint64_t tries = n_tries(n, p);
+    pool.start(document, most - n, out);
+    const std::uint64_t n_all = n_tries(n, p);
+    std::uint64_t tries = n_all;
     RandomWords positions(key, RandomUse::kPositions, tries), choices(key, RandomUse::kChoices, tries);
     while (tries > 0 && pool.size < most) {
-        if (scratch.interrupt != nullptr) scratch.interrupt->check();
-        std::size_t n_now = std::min({tries, kTriesAtOnce, std::uint64_t{most - pool.size}});
-        const auto words = positions.ahead();
-        fetch(pool, words.first(std::min(words.size(), n_now)));
+        std::size_t n_now = std::min({tries, std::uint64_t{kTriesAtOnce}, std::uint64_t{most - pool.size}});
+        if (n >= kLargePool) pool.ask(positions, n_all - tries);
         tries -= n_now;
         while (n_now > 0) {
             const std::size_t n_done = pool.attempt_some(n_now, *table_, few_pairs_, positions, choices);
             if (n_done == 0) pool.attempt(*table_, few_pairs_, positions, choices);
             n_now -= std::max<std::size_t>(n_done, 1);
         }
+        if (tries > 0 && scratch.interrupt != nullptr) scratch.interrupt->check();
     }
-    out.reserve_more(pool.size + kSpare);
-    TokenId* parent = nullptr;
-    if (parents != nullptr) {
-        parents->reserve_more(pool.size);
-        parent = parents->append_uninitialised(pool.size);
-    }
-    pool.write(out.append_uninitialised(pool.size), parent);
+    pool.write(out, parents);
 }
 
 }  // namespace fissile

@@ -5,8 +5,8 @@
 //         if the token there has splits: put a uniformly chosen one in its place; else the try is spent
 //
 // A try depends on the multiset of tokens only, so order can wait until the end. Tokens lie in a pool: a split
-// overwrites a slot with the left half, appends the right half, and links it behind the slot; at the end untouched
-// stretches are copied and the others walked. O(n + m). Plain definition: tests/reference/stochastic.py.
+// overwrites a slot with the left half, appends the right half, and notes the slot; at the end all are put in order
+// (piece_order.hpp). O(n + m). Plain definition: tests/reference/stochastic.py.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 #include <span>
 #include <vector>
 
-#include "cpu/prefetch.hpp"
 #include "encode/splitter.hpp"
+#include "stochastic/piece_order.hpp"
 #include "stochastic/split_table.hpp"
 
 namespace fissile {
@@ -24,8 +24,8 @@ namespace fissile {
 class StochasTok final : public Splitter {
    public:
     static constexpr std::uint64_t kNoCap = std::numeric_limits<std::uint64_t>::max();
-    // Ids that are copied together, so that `out` needs room for as many more.
-    static constexpr std::size_t kSpare = 16;
+    // `out` needs room for so many more.
+    static constexpr std::size_t kSpare = PieceOrder::kSpare + 1;
 
     // p from 0 to 1. Tokens in `deny` are not split.
     StochasTok(std::shared_ptr<const SplitTable> table, double p, std::uint64_t max_expansions,
@@ -46,8 +46,6 @@ class StochasTok final : public Splitter {
 
    private:
     class Pool;
-
-    FISSILE_PREFETCHES void fetch(const Pool& pool, std::span<const std::uint32_t> words) const;
 
     std::shared_ptr<const SplitTable> table_;
     std::vector<std::uint8_t> own_few_pairs_;  // with a deny-list: none for its tokens

@@ -118,11 +118,14 @@ def test_each_document_may_have_its_own_p(trained: fissile.Tokenizer) -> None:
 
 
 def test_large_documents_follow_the_same_rule(trained: fissile.Tokenizer) -> None:
-    """Beyond the size from which memory is read ahead."""
+    """Beyond the size from which memory is read ahead, and ids are put in order block by block where they are."""
     ids = np.random.default_rng(1).integers(0, 1000, 300_000).astype(np.uint32)
     split, parents = fissile.stochastok(ids, trained, 0.5, seed=1, return_parents=True)
     assert trained.decode_bytes(split) == trained.decode_bytes(ids)
     assert np.array_equal(np.unique(parents), np.arange(len(ids)))
+    long = ids[:70_000]
+    expected = stochastok(long.tolist(), split_table(small_ranks()), 0.02, 1, 0)
+    assert fissile.stochastok(long, trained, 0.02, seed=1).tolist() == expected
     small = fissile.stochastok(ids[:2000], trained, 0.5, seed=1)
     assert small.tolist() == stochastok(ids[:2000].tolist(), split_table(small_ranks()), 0.5, 1, 0)
 
