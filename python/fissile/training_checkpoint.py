@@ -11,12 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from fissile.numpy_later import np
 from fissile.whole_file import check_writable, write_whole
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from fissile.training_draft import Draft
     from fissile.training_stage import Corpus
 

@@ -11,11 +11,12 @@ from fissile import _core
 from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import Draft
 from fissile.training_report import TrainingReport
-from fissile.training_stage import Clock, Corpus, Options, Stage, corpus_of, merge, not_occurring
+from fissile.training_stage import Clock, Corpus, Options, corpus_of, merge, not_occurring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fissile._core import TrainedStage
     from fissile.counting import PretokenCounts, Reported
     from fissile.data.readers import Source, Text
 
@@ -88,7 +89,7 @@ class Superwords:
         clock: Clock,
         report: TrainingReport,
         checkpoint: Checkpoint | None,
-    ) -> tuple[Draft, Stage, int]:
+    ) -> tuple[Draft, TrainedStage, int]:
         """The draft of the first stage with superwords after it, what was done, and the bytes it was done on."""
         if self.unit == "line":
             draft.take_back(1)  # the reference counts a header line as a merge
@@ -113,7 +114,7 @@ class Superwords:
             saved = checkpoint.stage("superwords", self.unit, corpus, draft, options.identity())
         with clock.phase("superwords", "merges") as phase:
             stage = merge(draft, corpus, options, saved)
-            phase.amount = len(stage.joined)
+            phase.amount = stage.n_merges
         return draft, stage, n_bytes
 
     def _spans(self, options: Options, counting: dict[str, Any]) -> PretokenCounts:
