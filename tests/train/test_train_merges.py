@@ -344,3 +344,20 @@ def test_counted_pretokens_are_trained_on_as_their_arrays_are() -> None:
         _core.train_merges(counts._core, counts.arrays()[1], vocab_size=600, **options)
     with pytest.raises(TypeError, match="ends and counts"):
         _core.train_merges(counts.arrays()[0], vocab_size=600, **options)
+
+
+@pytest.mark.parametrize("letters", [4, 250])
+def test_threads_that_count_shares_of_a_long_text_agree(letters: int) -> None:
+    rng = np.random.default_rng(letters)
+    text = (rng.integers(0, letters, 700_000) * rng.integers(0, 2, 700_000)).astype(np.uint8)
+    corpus = text, np.array([300_000, 300_001, len(text)], np.uint64), np.array([3, 2, 1], np.uint64)
+    options: dict[str, Any] = {"tokens": [bytes([byte]) for byte in range(256)], "byte_ids": list(range(256))}
+    one = _core.train_merges(*corpus, vocab_size=300, threads=1, **options)
+    three = _core.train_merges(*corpus, vocab_size=300, threads=3, **options)
+    assert three.packed_merges == one.packed_merges
+    assert np.array_equal(three.counts, one.counts)
+    left, right, _ = one.merges[0].tolist()
+    weights = np.repeat([3, 1], [300_000, 400_000])
+    found = (text[:-1] == left) & (text[1:] == right)
+    found[299_999:300_001] = False  # across the sequences' ends
+    assert one.counts[0] == weights[:-1][found].sum()
