@@ -16,6 +16,7 @@ LAZY = {
     "fissile.demo",
     "fissile.formats",
     "fissile.inspection",
+    "hashlib",
     "json",
     "multiprocessing",
     "unicodedata",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -704,6 +703,8 @@ class Tokenizer(_core.Encoder):
         return hash(self._digest())
 
     def _digest(self) -> bytes:
+        import hashlib  # 3 ms, which training and most loads need not take
+
         digest = hashlib.sha256(self._foreign_form())
         if self._spec.kind == "sentencepiece":
             encoder = self._spec.encoder
