@@ -321,6 +321,12 @@ void bind_train(py::module_& m) {
             "initial",
             [](const Stage& self) { return copy_to_numpy(self.stage.initial.data(), self.stage.initial.size()); },
             [](Stage& self, const Array<std::uint64_t>& initial) { self.stage.initial = vector_of(initial); })
+        .def(
+            "unneeded",
+            [](const Stage& self, const py::buffer& merges, std::size_t n) {
+                return unneeded_merges(merges_in(merges, "merges"), n, self.stage.initial);
+            },
+            py::arg("merges"), py::arg("n"))
         .def("put_before", &put_before, py::arg("n_tokens"), py::arg("merges"), py::arg("counts"), py::arg("joined"))
         .def("report", &report_stage, py::arg("tokens"), py::kw_only(), py::arg("left_out"), py::arg("n_bytes"),
              py::arg("n_longest"));

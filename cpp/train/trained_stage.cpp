@@ -35,6 +35,27 @@ void TrainedStage::put_before(std::uint64_t n_tokens_then, const std::vector<Mer
     joined.insert(joined.begin(), earlier_joined.begin(), earlier_joined.end());
 }
 
+std::vector<std::size_t> unneeded_merges(const std::vector<Merge>& merges, std::size_t n,
+                                         const std::vector<std::uint64_t>& occurrences) {
+    n = std::min(n, merges.size());
+    std::size_t n_ids = occurrences.size();
+    for (std::size_t i = 0; i < n; ++i) {
+        n_ids = std::max<std::size_t>({n_ids, merges[i].left + 1, merges[i].right + 1, merges[i].result + 1});
+    }
+    std::vector<bool> needed(n_ids);
+    for (std::size_t id = 0; id < occurrences.size(); ++id) needed[id] = occurrences[id] != 0;
+    std::vector<std::size_t> places;
+    for (std::size_t i = n; i-- > 0;) {
+        if (needed[merges[i].result]) {
+            needed[merges[i].left] = needed[merges[i].right] = true;
+        } else {
+            places.push_back(i);
+        }
+    }
+    std::reverse(places.begin(), places.end());
+    return places;
+}
+
 StageReport report_on(const TrainedStage& stage, const std::vector<std::uint32_t>& lengths, std::uint64_t n_bytes,
                       std::size_t n_longest) {
     if (stage.initial.size() > lengths.size()) throw Error("there are fewer tokens than the stage began with");

@@ -31,6 +31,11 @@ struct StageReport {
     std::vector<std::pair<std::uint64_t, double>> curve;
 };
 
+// Places of the first n of some merges that no sequence needed, where tokens occur so often: a token that occurs has
+// needed the merges that its parts came from.
+std::vector<std::size_t> unneeded_merges(const std::vector<Merge>& merges, std::size_t n,
+                                         const std::vector<std::uint64_t>& occurrences);
+
 // `lengths` are the bytes of each token; 0: merging never makes it, and nothing is said of it.
 StageReport report_on(const TrainedStage& stage, const std::vector<std::uint32_t>& lengths, std::uint64_t n_bytes,
                       std::size_t n_longest);

@@ -298,6 +298,9 @@ class TrainedStage:  # see cpp/train/trained_stage.hpp
     def epochs(self) -> list[tuple[int, int, int]]: ...
     @property
     def n_joins(self) -> int: ...
+    def unneeded(
+        self, merges: npt.NDArray[np.uint32] | bytes, n: int
+    ) -> list[int]: ...  # places of the first n merges that no sequence needed before the stage
     def put_before(
         self,
         n_tokens: int,

@@ -25,7 +25,6 @@ from fissile.training_stage import (
     corpus_of,
     merge,
     most_frequent,
-    unneeded,
 )
 from fissile.training_superwords import Superwords
 
@@ -440,8 +439,7 @@ def _fill_report(report: TrainingReport, draft: Draft, stage: TrainedStage, n_by
     """What one stage did."""
     n_inherited = draft.n_merges - stage.n_merges
     if n_inherited and not report.not_occurring:
-        missing = draft.merges[unneeded(draft, n_inherited, stage.initial != 0)]
-        report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
+        report.not_occurring = draft.parts(stage.unneeded(draft.packed, n_inherited))
     added = [token.id for token in draft.added]
     done = stage.report(draft.tokens, left_out=added, n_bytes=n_bytes, n_longest=_N_LONGEST)
     report.n_merges = draft.n_merges

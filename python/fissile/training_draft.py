@@ -140,7 +140,12 @@ class Draft:
             self.tokens.pop()
         self.packed = kept.tobytes()
 
-    def without(self, merges: npt.NDArray[np.intp]) -> Draft:
+    def parts(self, places: list[int]) -> list[tuple[bytes, bytes]]:
+        """What the merges at these places join."""
+        numbers = memoryview(self.packed).cast("I")
+        return [(self.tokens[numbers[3 * place]], self.tokens[numbers[3 * place + 1]]) for place in places]
+
+    def without(self, merges: list[int]) -> Draft:
         """The draft without the merges at these places and the tokens they make; ids close up."""
         gone = set(self.merges[merges, 2].tolist())
         ids = [id for id in range(len(self.tokens)) if id not in gone]

@@ -29,7 +29,6 @@ __all__ = [
     "merge",
     "most_frequent",
     "not_occurring",
-    "unneeded",
 ]
 
 Progress = Callable[[str, int, int | None], object]
@@ -77,6 +76,11 @@ def most_frequent(corpus: Corpus, always: set[int], n: int) -> set[int]:
 def corpus_of(counts: PretokenCounts) -> Corpus:
     """Counted pretokens as a corpus."""
     return Corpus(*counts.arrays())
+
+
+def _items(corpus: Corpus | PretokenCounts) -> tuple[Any, ...]:
+    """For _core.train_merges."""
+    return corpus if isinstance(corpus, Corpus) else (corpus._core,)
 
 
 @dataclass
@@ -156,7 +160,7 @@ def merge(
         resumed = None
     are_ids = isinstance(corpus, Corpus) and corpus.items.dtype == np.uint32
     stage = _core.train_merges(
-        *(corpus if isinstance(corpus, Corpus) else [corpus._core]),
+        *_items(corpus),
         tokens=draft.tokens,
         byte_ids=draft.byte_ids,
         encode_with=draft.vocabulary() if draft.n_merges and not are_ids else None,
@@ -173,31 +177,14 @@ def merge(
     return stage
 
 
-def unneeded(draft: Draft, n_inherited: int, occurring: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """Places of the first n_inherited merges that no sequence needed: (k,).
-
-    A token that occurs has needed the merges that its parts came from.
-    """
-    needed = np.zeros(len(draft.tokens), np.bool_)
-    needed[: len(occurring)] = occurring
-    places = []
-    for place in range(n_inherited - 1, -1, -1):
-        left, right, made = draft.merges[place].tolist()
-        if needed[made]:
-            needed[left] = needed[right] = True
-        else:
-            places.append(place)
-    return np.array(places[::-1], np.intp)
-
-
-def not_occurring(draft: Draft, corpus: Corpus, options: Options) -> npt.NDArray[np.intp]:
+def not_occurring(draft: Draft, corpus: Corpus | PretokenCounts, options: Options) -> list[int]:
     """Places of the draft's merges whose pair does not occur in a corpus."""
     nothing = _core.train_merges(
-        *corpus,
+        *_items(corpus),
         tokens=draft.tokens,
         byte_ids=draft.byte_ids,
         encode_with=draft.vocabulary() if draft.n_merges else None,
         vocab_size=0,
         progress=options.progress,
     )
-    return unneeded(draft, draft.n_merges, nothing.initial != 0)
+    return nothing.unneeded(draft.packed, draft.n_merges)
