@@ -202,6 +202,15 @@ std::uint64_t count_of(const CountedText& counted, const py::bytes& pretoken) {
     return low < counts.size() && compare_bytes(counts[low], wanted) == 0 ? counts.counts[low] : 0;
 }
 
+// Pretokens, bytes, and of the longest one its length and first bytes.
+py::tuple sums(const CountedText& counted) {
+    constexpr std::size_t kShown = 40;
+    const PretokenCounts::Sums all = counted.counts.sums();
+    const Bytes longest = counted.counts.size() == 0 ? Bytes() : counted.counts[all.longest];
+    const std::string_view shown = as_chars(longest.first(std::min(longest.size(), kShown)));
+    return py::make_tuple(all.n_pretokens, all.n_bytes, longest.size(), py::bytes(shown.data(), shown.size()));
+}
+
 bool equal(const CountedText& a, const CountedText& b) {
     const auto info = [](const CountsInfo& i) {
         return std::tie(i.pattern, i.sequence, i.scale, i.n_documents, i.n_bytes);
@@ -246,6 +255,7 @@ void bind_count(py::module_& m) {
         .def("entries", &entries, py::arg("begin"), py::arg("end"))
         .def("most_common", &most_common, py::arg("n"))
         .def("count_of", &count_of, py::arg("pretoken"))
+        .def("sums", &sums)
         .def("equals", &equal, py::arg("other"))
         .def_property_readonly("pattern", [](const CountedText& c) { return c.info.pattern; })
         .def_property_readonly(

@@ -12,9 +12,11 @@
 #include "bindings/long_call.hpp"
 #include "bindings/merge_arrays.hpp"
 #include "bindings/numpy_out.hpp"
+#include "train/counts_file.hpp"
 #include "train/merge_corpus.hpp"
 #include "train/merge_loop.hpp"
 #include "train/superword_runs.hpp"
+#include "train/trained_stage.hpp"
 
 namespace fissile::bindings {
 
@@ -97,29 +99,89 @@ class Watch {
     Clock::time_point next_ = Clock::now(), next_checkpoint_;
 };
 
-py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, const Array<std::uint64_t>& counts,
-                      const std::vector<py::bytes>& tokens, const Array<TokenId>& byte_ids,
-                      const std::shared_ptr<Vocabulary>& encode_with, const std::optional<Array<TokenId>>& join_with,
-                      std::uint64_t vocab_size, std::uint64_t min_frequency,
-                      std::optional<std::uint64_t> max_token_length, bool length_in_chars, bool strict_length,
-                      std::optional<std::uint64_t> max_words, bool colon_space, bool newline_end, unsigned threads,
-                      py::object progress, py::object checkpoint, double checkpoint_seconds,
-                      std::uint64_t first_threshold, std::uint32_t thread_share) {
-    check_sequences(items, ends, counts);
-    const bool are_ids = py::isinstance<Array<TokenId>>(items);
-    if (!are_ids && !py::isinstance<Array<std::uint8_t>>(items)) {
+// What is trained on: items in sequences that end at `ends`.
+struct Corpus {
+    const void* items;
+    const std::uint64_t *ends, *counts;
+    std::size_t n;
+    bool are_ids;
+};
+
+// Of counted pretokens, which need no numpy, or of three arrays.
+Corpus corpus_of(const py::object& items, const std::optional<Array<std::uint64_t>>& ends,
+                 const std::optional<Array<std::uint64_t>>& counts) {
+    if (py::isinstance<CountedText>(items)) {
+        if (ends || counts) throw py::value_error("ends and counts do not go with counted pretokens, which have them");
+        const PretokenCounts& counted = py::cast<const CountedText&>(items).counts;
+        return {counted.bytes.data(), counted.ends.data(), counted.counts.data(), counted.size(), false};
+    }
+    if (!ends || !counts || !py::isinstance<py::array>(items)) {
+        throw py::type_error("items must be counted pretokens, or an array that has ends and counts");
+    }
+    const auto array = py::reinterpret_borrow<py::array>(items);
+    check_sequences(array, *ends, *counts);
+    const bool are_ids = py::isinstance<Array<TokenId>>(array);
+    if (!are_ids && !py::isinstance<Array<std::uint8_t>>(array)) {
         throw py::type_error("items must be bytes (uint8) or ids (uint32), C-contiguous");
     }
-    const auto n = static_cast<std::size_t>(ends.size());
-    const void* const data = items.data();
-    const CountsView pretokens{static_cast<const std::uint8_t*>(data), ends.data(), counts.data(), n};
-    if (byte_ids.ndim() != 1 || byte_ids.size() != 256) throw py::value_error("byte_ids must have 256 entries");
+    return {array.data(), ends->data(), counts->data(), static_cast<std::size_t>(ends->size()), are_ids};
+}
+
+// _core.TrainedStage
+struct Stage {
+    TrainedStage stage;
+    py::list tokens;  // bytes of those that it made
+    py::list epochs;
+    std::uint64_t n_joins;
+};
+
+py::bytes packed_merges(const Stage& self) {
+    const std::vector<Merge>& merges = self.stage.merges;
+    return {reinterpret_cast<const char*>(merges.data()), merges.size() * sizeof(Merge)};
+}
+
+std::vector<std::uint64_t> vector_of(const Array<std::uint64_t>& array) {
+    return {array.data(), array.data() + array.size()};
+}
+
+void put_before(Stage& self, std::uint64_t n_tokens, const py::buffer& merges, const Array<std::uint64_t>& counts,
+                const Array<std::uint64_t>& joined) {
+    self.stage.put_before(n_tokens, merges_in(merges, "merges"), vector_of(counts), vector_of(joined));
+}
+
+StageReport report_stage(const Stage& self, const py::list& tokens, const std::vector<TokenId>& left_out,
+                         std::uint64_t n_bytes, std::size_t n_longest) {
+    std::vector<std::uint32_t> lengths;
+    for (const py::handle token : tokens) {
+        if (!PyBytes_Check(token.ptr())) throw py::type_error("tokens must be bytes");
+        lengths.push_back(static_cast<std::uint32_t>(PyBytes_GET_SIZE(token.ptr())));
+    }
+    for (const TokenId id : left_out) {
+        if (id >= lengths.size()) throw py::value_error("left_out names an id that is no token");
+        lengths[id] = 0;
+    }
+    return report_on(self.stage, lengths, n_bytes, n_longest);
+}
+
+std::unique_ptr<Stage> train_merges(const py::object& items, const std::optional<Array<std::uint64_t>>& ends,
+                                    const std::optional<Array<std::uint64_t>>& counts,
+                                    const std::vector<py::bytes>& tokens, const std::vector<TokenId>& byte_ids,
+                                    const std::shared_ptr<Vocabulary>& encode_with,
+                                    const std::optional<Array<TokenId>>& join_with, std::uint64_t vocab_size,
+                                    std::uint64_t min_frequency, std::optional<std::uint64_t> max_token_length,
+                                    bool length_in_chars, bool strict_length, std::optional<std::uint64_t> max_words,
+                                    bool colon_space, bool newline_end, unsigned threads, py::object progress,
+                                    py::object checkpoint, double checkpoint_seconds, std::uint64_t first_threshold,
+                                    std::uint32_t thread_share) {
+    const Corpus corpus = corpus_of(items, ends, counts);
+    const CountsView pretokens{static_cast<const std::uint8_t*>(corpus.items), corpus.ends, corpus.counts, corpus.n};
+    if (byte_ids.size() != 256) throw py::value_error("byte_ids must have 256 entries");
     if (vocab_size > kMaxTokenId) {
         throw py::value_error("vocab_size is " + std::to_string(vocab_size) + ", expected at most " +
                               std::to_string(kMaxTokenId));
     }
     std::array<TokenId, 256> ids_of_bytes;
-    std::copy_n(byte_ids.data(), 256, ids_of_bytes.begin());
+    std::copy_n(byte_ids.begin(), 256, ids_of_bytes.begin());
     std::vector<std::string> initial;
     for (const py::bytes& token : tokens) initial.emplace_back(std::string_view(token));
     for (const TokenId id : ids_of_bytes) {
@@ -143,16 +205,16 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
     options.thread_share = std::max(thread_share, 1u);
     std::vector<std::uint64_t> n_of(initial.size());
     Watch watch(std::move(progress), std::move(checkpoint), checkpoint_seconds);
-    watch.told = {"prepare", 0, n};
+    watch.told = {"prepare", 0, corpus.n};
     TrainResult result;
     std::vector<std::string> made;
     try {
         const py::gil_scoped_release release;
         Interrupt interrupt([&watch] { return watch.keep_going(); });
         MergeSequences sequences;
-        if (are_ids) {
-            sequences = sequences_of_ids(static_cast<const TokenId*>(data), ends.data(), counts.data(), n,
-                                         joined_before, n_of, interrupt);
+        if (corpus.are_ids) {
+            sequences = sequences_of_ids(static_cast<const TokenId*>(corpus.items), corpus.ends, corpus.counts,
+                                         corpus.n, joined_before, n_of, interrupt);
         } else if (encode_with) {
             EncoderOptions plain;
             const Encoder encoder(encode_with, plain, {});
@@ -178,20 +240,16 @@ py::dict train_merges(const py::array& items, const Array<std::uint64_t>& ends, 
         watch.save_what_there_is();
         throw py::error_already_set();
     }
-    py::list epochs;
+    auto trained = std::make_unique<Stage>();
     for (const TrainEpoch& epoch : result.epochs) {
-        epochs.append(py::make_tuple(epoch.threshold, epoch.n_slots, epoch.n_merges));
+        trained->epochs.append(py::make_tuple(epoch.threshold, epoch.n_slots, epoch.n_merges));
     }
-    py::dict trained;
-    trained["merges"] = merges_array(result.merges, result.merges.size());
-    trained["counts"] = to_numpy(std::move(result.counts));
-    trained["joined"] = to_numpy(std::move(result.joined));
-    trained["initial"] = to_numpy(std::move(n_of));
     py::list tokens_made(made.size());
     for (std::size_t i = 0; i < made.size(); ++i) tokens_made[i] = py::bytes(made[i]);
-    trained["tokens"] = tokens_made;
-    trained["epochs"] = epochs;
-    trained["n_joins"] = result.n_joins;
+    trained->tokens = tokens_made;
+    trained->n_joins = result.n_joins;
+    trained->stage = {initial.size(), std::move(n_of), std::move(result.merges), std::move(result.counts),
+                      std::move(result.joined)};
     return trained;
 }
 
@@ -232,8 +290,48 @@ void bind_train(py::module_& m) {
             return py::make_tuple(to_numpy(std::move(runs.ids)), to_numpy(std::move(runs.ends)),
                                   to_numpy(std::move(runs.counts)));
         });
-    m.def("train_merges", &train_merges, py::arg("items").noconvert(), py::arg("ends").noconvert(),
-          py::arg("counts").noconvert(), py::kw_only(), py::arg("tokens"), py::arg("byte_ids").noconvert(),
+    py::class_<StageReport>(m, "StageReport", "What a stage of training made of the corpus.")
+        .def_property_readonly("occurrences",
+                               [](const StageReport& report) {
+                                   return copy_to_numpy(report.occurrences.data(), report.occurrences.size());
+                               })
+        .def_readonly("unused", &StageReport::unused)
+        .def_readonly("longest", &StageReport::longest)
+        .def_readonly("curve", &StageReport::curve);
+    py::class_<Stage>(m, "TrainedStage", "What a run of the merge loop gave; see cpp/train/trained_stage.hpp.")
+        .def_readonly("tokens", &Stage::tokens)
+        .def_readonly("epochs", &Stage::epochs)
+        .def_readonly("n_joins", &Stage::n_joins)
+        .def_property_readonly("n_merges", [](const Stage& self) { return self.stage.merges.size(); })
+        .def_property_readonly("last_count",
+                               [](const Stage& self) -> std::optional<std::uint64_t> {
+                                   if (self.stage.counts.empty()) return std::nullopt;
+                                   return self.stage.counts.back();
+                               })
+        .def_property_readonly(
+            "merges", [](const Stage& self) { return merges_array(self.stage.merges, self.stage.merges.size()); })
+        .def_property_readonly("packed_merges", &packed_merges)
+        .def_property_readonly(
+            "counts",
+            [](const Stage& self) { return copy_to_numpy(self.stage.counts.data(), self.stage.counts.size()); })
+        .def_property_readonly(
+            "joined",
+            [](const Stage& self) { return copy_to_numpy(self.stage.joined.data(), self.stage.joined.size()); })
+        .def_property(
+            "initial",
+            [](const Stage& self) { return copy_to_numpy(self.stage.initial.data(), self.stage.initial.size()); },
+            [](Stage& self, const Array<std::uint64_t>& initial) { self.stage.initial = vector_of(initial); })
+        .def(
+            "unneeded",
+            [](const Stage& self, const py::buffer& merges, std::size_t n) {
+                return unneeded_merges(merges_in(merges, "merges"), n, self.stage.initial);
+            },
+            py::arg("merges"), py::arg("n"))
+        .def("put_before", &put_before, py::arg("n_tokens"), py::arg("merges"), py::arg("counts"), py::arg("joined"))
+        .def("report", &report_stage, py::arg("tokens"), py::kw_only(), py::arg("left_out"), py::arg("n_bytes"),
+             py::arg("n_longest"));
+    m.def("train_merges", &train_merges, py::arg("items"), py::arg("ends").noconvert() = py::none(),
+          py::arg("counts").noconvert() = py::none(), py::kw_only(), py::arg("tokens"), py::arg("byte_ids"),
           py::arg("encode_with") = py::none(), py::arg("join_with").noconvert() = py::none(), py::arg("vocab_size"),
           py::arg("min_frequency") = 0, py::arg("max_token_length") = py::none(), py::arg("length_in_chars") = false,
           py::arg("strict_length") = false, py::arg("max_words") = py::none(), py::arg("colon_space") = true,

@@ -147,8 +147,7 @@ std::vector<HfAddedToken> added_of(const py::list& added_tokens, const std::stri
 }
 
 // A model of bytes: its tokens by id, those that only are found in text empty, and its merges by ids.
-std::shared_ptr<const Vocabulary> from_tokens(const py::list& tokens,
-                                              const py::array_t<TokenId, py::array::c_style>& merges,
+std::shared_ptr<const Vocabulary> from_tokens(const py::list& tokens, const py::buffer& merges,
                                               const py::list& added_tokens, const std::string& source) {
     std::vector<Merge> list = merges_in(merges, "merges");
     VocabularyBuilder builder(source, ModelOptions{});

@@ -23,12 +23,20 @@ inline py::array_t<TokenId> merges_array(const std::vector<Merge>& merges, std::
     return array;
 }
 
-inline std::vector<Merge> merges_in(const py::array_t<TokenId, py::array::c_style>& array, const char* name) {
-    if (array.ndim() != 2 || array.shape(1) != 3) {
+// Of such an array, or the bytes of one.
+inline std::vector<Merge> merges_in(const py::buffer& buffer, const char* name) {
+    const py::buffer_info info = buffer.request();
+    if (PyBytes_Check(buffer.ptr()) ? info.size % static_cast<py::ssize_t>(sizeof(Merge)) != 0
+                                    : info.ndim != 2 || info.shape[1] != 3) {
         throw py::value_error(name + std::string(" must be of shape (n, 3)"));
     }
-    std::vector<Merge> merges(static_cast<std::size_t>(array.shape(0)));
-    if (!merges.empty()) std::memcpy(merges.data(), array.data(), merges.size() * sizeof(Merge));
+    if (!PyBytes_Check(buffer.ptr()) && !info.item_type_is_equivalent_to<TokenId>()) {
+        throw py::type_error(name + std::string(" must be of uint32"));
+    }
+    std::vector<Merge> merges(static_cast<std::size_t>(info.size * info.itemsize) / sizeof(Merge));
+    if (merges.empty()) return merges;
+    const auto n_bytes = static_cast<Py_ssize_t>(merges.size() * sizeof(Merge));
+    if (PyBuffer_ToContiguous(merges.data(), info.view(), n_bytes, 'C') != 0) throw py::error_already_set();
     return merges;
 }
 

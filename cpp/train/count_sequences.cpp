@@ -28,8 +28,10 @@ std::uint8_t flags_before(Bytes text, std::size_t i) {
 
 SequenceRule::SequenceRule(Pattern pattern, Sequence sequence, bool may_divide)
     : sequence_(sequence),
-      lines_end_pretokens_(pattern != Pattern::kNone && pattern != Pattern::kSuperbpe),
-      may_divide_(may_divide && (sequence == Sequence::kLine || lines_end_pretokens_)) {}
+      ends_(pattern == Pattern::kNone       ? 0
+            : pattern == Pattern::kSuperbpe ? kNumber
+                                            : kLetter | kNumber),
+      may_divide_(may_divide && (sequence == Sequence::kLine || ends_ != 0)) {}
 
 bool SequenceRule::divides(const TextView& text, std::size_t i) const {
     if (!may_divide_) return false;
@@ -39,7 +41,7 @@ bool SequenceRule::divides(const TextView& text, std::size_t i) const {
     const std::uint8_t flags = text.kind == TextKind::kUtf8 && left >= 0x80
                                    ? flags_before({static_cast<const std::uint8_t*>(text.data), text.length}, i)
                                    : char_flags(left);
-    return (flags & (kLetter | kNumber)) != 0;
+    return (flags & ends_) != 0;
 }
 
 std::size_t SequenceRule::first_division(Bytes text, std::size_t from) const {

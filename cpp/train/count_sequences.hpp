@@ -28,8 +28,8 @@ class SequenceRule {
     bool may_divide() const { return may_divide_; }
 
     // Whether the text may be divided at unit i, 0 < i < length, with the same pretokens on both sides: where a line
-    // ends, or in a document between a letter or number and a space or newline, which no pretoken joins, and where what
-    // is on the right looks to the left like the end of the text.
+    // ends, or in a document between a letter or number (superbpe: a number) and a space or newline, which no pretoken
+    // joins, and where what is on the right looks to the left like the end of the text.
     bool divides(const TextView& text, std::size_t i) const;
 
     // First such place in [from, text.size()), from > 0, or npos.
@@ -42,7 +42,7 @@ class SequenceRule {
 
    private:
     Sequence sequence_;
-    bool lines_end_pretokens_;  // the pattern is one of the family in which that holds
+    std::uint8_t ends_;  // classes of characters behind which, before a space or newline, a pretoken ends
     bool may_divide_;
 };
 

@@ -95,7 +95,10 @@ void MergeLoop::begin_epoch() {
     const std::uint64_t threshold = next_threshold();
     const auto n_shares =
         static_cast<unsigned>(std::clamp<std::size_t>(sequences_.n_slots() / options_.thread_share, 1, parts_.size()));
-    pairs_.build({sequences_, shapes_, token_ends_.size(), crew_, n_shares, interrupt_}, threshold, least_threshold(),
+    // What the epochs before have shown is a better guess than a lower one from the pairs that there are now: merging
+    // makes many more of the pairs that it needs.
+    const std::uint64_t least = result_.epochs.empty() ? least_threshold() : threshold;
+    pairs_.build({sequences_, shapes_, token_ends_.size(), crew_, n_shares, interrupt_}, threshold, least,
                  options_.vocab_size - n_tokens_);
     result_.epochs.push_back({pairs_.threshold(), sequences_.n_slots(), result_.merges.size()});
 }

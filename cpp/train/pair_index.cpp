@@ -12,7 +12,9 @@ namespace fissile {
 
 namespace {
 
-constexpr std::size_t kDenseIds = 1024;  // up to so many ids, pairs are counted in a square table
+// Up to so many ids, pairs are counted in a square table; up to the second number only if there are at least so many
+// slots for a cell, so that no table takes more memory than the slots do.
+constexpr std::size_t kDenseIds = 512, kMostDenseIds = 1024, kSlotsACell = 4;
 constexpr std::size_t kCheckEvery = 1 << 16;
 
 // Calls visit(from, to, weight) for stretches of slots whose sequences have one weight, in [begin, end) and of at most
@@ -285,7 +287,9 @@ bool PairIndex::take_best(Best& best) {
 void PairIndex::build(const Source& source, std::uint64_t threshold, std::uint64_t least, std::uint64_t n_wanted) {
     threshold_ = threshold;
     slots_ = source.sequences.slots();
-    if (source.n_ids <= kDenseIds) {
+    const std::size_t n_cells = source.n_ids * source.n_ids;
+    if (source.n_ids <= kDenseIds ||
+        (source.n_ids <= kMostDenseIds && source.sequences.n_slots() / kSlotsACell >= n_cells)) {
         build_dense(source);
     } else {
         reset(0);  // what was there is not needed while others are counted
@@ -297,14 +301,16 @@ void PairIndex::build(const Source& source, std::uint64_t threshold, std::uint64
 
 void PairIndex::build_dense(const Source& source) {
     struct Cell {
-        std::uint64_t count = 0;
+        union {
+            std::uint64_t count = 0;
+            std::uint32_t* out;  // once all is counted; null for a pair that is not indexed
+        };
         std::uint32_t n = 0;
-        std::uint32_t* out = nullptr;
     };
     const std::size_t n_ids = source.n_ids, n_slots = source.sequences.n_slots();
     // A share of the sequences is worth a table of its own if it is much longer.
-    const auto n_shares =
-        static_cast<unsigned>(std::clamp<std::size_t>(n_slots / (n_ids * n_ids + 1), 1, std::max(source.n_shares, 1u)));
+    const auto n_shares = static_cast<unsigned>(
+        std::clamp<std::size_t>(n_slots / (n_ids * n_ids * kSlotsACell + 1), 1, std::max(source.n_shares, 1u)));
     std::vector<std::vector<Cell>> cells(n_shares);
     const auto for_each_pair = [&](unsigned share, const auto& visit) {
         const std::uint32_t* const slots = source.sequences.slots();
@@ -334,11 +340,11 @@ void PairIndex::build_dense(const Source& source) {
                 count += of_share[place].count;
                 n += of_share[place].n;
             }
-            if (count < threshold_ || !source.shapes.allows(left, right)) continue;
-            std::uint32_t* out = insert(pair_key(left, right), count, n);
+            const bool is_indexed = count >= threshold_ && source.shapes.allows(left, right);
+            std::uint32_t* out = is_indexed ? insert(pair_key(left, right), count, n) : nullptr;
             for (auto& of_share : cells) {
                 of_share[place].out = out;
-                out += of_share[place].n;
+                if (is_indexed) out += of_share[place].n;
             }
         }
     }

@@ -24,6 +24,22 @@ struct PretokenCounts {
         ends.push_back(bytes.size());
         counts.push_back(count);
     }
+
+    // Of the whole corpus.
+    struct Sums {
+        std::uint64_t n_pretokens = 0, n_bytes = 0;
+        std::size_t longest = 0;  // the first of the longest ones
+    };
+    Sums sums() const {
+        Sums all;
+        for (std::size_t i = 0; i < size(); ++i) {
+            const std::size_t n = (*this)[i].size();
+            all.n_pretokens += counts[i];
+            all.n_bytes += n * counts[i];
+            if (n > (*this)[all.longest].size()) all.longest = i;
+        }
+        return all;
+    }
 };
 
 }  // namespace fissile

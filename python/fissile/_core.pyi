@@ -67,7 +67,7 @@ class Vocabulary:
     @staticmethod
     def from_tokens(
         tokens: list[bytes],
-        merges: npt.NDArray[np.uint32],  # (m, 3)
+        merges: npt.NDArray[np.uint32] | bytes,  # (m, 3), or its bytes
         added_tokens: list[tuple[str, int, bool]],
         *,
         source: str,
@@ -268,13 +268,55 @@ class RunCounter:
         npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint64]
     ]: ...  # ids (total,), ends (n,), counts (n,)
 
+class StageReport:  # see cpp/train/trained_stage.hpp
+    @property
+    def occurrences(self) -> npt.NDArray[np.uint64]: ...  # (n_tokens,)
+    @property
+    def unused(self) -> list[int]: ...
+    @property
+    def longest(self) -> list[int]: ...
+    @property
+    def curve(self) -> list[tuple[int, float]]: ...
+
+class TrainedStage:  # see cpp/train/trained_stage.hpp
+    initial: npt.NDArray[np.uint64]  # (n_tokens,), a copy
+    @property
+    def merges(self) -> npt.NDArray[np.uint32]: ...  # (m, 3)
+    @property
+    def packed_merges(self) -> bytes: ...  # of that array
+    @property
+    def counts(self) -> npt.NDArray[np.uint64]: ...  # (m,)
+    @property
+    def joined(self) -> npt.NDArray[np.uint64]: ...  # (m,)
+    @property
+    def n_merges(self) -> int: ...
+    @property
+    def last_count(self) -> int | None: ...
+    @property
+    def tokens(self) -> list[bytes]: ...
+    @property
+    def epochs(self) -> list[tuple[int, int, int]]: ...
+    @property
+    def n_joins(self) -> int: ...
+    def unneeded(
+        self, merges: npt.NDArray[np.uint32] | bytes, n: int
+    ) -> list[int]: ...  # places of the first n merges that no sequence needed before the stage
+    def put_before(
+        self,
+        n_tokens: int,
+        merges: npt.NDArray[np.uint32],
+        counts: npt.NDArray[np.uint64],
+        joined: npt.NDArray[np.uint64],
+    ) -> None: ...
+    def report(self, tokens: list[bytes], *, left_out: Sequence[int], n_bytes: int, n_longest: int) -> StageReport: ...
+
 def train_merges(
-    items: npt.NDArray[np.uint8] | npt.NDArray[np.uint32],  # (total,): distinct pretokens, or sequences of ids
-    ends: npt.NDArray[np.uint64],  # (n,)
-    counts: npt.NDArray[np.uint64],  # (n,)
+    items: PretokenCounts | npt.NDArray[np.uint8] | npt.NDArray[np.uint32],  # arrays (total,): pretokens, or ids
+    ends: npt.NDArray[np.uint64] | None = None,  # of an array: (n,)
+    counts: npt.NDArray[np.uint64] | None = None,  # (n,)
     *,
     tokens: Sequence[bytes],  # by id
-    byte_ids: npt.NDArray[np.uint32],  # (256,)
+    byte_ids: Sequence[int] | npt.NDArray[np.uint32],  # (256,)
     encode_with: Vocabulary | None = None,  # for pretokens
     join_with: npt.NDArray[np.uint32] | None = None,  # (k, 3), for sequences of ids: merges made before
     vocab_size: int,
@@ -292,9 +334,7 @@ def train_merges(
     checkpoint_seconds: float = 30.0,
     first_threshold: int = 0,
     thread_share: int = 4096,
-) -> dict[
-    str, Any
-]: ...  # merges (m, 3) uint32, counts and joined (m,) uint64, initial (n_tokens,) uint64, tokens, epochs, n_joins
+) -> TrainedStage: ...
 
 class TextCounter:
     def __init__(
@@ -347,6 +387,9 @@ class PretokenCounts:
     def entries(self, begin: int, end: int) -> list[tuple[bytes, int]]: ...
     def most_common(self, n: int) -> list[tuple[bytes, int]]: ...
     def count_of(self, pretoken: bytes) -> int: ...
+    def sums(
+        self,
+    ) -> tuple[int, int, int, bytes]: ...  # pretokens, bytes; of the longest pretoken its length and first bytes
     def equals(self, other: PretokenCounts) -> bool: ...
     @property
     def pattern(self) -> str: ...

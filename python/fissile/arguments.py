@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from fissile.numpy_later import np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "UINT64_MAX",
@@ -32,7 +34,7 @@ UINT64_MAX = (1 << 64) - 1
 
 def whole(name: str, value: object, least: int, most: int | None = None) -> int:
     """A whole number from `least` to `most` (None: what 63 bits hold), of Python or numpy."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if isinstance(value, bool) or not (isinstance(value, int) or isinstance(value, np.integer)):  # noqa: SIM101 (numpy last)
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
     limit = _INT64_MAX if most is None else most
     if not least <= value <= limit:
@@ -50,7 +52,7 @@ def choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 def flag(name: str, value: object) -> bool:
     """True or False, of Python or numpy."""
-    if not isinstance(value, (bool, np.bool_)):
+    if not (isinstance(value, bool) or isinstance(value, np.bool_)):  # noqa: SIM101 (numpy last)
         raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
     return bool(value)
 

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Siz
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from fissile import _core
 from fissile.arguments import UINT64_MAX, choice, function, instance, path_text, path_texts, string, strings, whole
 from fissile.formats.patterns import canonical_pattern, is_built_in
+from fissile.numpy_later import np
 from fissile.whole_file import check_writable, write_whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    import numpy.typing as npt
 
     from fissile.data.readers import Batch, Source, Text
 
@@ -157,7 +157,8 @@ class PretokenCounts:
     @property
     def total(self) -> int:
         """Sum of the counts."""
-        return int(self.arrays()[2].sum())
+        n_pretokens, _, _, _ = self._core.sums()
+        return n_pretokens
 
     def arrays(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         """The counts as they lie in memory, without a copy and not to be written to.

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, overload
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from fissile import _core
 from fissile.arguments import choice, instance, integer_dtype, whole
+from fissile.numpy_later import np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Ids = npt.NDArray[Any]
+    ToLists = Callable[[Ids, npt.NDArray[np.int64]], list[list[int]]]
 
 __all__ = ["Packed", "Padded", "Ragged"]
-
-Ids = npt.NDArray[Any]
-ToLists = Callable[[Ids, npt.NDArray[np.int64]], "list[list[int]]"]
 
 
 class Padded(NamedTuple):

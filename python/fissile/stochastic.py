@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
-import numpy as np
-import numpy.typing as npt
-
 from fissile.arguments import UINT64_MAX, flag, instance, whole
+from fissile.numpy_later import np
 from fissile.ragged import Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from fissile import _core
     from fissile.tokenizer import Tokenizer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,17 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-import numpy.typing as npt
-
 from fissile import _core
 from fissile.arguments import choice, flag, instance, integer_dtype, path_text, path_texts, whole
 from fissile.errors import TokenizerFileError
+from fissile.numpy_later import np
 from fissile.ragged import Ragged
 from fissile.stochastic import Split, draw_key, prepare
 from fissile.whole_file import write_whole
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from fissile.formats.spec import TokenizerSpec
     from fissile.inspection import Inspection
 
@@ -175,7 +174,7 @@ class Tokenizer(_core.Encoder):
         self,
         texts: Iterable[Text],
         threads: int | None = None,
-        dtype: npt.DTypeLike = np.uint32,
+        dtype: npt.DTypeLike = "uint32",
         *,
         allowed_special: Special = None,
         disallowed_special: Special = None,
@@ -192,7 +191,7 @@ class Tokenizer(_core.Encoder):
         self,
         texts: Iterable[Text],
         threads: int | None = None,
-        dtype: npt.DTypeLike = np.uint32,
+        dtype: npt.DTypeLike = "uint32",
         *,
         allowed_special: Special = None,
         disallowed_special: Special = None,
@@ -208,7 +207,7 @@ class Tokenizer(_core.Encoder):
         self,
         texts: Iterable[Text],
         threads: int | None = None,
-        dtype: npt.DTypeLike = np.uint32,
+        dtype: npt.DTypeLike = "uint32",
         *,
         allowed_special: Special = None,
         disallowed_special: Special = None,
@@ -269,7 +268,7 @@ class Tokenizer(_core.Encoder):
         paths: PathLike | Sequence[PathLike],
         separator: str | bytes | None = None,
         threads: int | None = None,
-        dtype: npt.DTypeLike = np.uint32,
+        dtype: npt.DTypeLike = "uint32",
         *,
         allowed_special: Special = None,
         disallowed_special: Special = None,
@@ -287,7 +286,7 @@ class Tokenizer(_core.Encoder):
         paths: PathLike | Sequence[PathLike],
         separator: str | bytes | None = None,
         threads: int | None = None,
-        dtype: npt.DTypeLike = np.uint32,
+        dtype: npt.DTypeLike = "uint32",
         *,
         allowed_special: Special = None,
         disallowed_special: Special = None,
@@ -304,7 +303,7 @@ class Tokenizer(_core.Encoder):
         paths: PathLike | Sequence[PathLike],
         separator: str | bytes | None = None,
         threads: int | None = None,
-        dtype: npt.DTypeLike = np.uint32,
+        dtype: npt.DTypeLike = "uint32",
         *,
         allowed_special: Special = None,
         disallowed_special: Special = None,
@@ -641,13 +640,13 @@ class Tokenizer(_core.Encoder):
 
     def _foreign_form(self) -> bytes:
         """The file this tokenizer came from, or one that says all that it is."""
-        from fissile.formats import tokenizer_json
+        from fissile.formats import tokenizer_json_trees
 
         spec = self._spec
         if spec.kind == "sentencepiece":
             return bytes(spec.payload())
-        tree = spec.payload() or tokenizer_json.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
-        return tokenizer_json.to_json(tree)
+        tree = spec.payload() or tokenizer_json_trees.tree_from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
+        return tokenizer_json_trees.to_json(tree)
 
     def _as_own(self) -> bytes:
         from fissile.formats import own
@@ -655,14 +654,14 @@ class Tokenizer(_core.Encoder):
         return own.to_bytes(self._spec)
 
     def _as_json(self) -> bytes:
-        from fissile.formats import tokenizer_json
+        from fissile.formats import tokenizer_json_trees
 
         spec = self._spec
         if spec.kind == "sentencepiece":
             raise ValueError("a SentencePiece model cannot be written as tokenizer.json: save it as .model")
         if spec.kind == "tokenizers":
-            return tokenizer_json.to_json(spec.payload())
-        return tokenizer_json.from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
+            return tokenizer_json_trees.to_json(spec.payload())
+        return tokenizer_json_trees.from_ranks(spec.vocabulary, spec.pattern, spec.added_tokens)
 
     def _as_model(self) -> bytes:
         if self._spec.kind != "sentencepiece":
@@ -704,6 +703,8 @@ class Tokenizer(_core.Encoder):
         return hash(self._digest())
 
     def _digest(self) -> bytes:
+        import hashlib  # 3 ms, which training and most loads need not take
+
         digest = hashlib.sha256(self._foreign_form())
         if self._spec.kind == "sentencepiece":
             encoder = self._spec.encoder

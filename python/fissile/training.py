@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from fissile import _core
 from fissile.arguments import choice, flag, function, instance, path_text, string, strings, whole
 from fissile.formats.patterns import canonical_pattern, is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, TokenizerSpec
 from fissile.formats.tiktoken import encoder_options, write_ranks
+from fissile.numpy_later import np
 from fissile.printable import printable
 from fissile.tokenizer import PathLike, Text, Tokenizer
 from fissile.training_checkpoint import Checkpoint
@@ -24,16 +22,14 @@ from fissile.training_stage import (
     Corpus,
     Options,
     Progress,
-    Stage,
-    apply_merges,
     corpus_of,
     merge,
     most_frequent,
-    unneeded,
 )
 from fissile.training_superwords import Superwords
 
 if TYPE_CHECKING:
+    from fissile._core import StageReport, TrainedStage
     from fissile.counting import PretokenCounts
 
 __all__ = ["TrainedTokenizer", "train"]
@@ -261,27 +257,29 @@ def train(
             )
     _check_room(draft, options.vocab_size, size_name)
     counts = _counts(inputs, pattern, options, counting, clock)
-    corpus = corpus_of(counts)
-    report = _new_report(counts, corpus, pattern)
+    report = _new_report(counts, pattern)
+    corpus: Corpus | PretokenCounts = counts
     if continue_from is None and alphabet == "seen":
-        seen = most_frequent(corpus, needed, 256 if limit_alphabet is None else limit_alphabet)
-        corpus = corpus.of_bytes(seen)
+        everything = corpus_of(counts)
+        seen = most_frequent(everything, needed, 256 if limit_alphabet is None else limit_alphabet)
+        corpus = everything.of_bytes(seen)
         draft = new_draft(seen, pattern)
         _check_room(draft, options.vocab_size, size_name)
     saved = None
     if kept is not None:
-        saved = kept.stage("ordinary", f"{pattern} {counts.sequence}", corpus, draft, options.identity())
+        arrays = corpus if isinstance(corpus, Corpus) else corpus_of(corpus)
+        saved = kept.stage("ordinary", f"{pattern} {counts.sequence}", arrays, draft, options.identity())
     with clock.phase("merging", "merges") as phase:
         stage = merge(draft, corpus, options, saved)
-        phase.amount = len(stage.joined)
-    occurrences = _fill_report(report, draft, stage, report.n_bytes)
+        phase.amount = stage.n_merges
+    done = _fill_report(report, draft, stage, report.n_bytes)
     if superwords is not None:
         options.vocab_size = vocab_size
         sequence = counts.sequence
         del corpus, counts  # of as much memory as the text, in the worst case
         draft, stage, n_bytes = superwords.add(draft, pattern, sequence, options, counting, clock, report, kept)
         if superwords.unit == "runs":  # runs are a part of the corpus, which is as the first stage left it
-            stage.initial, n_bytes = occurrences, report.n_bytes
+            stage.initial, n_bytes = done.occurrences, report.n_bytes
         _fill_report(report, draft, stage, n_bytes)
         report.superwords = f"from {superwords.at:,} ids on, {superwords.within()}"
         pattern = "superbpe"
@@ -380,7 +378,7 @@ def _add_seeds(draft: Draft, seeds: Sequence[bytes], pattern: str) -> None:
             ids = merged.encode(seed).tolist()
             if len(ids) == 1:
                 break
-            draft.extend(np.array([[ids[0], ids[1], len(draft.tokens)]], np.uint32))
+            draft.extend(np.array([ids[0], ids[1], len(draft.tokens)], np.uint32).tobytes())
         split = _core.Encoder(
             draft.vocabulary(), **encoder_options(pattern), added_tokens=[], allow_special_by_default=True
         )
@@ -399,7 +397,7 @@ def _pad(draft: Draft, pad_to: int | str | None) -> None:
     n = len(draft.tokens)
     if pad_to == "power_of_two":
         n = 1 << (n - 1).bit_length()
-    elif isinstance(pad_to, (int, np.integer)):
+    elif pad_to is not None:
         n = -(-n // int(pad_to)) * int(pad_to)
     draft.tokens += [b""] * (n - len(draft.tokens))
 
@@ -422,57 +420,35 @@ def _cut(tokenizer: Tokenizer, vocab_size: int, name: str = "vocab_size") -> Dra
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
-def _new_report(counts: PretokenCounts, corpus: Corpus, pattern: str) -> TrainingReport:
-    lengths = np.diff(corpus.ends, prepend=np.uint64(0))
+def _new_report(counts: PretokenCounts, pattern: str) -> TrainingReport:
+    n_pretokens, n_bytes, longest, text = counts._core.sums()
     report = TrainingReport(
         pattern=pattern,
         sequence=counts.sequence,
         n_documents=counts.n_documents,
-        n_bytes=int((lengths * corpus.counts).sum()),
-        n_pretokens=int(corpus.counts.sum()),
-        n_distinct=len(lengths),
+        n_bytes=n_bytes,
+        n_pretokens=n_pretokens,
+        n_distinct=len(counts),
     )
-    longest = int(lengths.max())
     if longest > _MAX_PRETOKEN:
-        end = int(corpus.ends[lengths.argmax()])
-        text = corpus.items[end - longest : end - longest + 40].tobytes()
         report.warnings.append(f"a pretoken of {longest:,} bytes, which begins {text!r}: is this text?")
     return report
 
 
-def _fill_report(report: TrainingReport, draft: Draft, stage: Stage, n_bytes: int) -> npt.NDArray[np.uint64]:
-    """What one stage did; the occurrences of each token after it."""
-    n_inherited = len(draft.merges) - len(stage.joined)
-    made = draft.merges[n_inherited:]
-    occurrences = np.zeros(len(draft.tokens), np.uint64)
-    occurrences[: len(stage.initial)] = stage.initial
-    n_tokens = int(occurrences.sum())
-    if not report.not_occurring:
-        missing = draft.merges[unneeded(draft, n_inherited, occurrences != 0)]
-        report.not_occurring = [(draft.tokens[left], draft.tokens[right]) for left, right, _ in missing.tolist()]
-    apply_merges(occurrences, made, stage.joined)
-    lengths = np.fromiter(map(len, draft.tokens), np.int64, len(draft.tokens))
-    lengths[[token.id for token in draft.added]] = 0
-    is_model = lengths != 0
-    report.unused = np.flatnonzero((occurrences == 0) & is_model).astype(np.uint32)
-    report.n_merges = len(draft.merges)
-    report.last_count = int(stage.counts[-1]) if len(stage.counts) else report.last_count
-    least = np.partition(lengths, -_N_LONGEST)[-_N_LONGEST] if len(lengths) > _N_LONGEST else 0
-    long = np.flatnonzero(lengths >= least)  # sorting all would take longer than the rest
-    order = long[np.argsort(-lengths[long], kind="stable")[:_N_LONGEST]]
-    report.longest = [draft.tokens[id] for id in order if is_model[id]]
-    # A merge that makes an old token does not change the size.
-    sizes = np.maximum.accumulate(np.concatenate([[stage.n_tokens], made[:, 2] + 1]))
-    left = n_tokens - np.concatenate([[0], np.cumsum(stage.joined.astype(np.int64))])
-    places = [np.searchsorted(sizes, size, side="right") - 1 for size in _sizes(int(sizes[0]), int(sizes[-1]))]
-    curve = np.array([[sizes[place], n_bytes / left[place]] for place in places], np.float64)
-    report.curve = np.concatenate([report.curve, curve])
-    return occurrences
-
-
-def _sizes(first: int, last: int) -> list[int]:
-    """The powers of two between, and the last."""
-    return [1 << k for k in range(first.bit_length(), last.bit_length()) if 1 << k < last] + [last]
+def _fill_report(report: TrainingReport, draft: Draft, stage: TrainedStage, n_bytes: int) -> StageReport:
+    """What one stage did."""
+    n_inherited = draft.n_merges - stage.n_merges
+    if n_inherited and not report.not_occurring:
+        report.not_occurring = draft.parts(stage.unneeded(draft.packed, n_inherited))
+    added = [token.id for token in draft.added]
+    done = stage.report(draft.tokens, left_out=added, n_bytes=n_bytes, n_longest=_N_LONGEST)
+    report.n_merges = draft.n_merges
+    if stage.last_count is not None:
+        report.last_count = stage.last_count
+    report.unused_ids = done.unused
+    report.longest = [draft.tokens[id] for id in done.longest]
+    report.points += done.curve
+    return done
 
 
 def _finish_report(
@@ -483,7 +459,7 @@ def _finish_report(
     if held_out is None:
         return
     texts = held_out if isinstance(held_out, Mapping) else {"held-out text": held_out}
-    sizes = [int(size) for size in report.curve[:, 0]]
+    sizes = [size for size, _ in report.points]
     smaller = [(size, tokenizer.cut(size)) for size in sizes[:-1]] + [(sizes[-1], tokenizer)]
     for name, text in texts.items():
         n_bytes = len(text.encode() if isinstance(text, str) else text)

@@ -7,16 +7,15 @@ the options, and what the stage began with.
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from fissile.numpy_later import np
 from fissile.whole_file import check_writable, write_whole
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from fissile.training_draft import Draft
     from fissile.training_stage import Corpus
 
@@ -71,6 +70,8 @@ class Checkpoint:
             draft: what the stage starts from.
             options: what the merges depend on beside these.
         """
+        from hashlib import sha256
+
         digest = sha256()
         for array in (*corpus, draft.merges):
             digest.update(np.ascontiguousarray(array).data)

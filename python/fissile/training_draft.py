@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from fissile._core import Vocabulary
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
 from fissile.formats.tiktoken import encoder_options
-from fissile.formats.tokenizer_json import bpe_tree, rest_of
-from fissile.pipeline.pre_tokenizers import byte_alphabet
+from fissile.formats.tokenizer_json_trees import bpe_tree, rest_of
+from fissile.numpy_later import np
+from fissile.pipeline.byte_alphabet import byte_alphabet
 from fissile.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["ALPHABET", "Draft", "check_continues"]
 
@@ -23,6 +23,7 @@ _TO_CHARS = dict(enumerate(_CHARS))
 # Ties are decided by ids, so the alphabet has the order in which `tokenizers` sorts it: by its characters.
 ALPHABET = sorted(range(256), key=lambda byte: _CHARS[byte])
 NO_TOKEN = 0xFFFFFFFF
+_MERGE_BYTES = 12
 
 
 def check_continues(tokenizer: Tokenizer) -> None:
@@ -42,19 +43,31 @@ def check_continues(tokenizer: Tokenizer) -> None:
         )
 
 
-@dataclass
 class Draft:
     """Tokens and merges.
 
     Attributes:
         tokens: bytes of each id; b"" for an id that merging never makes.
-        merges: (m, 3) uint32: left, right, what they make.
+        packed: the merges, as the bytes of their array.
         added: special and matched tokens.
     """
 
-    tokens: list[bytes]
-    merges: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros((0, 3), np.uint32))
-    added: list[AddedToken] = field(default_factory=list)
+    def __init__(
+        self, tokens: list[bytes], packed: bytes | npt.NDArray[np.uint32] = b"", added: list[AddedToken] | None = None
+    ) -> None:
+        self.tokens = tokens
+        self.packed = bytes(packed)
+        self.added = [] if added is None else added
+
+    @property
+    def merges(self) -> npt.NDArray[np.uint32]:
+        """(m, 3) uint32, not to be written to: left, right, what they make."""
+        return np.frombuffer(self.packed, np.uint32).reshape(-1, 3)
+
+    @property
+    def n_merges(self) -> int:
+        """How many there are."""
+        return len(self.packed) // _MERGE_BYTES
 
     @staticmethod
     def new(special: list[str], matched: list[str], n_reserved: int, alphabet: list[int]) -> Draft:
@@ -108,25 +121,31 @@ class Draft:
         moved = [added[id]._replace(id=place) for place, id in enumerate(ids) if id in added]
         return Draft([tokens[id] for id in ids], new_ids[kept], moved)
 
-    def extend(self, merges: npt.NDArray[np.uint32], made: list[bytes] | None = None) -> None:
+    def extend(self, packed: bytes, made: list[bytes] | None = None) -> None:
         """Adds merges, whose new tokens have the next ids; `made` are these, if they are known."""
         if made is not None:
             self.tokens += made
         else:
-            for left, right, id in merges.tolist():
+            numbers = memoryview(packed).cast("I")
+            for left, right, id in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True):
                 if id == len(self.tokens):
                     self.tokens.append(self.tokens[left] + self.tokens[right])
-        self.merges = np.concatenate([self.merges, merges])
+        self.packed += packed
 
     def take_back(self, n_merges: int) -> None:
         """Takes the last merges back, and the tokens that extend gave them."""
-        kept = self.merges[: len(self.merges) - n_merges]
+        kept = self.merges[: self.n_merges - n_merges]
         made = set(self.merges[len(kept) :, 2].tolist()) - set(kept[:, 2].tolist())
         while self.tokens and len(self.tokens) - 1 in made:
             self.tokens.pop()
-        self.merges = kept
+        self.packed = kept.tobytes()
 
-    def without(self, merges: npt.NDArray[np.intp]) -> Draft:
+    def parts(self, places: list[int]) -> list[tuple[bytes, bytes]]:
+        """What the merges at these places join."""
+        numbers = memoryview(self.packed).cast("I")
+        return [(self.tokens[numbers[3 * place]], self.tokens[numbers[3 * place + 1]]) for place in places]
+
+    def without(self, merges: list[int]) -> Draft:
         """The draft without the merges at these places and the tokens they make; ids close up."""
         gone = set(self.merges[merges, 2].tolist())
         ids = [id for id in range(len(self.tokens)) if id not in gone]
@@ -136,9 +155,9 @@ class Draft:
         return Draft([self.tokens[id] for id in ids], new_ids[np.delete(self.merges, merges, axis=0)], added)
 
     @property
-    def byte_ids(self) -> npt.NDArray[np.uint32]:
-        """(256,): the token of each byte."""
-        ids = np.full(256, NO_TOKEN, np.uint32)
+    def byte_ids(self) -> list[int]:
+        """The token of each byte."""
+        ids = [NO_TOKEN] * 256
         for id, token in enumerate(self.tokens):
             if len(token) == 1:
                 ids[token[0]] = id
@@ -176,7 +195,8 @@ class Draft:
         strings = [token.decode("latin-1").translate(_TO_CHARS) for token in names]
         for token in self.added:
             strings[token.id] = token.content
-        left, right = ([strings[id] for id in self.merges[:, side].tolist()] for side in (0, 1))
+        numbers = memoryview(self.packed).cast("I")
+        left, right = ([strings[id] for id in numbers[side::3]] for side in (0, 1))
         vocab = dict(zip(strings, range(len(strings)), strict=True))
         return bpe_tree(vocab, list(zip(left, right, strict=True)), pattern, self.added, ignore_merges=False)
 
@@ -187,7 +207,7 @@ class Draft:
     def spec(self, pattern: str) -> TokenizerSpec:
         """The finished tokenizer."""
         names = self._named()
-        done = Draft(list(self.tokens), self.merges, list(self.added))
+        done = Draft(list(self.tokens), self.packed, list(self.added))
         return TokenizerSpec(
             kind="tokenizers",
             source="trained",
@@ -202,7 +222,7 @@ class Draft:
     def _vocabulary(self, names: list[bytes]) -> Vocabulary:
         return Vocabulary.from_tokens(
             names,
-            self.merges,
+            self.packed,
             [(token.content, token.id, bool(token.flags & FLAG_SPECIAL)) for token in self.added],
             source="training",
         )

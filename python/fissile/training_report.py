@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from fissile.numpy_later import np
 from fissile.printable import printable
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["Phase", "TrainingReport"]
 
@@ -45,10 +47,10 @@ class TrainingReport:
         n_merges: merges of the result.
         last_count: how often the last merge's pair occurred.
         longest: the longest tokens, longest first.
-        unused: ids of tokens that the corpus, as training left it, holds nowhere.
+        unused_ids: of tokens that the corpus, as training left it, holds nowhere.
         not_occurring: inherited and seed merges whose pair does not occur in the corpus.
-        curve: (k, 2) float64: vocabulary size, and bytes a token on the training corpus, in which ordinary merges
-            replaced all occurrences.
+        points: vocabulary size, and bytes a token on the training corpus, in which ordinary merges replaced all
+            occurrences.
         held_out: by name of the text, (k, 2) float64: vocabulary size, and bytes a token on it.
         phases: where the time went.
         warnings: what a reader should know.
@@ -65,12 +67,22 @@ class TrainingReport:
     n_merges: int = 0
     last_count: int = 0
     longest: list[bytes] = field(default_factory=list)
-    unused: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    unused_ids: list[int] = field(default_factory=list)
     not_occurring: list[tuple[bytes, bytes]] = field(default_factory=list)
-    curve: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    points: list[tuple[int, float]] = field(default_factory=list)
     held_out: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     phases: list[Phase] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def unused(self) -> npt.NDArray[np.uint32]:
+        """`unused_ids` as an array: (n,) uint32."""
+        return np.array(self.unused_ids, np.uint32)
+
+    @property
+    def curve(self) -> npt.NDArray[np.float64]:
+        """`points` as an array: (k, 2) float64."""
+        return np.array(self.points, np.float64).reshape(-1, 2)
 
     def __repr__(self) -> str:
         lines = [
@@ -79,12 +91,13 @@ class TrainingReport:
             *([f"superwords    {self.superwords}"] if self.superwords else []),
             f"vocabulary    {self.vocab_size:,} ids, {self.n_merges:,} merges, the last of a pair seen {self.last_count:,} times",
         ]
-        for name, curve in {"training text": self.curve, **self.held_out}.items():
+        curves: dict[str, Iterable[Any]] = {"training text": self.points, **self.held_out}
+        for name, curve in curves.items():
             points = ", ".join(f"{value:.3f} at {int(size):,}" for size, value in curve)
             if points:
                 lines.append(f"bytes a token {points} ({name})")
         lines.append(f"longest       {' '.join(_shortened(token) for token in self.longest)}")
-        lines.append(f"unused        {len(self.unused)} tokens")
+        lines.append(f"unused        {len(self.unused_ids)} tokens")
         if self.not_occurring:
             lines.append(f"inherited     {len(self.not_occurring)} merges do not occur in this corpus")
         for phase in self.phases:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from fissile import _core
+from fissile.numpy_later import np
 from fissile.training_checkpoint import StageCheckpoint
 from fissile.training_draft import ALPHABET, Draft
 from fissile.training_report import Phase
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fissile._core import TrainedStage
     from fissile.counting import PretokenCounts
 
 __all__ = [
@@ -24,13 +25,10 @@ __all__ = [
     "Corpus",
     "Options",
     "Progress",
-    "Stage",
-    "apply_merges",
     "corpus_of",
     "merge",
     "most_frequent",
     "not_occurring",
-    "unneeded",
 ]
 
 Progress = Callable[[str, int, int | None], object]
@@ -78,6 +76,11 @@ def most_frequent(corpus: Corpus, always: set[int], n: int) -> set[int]:
 def corpus_of(counts: PretokenCounts) -> Corpus:
     """Counted pretokens as a corpus."""
     return Corpus(*counts.arrays())
+
+
+def _items(corpus: Corpus | PretokenCounts) -> tuple[Any, ...]:
+    """For _core.train_merges."""
+    return corpus if isinstance(corpus, Corpus) else (corpus._core,)
 
 
 @dataclass
@@ -138,18 +141,9 @@ class Clock:
         self.phases.append(Phase(name, time.perf_counter() - begin, running.amount, unit))
 
 
-@dataclass
-class Stage:
-    """What a run of the merge loop gave beside merges."""
-
-    n_tokens: int  # of the draft before it
-    initial: npt.NDArray[np.uint64]  # occurrences of each token before it
-    joined: npt.NDArray[np.uint64]  # tokens that each of its merges made
-    counts: npt.NDArray[np.uint64]
-    epochs: list[tuple[int, int, int]] = field(default_factory=list)
-
-
-def merge(draft: Draft, corpus: Corpus, options: Options, saved: StageCheckpoint | None) -> Stage:
+def merge(
+    draft: Draft, corpus: Corpus | PretokenCounts, options: Options, saved: StageCheckpoint | None
+) -> TrainedStage:
     """Extends the draft by merges up to options.vocab_size."""
     n_tokens = len(draft.tokens)
     resumed = None if saved is None else saved.load()
@@ -157,73 +151,40 @@ def merge(draft: Draft, corpus: Corpus, options: Options, saved: StageCheckpoint
         # A smaller vocabulary than the stopped training's ends where its last id is made.
         last = np.flatnonzero(resumed.merges[:, 2] == options.vocab_size - 1)[:1]
         resumed = resumed.first(int(last[0]) + 1 if len(last) else len(resumed.merges))
-        draft.extend(resumed.merges)
+        draft.extend(resumed.merges.tobytes())
         if not draft.replays():  # such merges cannot be applied by encoding: start again
             draft.take_back(len(resumed.merges))
             saved.restart()
             resumed = None
     if resumed is not None and not len(resumed.merges):
         resumed = None
-    are_ids = corpus.items.dtype == np.uint32
-    trained = _core.train_merges(
-        *corpus,
+    are_ids = isinstance(corpus, Corpus) and corpus.items.dtype == np.uint32
+    stage = _core.train_merges(
+        *_items(corpus),
         tokens=draft.tokens,
         byte_ids=draft.byte_ids,
-        encode_with=draft.vocabulary() if len(draft.merges) and not are_ids else None,
+        encode_with=draft.vocabulary() if draft.n_merges and not are_ids else None,
         join_with=resumed.merges if resumed is not None and are_ids else None,
         checkpoint=None if saved is None else saved.write,
         checkpoint_seconds=0.0 if saved is None else saved.seconds,
         **options.keywords(),
     )
-    draft.extend(trained["merges"], trained["tokens"])
-    if saved is not None and len(trained["merges"]):
-        saved.write(trained["merges"], trained["counts"], trained["joined"])
-    stage = Stage(n_tokens, trained["initial"], trained["joined"], trained["counts"], trained["epochs"])
+    draft.extend(stage.packed_merges, stage.tokens)
+    if saved is not None and stage.n_merges:
+        saved.write(stage.merges, stage.counts, stage.joined)
     if resumed is not None:
-        stage.joined = np.concatenate([resumed.joined, stage.joined])
-        stage.counts = np.concatenate([resumed.counts, stage.counts])
-        undone = draft.merges[len(draft.merges) - len(stage.joined) :][: len(resumed.joined)]
-        apply_merges(stage.initial, undone, resumed.joined, backwards=True)
+        stage.put_before(n_tokens, *resumed)
     return stage
 
 
-def apply_merges(
-    occurrences: npt.NDArray[np.uint64],
-    merges: npt.NDArray[np.uint32],
-    joined: npt.NDArray[np.uint64],
-    backwards: bool = False,
-) -> None:
-    """What merges make of the occurrences of each token, or made them of."""
-    plus, minus = (np.subtract, np.add) if backwards else (np.add, np.subtract)
-    plus.at(occurrences, merges[:, 2], joined)
-    for side in (0, 1):
-        minus.at(occurrences, merges[:, side], joined)
-
-
-def unneeded(draft: Draft, n_inherited: int, occurring: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """Places of the first n_inherited merges that no sequence needed: (k,).
-
-    A token that occurs has needed the merges that its parts came from.
-    """
-    needed = occurring.copy()
-    places = []
-    for place in range(n_inherited - 1, -1, -1):
-        left, right, made = draft.merges[place].tolist()
-        if needed[made]:
-            needed[left] = needed[right] = True
-        else:
-            places.append(place)
-    return np.array(places[::-1], np.intp)
-
-
-def not_occurring(draft: Draft, corpus: Corpus, options: Options) -> npt.NDArray[np.intp]:
+def not_occurring(draft: Draft, corpus: Corpus | PretokenCounts, options: Options) -> list[int]:
     """Places of the draft's merges whose pair does not occur in a corpus."""
     nothing = _core.train_merges(
-        *corpus,
+        *_items(corpus),
         tokens=draft.tokens,
         byte_ids=draft.byte_ids,
-        encode_with=draft.vocabulary() if len(draft.merges) else None,
+        encode_with=draft.vocabulary() if draft.n_merges else None,
         vocab_size=0,
         progress=options.progress,
     )
-    return unneeded(draft, len(draft.merges), nothing["initial"] != 0)
+    return nothing.unneeded(draft.packed, draft.n_merges)

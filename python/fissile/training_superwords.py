@@ -11,11 +11,12 @@ from fissile import _core
 from fissile.training_checkpoint import Checkpoint
 from fissile.training_draft import Draft
 from fissile.training_report import TrainingReport
-from fissile.training_stage import Clock, Corpus, Options, Stage, corpus_of, merge, not_occurring
+from fissile.training_stage import Clock, Corpus, Options, corpus_of, merge, not_occurring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fissile._core import TrainedStage
     from fissile.counting import PretokenCounts, Reported
     from fissile.data.readers import Source, Text
 
@@ -88,32 +89,32 @@ class Superwords:
         clock: Clock,
         report: TrainingReport,
         checkpoint: Checkpoint | None,
-    ) -> tuple[Draft, Stage, int]:
+    ) -> tuple[Draft, TrainedStage, int]:
         """The draft of the first stage with superwords after it, what was done, and the bytes it was done on."""
         if self.unit == "line":
             draft.take_back(1)  # the reference counts a header line as a merge
         options = replace(options, max_words=self.max_words, colon_space=self.colon_space, newline_end=self.newline_end)
+        corpus: Corpus | PretokenCounts
         with clock.phase("superword units", "bytes") as phase:
             if self.unit == "runs":
                 corpus, phase.amount = self._runs(draft, pattern, sequence, options, counting)
             else:
                 counts = self._spans(options, counting)
-                corpus, phase.amount = corpus_of(counts), counts.n_bytes
+                corpus, phase.amount = counts, counts.n_bytes
         n_bytes = phase.amount
         if n_bytes == 0:
             raise ValueError(_NO_TEXT)
         if self.unit == "line":
             dropped = not_occurring(draft, corpus, options)
-            report.not_occurring += [
-                (draft.tokens[left], draft.tokens[right]) for left, right, _ in draft.merges[dropped].tolist()
-            ]
+            report.not_occurring += draft.parts(dropped)
             draft = draft.without(dropped)
         saved = None
         if checkpoint is not None:
-            saved = checkpoint.stage("superwords", self.unit, corpus, draft, options.identity())
+            arrays = corpus if isinstance(corpus, Corpus) else corpus_of(corpus)
+            saved = checkpoint.stage("superwords", self.unit, arrays, draft, options.identity())
         with clock.phase("superwords", "merges") as phase:
             stage = merge(draft, corpus, options, saved)
-            phase.amount = len(stage.joined)
+            phase.amount = stage.n_merges
         return draft, stage, n_bytes
 
     def _spans(self, options: Options, counting: dict[str, Any]) -> PretokenCounts:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fissile
 from fissile.formats.tokenizer_json import from_json
-from fissile.pipeline.pre_tokenizers import byte_alphabet
+from fissile.pipeline.byte_alphabet import byte_alphabet
 from reference.texts import WORLD, adversarial, library_text
 
 tokenizers = pytest.importorskip("tokenizers")

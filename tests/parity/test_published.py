@@ -20,7 +20,7 @@ from fissile.formats import json_nodes
 from fissile.formats.json_reader import Reader
 from fissile.formats.sentencepiece import _fields
 from fissile.formats.tokenizer_json import from_json
-from fissile.pipeline.pre_tokenizers import byte_alphabet
+from fissile.pipeline.byte_alphabet import byte_alphabet
 from reference.published import MODELS
 from reference.texts import WORLD, adversarial, library_text
 

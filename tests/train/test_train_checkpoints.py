@@ -33,7 +33,7 @@ def n_trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(*arguments: Any, **options: Any) -> Any:
         result = loop(*arguments, **options)
-        made.append(len(result["merges"]))
+        made.append(len(result.merges))
         return result
 
     monkeypatch.setattr(_core, "train_merges", counted)
@@ -50,7 +50,7 @@ def test_resuming_gives_the_same_bytes(tmp_path: Path, size: int) -> None:
     options = Options(3000, 1, None, False, False, 1, None)
     saved = Checkpoint(path, 0.0).stage("ordinary", "gpt2 document", corpus_of(counts), draft, options.identity())
     part = _core.train_merges(*counts.arrays(), tokens=draft.tokens, byte_ids=draft.byte_ids, vocab_size=size)
-    saved.write(part["merges"], part["counts"], part["joined"])
+    saved.write(part.merges, part.counts, part.joined)
     resumed = fissile.train(
         counts, 3000, special_tokens=["<s>"], min_frequency=1, checkpoint=path, checkpoint_seconds=0.0
     )
@@ -101,13 +101,13 @@ def test_superwords_of_ids_are_joined_as_they_were_made() -> None:
     options: dict[str, Any] = {"byte_ids": np.arange(256, dtype=np.uint32), "vocab_size": 500}
     whole = _core.train_merges(ids, ends, counts, tokens=tokens, **options)
     for n in (1, 2, 50, 200, 244):
-        before = whole["merges"][:n]
-        made = tokens + whole["tokens"][:n]
+        before = whole.merges[:n]
+        made = tokens + whole.tokens[:n]
         rest = _core.train_merges(ids, ends, counts, tokens=made, join_with=before, **options)
-        assert np.array_equal(np.concatenate([before, rest["merges"]]), whole["merges"])
-        assert np.array_equal(rest["counts"], whole["counts"][n:])
+        assert np.array_equal(np.concatenate([before, rest.merges]), whole.merges)
+        assert np.array_equal(rest.counts, whole.counts[n:])
     with pytest.raises(ValueError, match="names the id 256"):
-        _core.train_merges(ids, ends, counts, tokens=tokens, join_with=whole["merges"][:1], **options)
+        _core.train_merges(ids, ends, counts, tokens=tokens, join_with=whole.merges[:1], **options)
     with pytest.raises(ValueError, match="shape"):
         _core.train_merges(ids, ends, counts, tokens=tokens, join_with=np.zeros((2, 2), np.uint32), **options)
 

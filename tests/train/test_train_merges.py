@@ -13,6 +13,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fissile
 from fissile import _core
 from fissile.formats.patterns import SPELLINGS
 from reference.pretokenize import REGEXES, pretokens
@@ -32,12 +33,12 @@ def merges_of(words: Mapping[bytes, int], vocab_size: int, special: Sequence[byt
     byte_ids = np.zeros(256, np.uint32)
     byte_ids[ALPHABET] = np.arange(len(special), len(tokens), dtype=np.uint32)
     trained = _core.train_merges(*arrays(words), tokens=tokens, byte_ids=byte_ids, vocab_size=vocab_size, **options)
-    assert len(trained["counts"]) == len(trained["joined"]) == len(trained["merges"])
-    for left, right, made in trained["merges"].tolist():
+    assert len(trained.counts) == len(trained.joined) == len(trained.merges)
+    for left, right, made in trained.merges.tolist():
         if made == len(tokens):
             tokens.append(tokens[left] + tokens[right])
         assert tokens[made] == tokens[left] + tokens[right]
-    return [(tokens[left], tokens[right]) for left, right, _ in trained["merges"].tolist()]
+    return [(tokens[left], tokens[right]) for left, right, _ in trained.merges.tolist()]
 
 
 def words_of(text: str, pattern: str, lines: bool = False) -> Counter[bytes]:
@@ -286,3 +287,77 @@ def test_strict_length_is_that_of_tokenizers(length: int) -> None:
     text = library_text(30_000)
     expected = hf_merges([text], ONIGURUMA["gpt2"], 1500, max_token_length=length)
     assert merges_of(words_of(text, "gpt2"), 1500, max_token_length=length, strict_length=True) == expected
+
+
+def test_a_stage_that_goes_on_from_merges_reports_both() -> None:
+    """As one run does, whose merges these are: occurrences, curve, longest and unused tokens."""
+    words = words_of(library_text(), "gpt2")
+    tokens = [bytes([byte]) for byte in ALPHABET]
+    byte_ids = [ALPHABET.index(byte) for byte in range(256)]
+    whole = _core.train_merges(*arrays(words), tokens=tokens, byte_ids=byte_ids, vocab_size=700)
+    every = tokens + whole.tokens
+    told = {"left_out": [5], "n_bytes": 1_000_000, "n_longest": 7}
+    expected = whole.report(every, **told)
+    lengths = [0 if id == 5 else len(token) for id, token in enumerate(every)]
+    assert expected.longest == sorted(range(700), key=lambda id: (-lengths[id], id))[:7]
+    occurrences = np.zeros(700, np.int64)
+    occurrences[:256] = whole.initial
+    sizes = {256: int(occurrences.sum())}
+    for (left, right, made), joined in zip(whole.merges.tolist(), whole.joined.tolist(), strict=True):
+        for id, change in ((made, joined), (left, -joined), (right, -joined)):
+            occurrences[id] += change
+        sizes[made + 1] = int(occurrences.sum())
+    assert np.array_equal(expected.occurrences, occurrences)
+    assert expected.unused == [id for id in range(700) if occurrences[id] == 0 and lengths[id]]
+    assert expected.curve == [(size, 1_000_000 / sizes[size]) for size in (512, 700)]
+    for n in (0, 1, 300):
+        vocabulary = _core.Vocabulary.from_tokens(every[: 256 + n], whole.merges[:n].tobytes(), [], source="first")
+        rest = _core.train_merges(
+            *arrays(words), tokens=every[: 256 + n], byte_ids=byte_ids, encode_with=vocabulary, vocab_size=700
+        )
+        rest.put_before(256, whole.merges[:n], whole.counts[:n], whole.joined[:n])
+        assert rest.packed_merges == whole.packed_merges == whole.merges.tobytes()
+        report = rest.report(every, **told)
+        assert (report.curve, report.longest, report.unused) == (expected.curve, expected.longest, expected.unused)
+        assert np.array_equal(report.occurrences, occurrences)
+    with pytest.raises(ValueError, match="no token"):
+        whole.report(tokens, **told)
+    with pytest.raises(ValueError, match="as many"):
+        whole.put_before(256, whole.merges[:2], whole.counts[:2], whole.joined[:1])
+    with pytest.raises(ValueError, match=r"shape \(n, 3\)"):
+        _core.Vocabulary.from_tokens(every, b"12345678", [], source="half a merge")
+    with pytest.raises(TypeError, match="uint32"):
+        _core.Vocabulary.from_tokens(every, whole.merges.astype(np.float32), [], source="floats")
+
+
+def test_counted_pretokens_are_trained_on_as_their_arrays_are() -> None:
+    counts = fissile.count(iter([library_text()]), "gpt2")
+    options: dict[str, Any] = {"tokens": [bytes([byte]) for byte in range(256)], "byte_ids": list(range(256))}
+    theirs = _core.train_merges(*counts.arrays(), vocab_size=600, **options)
+    ours = _core.train_merges(counts._core, vocab_size=600, **options)
+    assert ours.packed_merges == theirs.packed_merges
+    lengths = np.diff(counts.arrays()[1], prepend=np.uint64(0))
+    longest = max(counts, key=lambda entry: len(entry[0]))[0]
+    n_bytes = int((lengths * counts.arrays()[2]).sum())
+    assert counts._core.sums() == (counts.total, n_bytes, len(longest), longest[:40])
+    with pytest.raises(ValueError, match="counted pretokens"):
+        _core.train_merges(counts._core, counts.arrays()[1], vocab_size=600, **options)
+    with pytest.raises(TypeError, match="ends and counts"):
+        _core.train_merges(counts.arrays()[0], vocab_size=600, **options)
+
+
+@pytest.mark.parametrize("letters", [4, 250])
+def test_threads_that_count_shares_of_a_long_text_agree(letters: int) -> None:
+    rng = np.random.default_rng(letters)
+    text = (rng.integers(0, letters, 700_000) * rng.integers(0, 2, 700_000)).astype(np.uint8)
+    corpus = text, np.array([300_000, 300_001, len(text)], np.uint64), np.array([3, 2, 1], np.uint64)
+    options: dict[str, Any] = {"tokens": [bytes([byte]) for byte in range(256)], "byte_ids": list(range(256))}
+    one = _core.train_merges(*corpus, vocab_size=300, threads=1, **options)
+    three = _core.train_merges(*corpus, vocab_size=300, threads=3, **options)
+    assert three.packed_merges == one.packed_merges
+    assert np.array_equal(three.counts, one.counts)
+    left, right, _ = one.merges[0].tolist()
+    weights = np.repeat([3, 1], [300_000, 400_000])
+    found = (text[:-1] == left) & (text[1:] == right)
+    found[299_999:300_001] = False  # across the sequences' ends
+    assert one.counts[0] == weights[:-1][found].sum()

@@ -20,7 +20,7 @@ from fissile.benchmark.processes import timed
 from fissile.benchmark.tokenizer_files import GPT2_USUAL
 from fissile.benchmark.trainers import TRAINERS, Task, Tokens
 from fissile.formats.patterns import PATTERNS, canonical_pattern, is_built_in
-from fissile.formats.tokenizer_json import pre_tokenizer_tree
+from fissile.formats.tokenizer_json_trees import pre_tokenizer_tree
 from fissile.tokenizer import Tokenizer
 
 __all__ = ["LEAST_COMPRESSION", "Trained", "TrainingRow", "agreement", "merges"]

@@ -15,6 +15,7 @@ from fissile.formats.json_reader import Json, Reader
 from fissile.formats.patterns import DEEPSEEK, REGEXES, SUPERBPE
 from fissile.pipeline import decoders, normalizers, pre_tokenizers
 from fissile.pipeline.affixes import Affixes
+from fissile.pipeline.byte_alphabet import byte_alphabet
 from fissile.pipeline.character_sets import NUMERIC, PUNCTUATION, WHITE_SPACE, WORD, members
 from fissile.pipeline.regexes import Matcher
 
@@ -65,7 +66,7 @@ class Normalizers:
     def spelling(self, text: str) -> str:
         """The same, as the file's normalizers leave it: with ByteLevel in characters that stand for bytes."""
         text = self.apply(text)
-        return "".join(pre_tokenizers.byte_alphabet()[byte] for byte in text.encode()) if self.to_bytes else text
+        return "".join(byte_alphabet()[byte] for byte in text.encode()) if self.to_bytes else text
 
 
 def _normalizer_steps(reader: Reader, node: Json, where: str) -> list[normalizers.Normalizer]:

@@ -41,10 +41,10 @@ def to_bytes(spec: TokenizerSpec) -> bytes:
     if spec.kind == "tiktoken":
         header["rest"] = {"pattern": spec.pattern, "special_tokens": {t.content: t.id for t in spec.added_tokens}}
     elif spec.kind == "tokenizers":
-        from fissile.formats import tokenizer_json
+        from fissile.formats import tokenizer_json_trees
 
         header["rest"] = spec.rest
-        arrays["foreign"] = _compressed(tokenizer_json.to_json(spec.payload()))
+        arrays["foreign"] = _compressed(tokenizer_json_trees.to_json(spec.payload()))
     else:
         header["rest"] = {key: value for key, value in spec.rest.items() if key != "model"}
         arrays["model"] = np.frombuffer(spec.rest["model"], np.uint8)

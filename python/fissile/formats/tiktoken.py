@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -131,6 +130,8 @@ def from_rank_file(
     data = Path(path).read_bytes()
     name, encoding = pattern, ENCODINGS.get(pattern or "")
     if pattern is None:
+        import hashlib
+
         digest = hashlib.sha256(data).hexdigest()
         encoding = next((e for e in ENCODINGS.values() if e.sha256 == digest), None)
         if encoding is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from fissile.pipeline.pre_tokenizers import byte_alphabet
+from fissile.pipeline.byte_alphabet import byte_alphabet
 from fissile.pipeline.regexes import Matcher
 
 __all__ = [

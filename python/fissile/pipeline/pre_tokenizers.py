@@ -13,9 +13,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from fissile.pipeline.byte_alphabet import byte_alphabet
 from fissile.pipeline.regexes import Matcher, Spans, code_points
 
-__all__ = ["Behavior", "Pieces", "Step", "byte_alphabet", "byte_level", "join", "metaspace", "separate", "split"]
+__all__ = ["Behavior", "Pieces", "Step", "byte_level", "join", "metaspace", "separate", "split"]
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -191,13 +192,6 @@ def metaspace(replacement: str, scheme: str, splits: bool) -> Step:
         return separate(members, "MergedWithNext")(pieces)
 
     return step
-
-
-def byte_alphabet() -> list[str]:
-    """The character of each byte in the byte-level alphabet of GPT-2."""
-    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    others = iter(range(256, 512))
-    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
 
 
 def byte_level(add_prefix_space: bool, pattern: Matcher | None) -> Step:
