@@ -17,8 +17,9 @@ constexpr std::size_t kMaxStretch = std::size_t{1} << 31;
 // Read in front of a portion, to see the character before it, and behind it, in search of a division.
 constexpr std::size_t kBefore = 4;
 constexpr std::size_t kBehind = std::size_t{4} << 10;
-// Units of a text in which a division is looked for between two looks at an interrupt.
+// Units of a text, and bytes of a file, in which a division is looked for between two looks at an interrupt.
 constexpr std::size_t kSoughtAtOnce = std::size_t{1} << 20;
+constexpr std::size_t kMostReadAtOnce = std::size_t{16} << 20;
 // Runs merged at a time: each has a file open.
 constexpr std::size_t kMaxRuns = 128;
 
@@ -148,7 +149,8 @@ void TextCounter::count_file(Worker& w, const File& file, std::uint64_t begin, I
             last = n;
             if (base + n == file.n_bytes) break;
             interrupt.check_now();
-            const std::size_t more = static_cast<std::size_t>(std::min<std::uint64_t>(file.n_bytes - base - n, n));
+            const std::size_t more = static_cast<std::size_t>(
+                std::min<std::uint64_t>(file.n_bytes - base - n, std::min(n, kMostReadAtOnce)));
             w.read(n, more, base + n);
             n += more;
         }
