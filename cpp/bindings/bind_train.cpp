@@ -1,4 +1,4 @@
-// _core.train_merges: counted pretokens in, merges out.
+// _core.train_merges: counted pretokens in, a TrainedStage out, which knows its merges and reports on them.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <span>
 
 #include "cpu/prefetch.hpp"
 #include "stochastic/piece_order.hpp"
@@ -36,11 +37,11 @@ class StochasTok::Pool final : public Splitter::Scratch {
         is_in_place_ = n_input > PieceOrder::kBlock;
         const std::size_t most = size + n_appended_at_most + 1;  // a spent try writes to the next free slot, too
         if (is_in_place_) {
-            out.reserve_more(most + kSpare);
+            out.reserve_more(most + PieceOrder::kSpare);
             ids = out.data() + out.size();
         } else {
             pieces_.clear();
-            pieces_.reserve_more(most + kSpare);
+            pieces_.reserve_more(most + PieceOrder::kSpare);
             ids = pieces_.append_uninitialised(most);
         }
         std::memcpy(ids, document.ids, size * sizeof(TokenId));

@@ -17,6 +17,9 @@ constexpr std::size_t kMaxStretch = std::size_t{1} << 31;
 // Read in front of a portion, to see the character before it, and behind it, in search of a division.
 constexpr std::size_t kBefore = 4;
 constexpr std::size_t kBehind = std::size_t{4} << 10;
+// Units of a text, and bytes of a file, in which a division is looked for between two looks at an interrupt.
+constexpr std::size_t kSoughtAtOnce = std::size_t{1} << 20;
+constexpr std::size_t kMostReadAtOnce = std::size_t{16} << 20;
 // Runs merged at a time: each has a file open.
 constexpr std::size_t kMaxRuns = 128;
 
@@ -146,7 +149,8 @@ void TextCounter::count_file(Worker& w, const File& file, std::uint64_t begin, I
             last = n;
             if (base + n == file.n_bytes) break;
             interrupt.check_now();
-            const std::size_t more = static_cast<std::size_t>(std::min<std::uint64_t>(file.n_bytes - base - n, n));
+            const std::size_t more = static_cast<std::size_t>(
+                std::min<std::uint64_t>(file.n_bytes - base - n, std::min(n, kMostReadAtOnce)));
             w.read(n, more, base + n);
             n += more;
         }
@@ -169,6 +173,7 @@ void TextCounter::add_texts(const std::vector<TextView>& texts, std::uint64_t we
         std::size_t begin = 0, end = 0;   // in units of the text
     };
     std::vector<Portion> portions;
+    Interrupt interrupt(unless_stopped(keep_going));
     std::size_t from = 0, size = 0;
     const auto close = [&](std::size_t to) {
         if (from < to) portions.push_back({from, to - from});
@@ -183,6 +188,7 @@ void TextCounter::add_texts(const std::vector<TextView>& texts, std::uint64_t we
                 std::size_t end = std::min(text.length, begin + options_.portion_bytes);
                 while (end < text.length && !(rule_.may_divide() && rule_.divides(text, end))) {
                     end = rule_.may_divide() ? end + 1 : text.length;
+                    if (end % kSoughtAtOnce == 0) interrupt.check_now();
                 }
                 portions.push_back({i, 0, begin, end});
                 begin = end;
@@ -196,7 +202,6 @@ void TextCounter::add_texts(const std::vector<TextView>& texts, std::uint64_t we
 
     n_documents_ += n_documents;
     prepare_workers();
-    Interrupt interrupt(unless_stopped(keep_going));
     run_portions(portions.size(), options_.n_threads, interrupt, [&](unsigned thread, std::size_t p) {
         const Portion& portion = portions[p];
         for (std::size_t i = portion.first_text; i < portion.first_text + std::max<std::size_t>(portion.n_texts, 1);

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <span>
 
 namespace fissile {
 
 namespace {
 
-// `occurrences` has all ids of the merges.
-void check_ids(const std::vector<Merge>& merges, std::size_t n_ids) {
+void check_ids(std::span<const Merge> merges, std::size_t n_ids) {
     for (const auto& [left, right, made] : merges) {
         if (std::max({left, right, made}) >= n_ids) throw Error("a merge names an id that is no token");
     }
@@ -38,11 +38,8 @@ void TrainedStage::put_before(std::uint64_t n_tokens_then, const std::vector<Mer
 std::vector<std::size_t> unneeded_merges(const std::vector<Merge>& merges, std::size_t n,
                                          const std::vector<std::uint64_t>& occurrences) {
     n = std::min(n, merges.size());
-    std::size_t n_ids = occurrences.size();
-    for (std::size_t i = 0; i < n; ++i) {
-        n_ids = std::max<std::size_t>({n_ids, merges[i].left + 1, merges[i].right + 1, merges[i].result + 1});
-    }
-    std::vector<bool> needed(n_ids);
+    check_ids(std::span(merges).first(n), occurrences.size());
+    std::vector<bool> needed(occurrences.size());
     for (std::size_t id = 0; id < occurrences.size(); ++id) needed[id] = occurrences[id] != 0;
     std::vector<std::size_t> places;
     for (std::size_t i = n; i-- > 0;) {

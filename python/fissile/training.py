@@ -260,15 +260,14 @@ def train(
     report = _new_report(counts, pattern)
     corpus: Corpus | PretokenCounts = counts
     if continue_from is None and alphabet == "seen":
-        everything = corpus_of(counts)
-        seen = most_frequent(everything, needed, 256 if limit_alphabet is None else limit_alphabet)
-        corpus = everything.of_bytes(seen)
+        seen = most_frequent(corpus_of(counts), needed, 256 if limit_alphabet is None else limit_alphabet)
+        corpus = corpus_of(counts).of_bytes(seen)
         draft = new_draft(seen, pattern)
         _check_room(draft, options.vocab_size, size_name)
     saved = None
     if kept is not None:
-        arrays = corpus if isinstance(corpus, Corpus) else corpus_of(corpus)
-        saved = kept.stage("ordinary", f"{pattern} {counts.sequence}", arrays, draft, options.identity())
+        about = f"{pattern} {counts.sequence}"
+        saved = kept.stage("ordinary", about, corpus_of(corpus), draft, options.identity())
     with clock.phase("merging", "merges") as phase:
         stage = merge(draft, corpus, options, saved)
         phase.amount = stage.n_merges

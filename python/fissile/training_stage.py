@@ -73,9 +73,9 @@ def most_frequent(corpus: Corpus, always: set[int], n: int) -> set[int]:
     return {byte for byte in order[:n] if n_of[byte] or byte in always}
 
 
-def corpus_of(counts: PretokenCounts) -> Corpus:
-    """Counted pretokens as a corpus."""
-    return Corpus(*counts.arrays())
+def corpus_of(counted: Corpus | PretokenCounts) -> Corpus:
+    """What is trained on as arrays, which keep counted pretokens in memory."""
+    return counted if isinstance(counted, Corpus) else Corpus(*counted.arrays())
 
 
 def _items(corpus: Corpus | PretokenCounts) -> tuple[Any, ...]:

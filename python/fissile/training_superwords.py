@@ -110,8 +110,7 @@ class Superwords:
             draft = draft.without(dropped)
         saved = None
         if checkpoint is not None:
-            arrays = corpus if isinstance(corpus, Corpus) else corpus_of(corpus)
-            saved = checkpoint.stage("superwords", self.unit, arrays, draft, options.identity())
+            saved = checkpoint.stage("superwords", self.unit, corpus_of(corpus), draft, options.identity())
         with clock.phase("superwords", "merges") as phase:
             stage = merge(draft, corpus, options, saved)
             phase.amount = stage.n_merges

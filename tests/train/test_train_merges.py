@@ -322,6 +322,8 @@ def test_a_stage_that_goes_on_from_merges_reports_both() -> None:
         assert np.array_equal(report.occurrences, occurrences)
     with pytest.raises(ValueError, match="no token"):
         whole.report(tokens, **told)
+    with pytest.raises(ValueError, match="no token"):
+        whole.unneeded(np.full((1, 3), 0xFFFFFFFF, np.uint32), 1)
     with pytest.raises(ValueError, match="as many"):
         whole.put_before(256, whole.merges[:2], whole.counts[:2], whole.joined[:1])
     with pytest.raises(ValueError, match=r"shape \(n, 3\)"):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fissile
+from fissile import counting
+from fissile.training_superwords import Superwords
 from reference.superwords import by_spans, by_words, may_be_superword, words_of
 from reference.texts import library_text
 from reference.train import train as train_words
@@ -49,6 +52,32 @@ def check_line(text: list[str], at: int, size: int, alphabet: str = "bytes") -> 
     seen = range(256) if alphabet == "bytes" else sorted(set("".join(text).encode()))
     spans = words_of(lines, "superbpe")
     assert found.merges == by_spans(spans, kept[:-1], size, drop=True, alphabet=list(seen))
+
+
+@pytest.mark.parametrize("alphabet", ["bytes", "seen"])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_counts_of_the_first_stage_are_gone_in_the_second(
+    alphabet: Any, keeps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take as much memory as the text, in the worst case."""
+    counted: list[weakref.ref[Any]] = []
+    were_there: list[bool] = []
+    count, add = counting.count, Superwords.add
+
+    def observed_count(*arguments: Any, **options: Any) -> Any:
+        counts = count(*arguments, **options)
+        counted.append(weakref.ref(counts._core))
+        return counts
+
+    def observed_add(*arguments: Any) -> Any:
+        were_there.append(counted[0]() is not None)
+        return add(*arguments)
+
+    monkeypatch.setattr(counting, "count", observed_count)
+    monkeypatch.setattr(Superwords, "add", observed_add)
+    checkpoint = tmp_path / "checkpoint" if keeps else None
+    fissile.train([TEXT.encode()], 320, "gpt2", superword_at=300, alphabet=alphabet, checkpoint=checkpoint)
+    assert were_there == [False]
 
 
 @given(texts, st.integers(258, 275), st.integers(1, 30))

@@ -99,9 +99,9 @@ def from_ranks(vocabulary: Vocabulary, pattern: str, added_tokens: list[AddedTok
     first = {token.id: token for token in reversed(added_tokens)}
     left_out = [token for token in added_tokens if token is not first[token.id]]
     if left_out:
-        named = ", ".join(f"{token.content!r} ({token.id}, {first[token.id].content!r})" for token in left_out)
         import warnings
 
+        named = ", ".join(f"{token.content!r} ({token.id}, {first[token.id].content!r})" for token in left_out)
         warnings.warn(f"a tokenizer.json has one special token an id, and is written without {named}", stacklevel=4)
     tree = tree_from_ranks(vocabulary, pattern, [first[id] for id in sorted(first)])
     vocab, special_ids = tree["model"]["vocab"], set(vocabulary.special_tokens().values())
