@@ -27,6 +27,7 @@ Decoder::Decoder(std::shared_ptr<const Vocabulary> vocabulary, LeadingSpace lead
 }
 
 Bytes Decoder::text_of(TokenId id) const {
+    if (texts_.empty()) return vocabulary_->token_bytes(id);
     const auto found = texts_.find(id);
     return found == texts_.end() ? vocabulary_->token_bytes(id) : as_bytes(found->second);
 }

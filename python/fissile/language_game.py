@@ -377,7 +377,7 @@ def tokenize(
         place += n_asked + n_rest
         sizes[i] = begins[i] + n_rest
     return TokenizedQuestions(
-        Ragged(np.concatenate(documents), np.append(0, np.cumsum(sizes)), tokenizer._decoder.to_lists),
+        Ragged(np.concatenate(documents), np.append(0, np.cumsum(sizes)), tokenizer._to_lists),
         begins,
         tuple(question.kind for question in questions),
         np.concatenate(origins),

@@ -259,7 +259,7 @@ class Tokenizer(_core.Encoder):
             splitting=self._splitting(split, seed, epoch, first_index, return_parents),
             ending=self._ending(eod),
         )
-        ragged = Ragged._made(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        ragged = Ragged._made(ids.astype(dtype, copy=False), offsets, self._to_lists)
         return (ragged, parents) if return_parents else ragged
 
     @overload
@@ -346,7 +346,7 @@ class Tokenizer(_core.Encoder):
             splitting=self._splitting(split, seed, epoch, first_index, return_parents),
             ending=self._ending(eod),
         )
-        ragged = Ragged._made(ids.astype(dtype, copy=False), offsets, self._decoder.to_lists)
+        ragged = Ragged._made(ids.astype(dtype, copy=False), offsets, self._to_lists)
         return (ragged, parents) if return_parents else ragged
 
     def _encode_split(
@@ -451,6 +451,10 @@ class Tokenizer(_core.Encoder):
         from fissile.inspection import inspect
 
         return inspect(text, (self, *others), split=split, seed=seed, epoch=epoch, limit=limit)
+
+    def _to_lists(self, ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> list[list[int]]:
+        """For Ragged.tolist: what decoding needs is not made by encoding."""
+        return self._decoder.to_lists(ids, offsets)
 
     # --- decoding -----------------------------------------------------------------------------------------------------
 

@@ -261,6 +261,14 @@ def test_results_around_the_sizes_for_which_more_room_is_made(n_bytes: int) -> N
         assert TOKENIZER.decode_bytes(ids) == text.encode()
 
 
+def test_encoding_makes_nothing_for_decoding() -> None:
+    """A vocabulary's tables for decoding take milliseconds, which a first batch need not wait for."""
+    tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), "cl100k", {})
+    ragged = tokenizer.encode_batch(["some text", "more"])
+    assert "_decoder" not in vars(tokenizer)
+    assert [tokenizer.decode(ids) for ids in ragged.tolist()] == ["some text", "more"]
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_come_back(data: bytes) -> None:
     assert TOKENIZER.decode_bytes(TOKENIZER.encode(data, disallowed_special=())) == data

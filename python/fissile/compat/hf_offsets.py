@@ -45,7 +45,7 @@ class OffsetRules:
         parts = [self.tokenizer._token_ranges(text, in_chars=True, **options) for text in texts]
         offsets = np.cumsum([0, *(len(ids) for ids, _, _ in parts)])
         ids, begins, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Ragged(ids, offsets, self.tokenizer._decoder.to_lists), begins, ends
+        return Ragged(ids, offsets, self.tokenizer._to_lists), begins, ends
 
     def trim(
         self, ids: npt.NDArray[np.uint32], begins: Numbers, ends: Numbers, is_first: npt.NDArray[np.bool_]
