@@ -54,6 +54,20 @@ def test_training_needs_no_numpy(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, check=True)
 
 
+def test_annotations_can_be_evaluated() -> None:
+    """As pydantic, typer and documentation tools do; numpy is imported for it, if it was not."""
+    from typing import get_type_hints
+
+    import numpy as np
+    import numpy.typing as npt
+
+    import fissile
+
+    for thing in (fissile.Ragged, fissile.Ragged.tolist, fissile.Ragged.astype, fissile.Tokenizer.decode_batch):
+        assert get_type_hints(thing)
+    assert get_type_hints(fissile.Ragged)["offsets"] == npt.NDArray[np.int64]
+
+
 def test_public_names_exist() -> None:
     import fissile
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from fissile.numpy_later import np
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from fissile.numpy_later import np, npt
 
 __all__ = [
     "UINT64_MAX",

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from fissile import _core
 from fissile.arguments import UINT64_MAX, choice, function, instance, path_text, path_texts, string, strings, whole
 from fissile.formats.patterns import canonical_pattern, is_built_in
-from fissile.numpy_later import np
+from fissile.numpy_later import np, npt
 from fissile.whole_file import check_writable, write_whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    import numpy.typing as npt
 
     from fissile.data.readers import Batch, Source, Text
 

@@ -6,22 +6,25 @@ and most of the command line need nothing of it.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["np"]
+__all__ = ["np", "npt"]
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 else:
 
-    class _Numpy:
-        """Stands for the module; what has been asked for once is an attribute from then on."""
+    class _Later:
+        """Stands for a module; what has been asked for once is an attribute from then on."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
 
         def __getattr__(self, name: str) -> Any:
-            import numpy
-
-            value = getattr(numpy, name)
+            value = getattr(import_module(self._name), name)
             setattr(self, name, value)
             return value
 
-    np = _Numpy()
+    np, npt = _Later("numpy"), _Later("numpy.typing")

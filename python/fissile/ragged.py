@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, Protocol, overload
 
 from fissile import _core
 from fissile.arguments import choice, instance, integer_dtype, whole
-from fissile.numpy_later import np
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Ids = npt.NDArray[Any]
-    ToLists = Callable[[Ids, npt.NDArray[np.int64]], list[list[int]]]
+from fissile.numpy_later import np, npt
 
 __all__ = ["Packed", "Padded", "Ragged"]
+
+
+class ToLists(Protocol):
+    """Makes lists of Python ints: one a document."""
+
+    def __call__(self, ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64], /) -> list[list[int]]: ...
 
 
 class Padded(NamedTuple):
     """A matrix of documents and which of its entries are tokens."""
 
-    ids: Ids  #: (n_docs, width), of the Ragged's dtype
+    ids: npt.NDArray[Any]  #: (n_docs, width), of the Ragged's dtype
     mask: npt.NDArray[np.bool_]  #: (n_docs, width), False where padded
 
 
 class Packed(NamedTuple):
     """Documents laid end to end in blocks of one length."""
 
-    blocks: Ids  #: (n_blocks, block_size), of the Ragged's dtype
+    blocks: npt.NDArray[Any]  #: (n_blocks, block_size), of the Ragged's dtype
     starts: npt.NDArray[np.int64]  #: (n_docs,), where each document begins in blocks.ravel()
 
 
@@ -47,7 +47,7 @@ class Ragged:
         ValueError: offsets do not ascend within the ids; the first that does not is named.
     """
 
-    ids: Ids
+    ids: npt.NDArray[Any]
     offsets: npt.NDArray[np.int64]
     _to_lists: ToLists | None = field(default=None, compare=False)
 
@@ -61,7 +61,7 @@ class Ragged:
         object.__setattr__(self, "offsets", offsets)
 
     @classmethod
-    def _made(cls, ids: Ids, offsets: npt.NDArray[np.int64], to_lists: ToLists | None) -> Ragged:
+    def _made(cls, ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64], to_lists: ToLists | None) -> Ragged:
         """Of arrays that go together because the core, or a Ragged, made them so: they are not checked."""
         made = object.__new__(cls)
         made.__dict__.update(ids=ids, offsets=offsets, _to_lists=to_lists)
@@ -71,10 +71,10 @@ class Ragged:
         return len(self.offsets) - 1
 
     @overload
-    def __getitem__(self, index: int) -> Ids: ...
+    def __getitem__(self, index: int) -> npt.NDArray[Any]: ...
     @overload
     def __getitem__(self, index: slice) -> Ragged: ...
-    def __getitem__(self, index: int | slice) -> Ids | Ragged:
+    def __getitem__(self, index: int | slice) -> npt.NDArray[Any] | Ragged:
         """Document `index` as a view (n,), or some documents as a Ragged (a view if the slice has step 1)."""
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
@@ -85,7 +85,7 @@ class Ragged:
         i = range(len(self))[index]
         return self.ids[self.offsets[i] : self.offsets[i + 1]]
 
-    def __iter__(self) -> Iterator[Ids]:
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         return (self[i] for i in range(len(self)))
 
     def __eq__(self, other: object) -> bool:

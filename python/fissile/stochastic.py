@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from fissile.arguments import UINT64_MAX, flag, instance, whole
-from fissile.numpy_later import np
+from fissile.numpy_later import np, npt
 from fissile.ragged import Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy.typing as npt
 
     from fissile import _core
     from fissile.tokenizer import Tokenizer

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from fissile import _core
 from fissile.arguments import choice, flag, instance, integer_dtype, path_text, path_texts, whole
 from fissile.errors import TokenizerFileError
-from fissile.numpy_later import np
+from fissile.numpy_later import np, npt
 from fissile.ragged import Ragged
 from fissile.stochastic import Split, draw_key, prepare
 from fissile.whole_file import write_whole
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from fissile.formats.spec import TokenizerSpec
     from fissile.inspection import Inspection
 

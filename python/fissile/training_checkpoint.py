@@ -10,12 +10,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fissile.numpy_later import np
+from fissile.numpy_later import np, npt
 from fissile.whole_file import check_writable, write_whole
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from fissile.training_draft import Draft
     from fissile.training_stage import Corpus
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fissile._core import Vocabulary
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
 from fissile.formats.tiktoken import encoder_options
 from fissile.formats.tokenizer_json_trees import bpe_tree, rest_of
-from fissile.numpy_later import np
+from fissile.numpy_later import np, npt
 from fissile.pipeline.byte_alphabet import byte_alphabet
 from fissile.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["ALPHABET", "Draft", "check_continues"]
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from fissile.numpy_later import np
+from fissile.numpy_later import np, npt
 from fissile.printable import printable
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["Phase", "TrainingReport"]
 

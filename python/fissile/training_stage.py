@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fissile import _core
-from fissile.numpy_later import np
+from fissile.numpy_later import np, npt
 from fissile.training_checkpoint import StageCheckpoint
 from fissile.training_draft import ALPHABET, Draft
 from fissile.training_report import Phase
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from fissile._core import TrainedStage
     from fissile.counting import PretokenCounts
 

@@ -13,12 +13,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from fissile.numpy_later import np
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from fissile.numpy_later import np, npt
 
 __all__ = ["PartialFile", "check_writable", "write_bytes_whole", "write_whole"]
 
