@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 #include "cpu/interrupt.hpp"
+#include "cpu/run_on_threads.hpp"
 
 namespace fissile {
 
@@ -22,8 +19,6 @@ void run_portions(std::size_t n_portions, unsigned n_threads, Interrupt& interru
     n_threads = static_cast<unsigned>(std::clamp<std::size_t>(n_threads, 1, std::max<std::size_t>(n_portions, 1)));
     std::atomic<std::size_t> next{0};
     std::mutex lock;
-    std::condition_variable one_ended;
-    unsigned n_running = n_threads - 1;
     std::size_t error_portion = n_portions;
     std::exception_ptr error;
 
@@ -43,29 +38,8 @@ void run_portions(std::size_t n_portions, unsigned n_threads, Interrupt& interru
             next.store(n_portions, std::memory_order_relaxed);
         }
     };
-    std::vector<std::thread> threads;
-    for (unsigned i = 1; i < n_threads; ++i) {
-        threads.emplace_back([&, i] {
-            run(i);
-            const std::lock_guard guard(lock);
-            --n_running;
-            one_ended.notify_one();
-        });
-    }
-    run(0);
-    // Others may have a long portion left: Ctrl-C has to reach them.
-    try {
-        std::unique_lock guard(lock);
-        while (!one_ended.wait_for(guard, std::chrono::milliseconds(20), [&] { return n_running == 0; })) {
-            guard.unlock();
-            interrupt.check_now();
-            guard.lock();
-        }
-    } catch (const Cancelled&) {
-        const std::lock_guard guard(lock);
-        if (!error) error = std::current_exception();
-    }
-    for (std::thread& thread : threads) thread.join();
+    const std::exception_ptr interrupted = run_on_threads(n_threads, interrupt, run);
+    if (!error) error = interrupted;
     if (error) std::rethrow_exception(error);
 }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -13,6 +11,7 @@
 
 #include "cpu/interrupt.hpp"
 #include "cpu/prefetch.hpp"
+#include "cpu/run_on_threads.hpp"
 #include "text/mapped_file.hpp"
 
 namespace fissile {
@@ -350,30 +349,8 @@ std::vector<Output<Sink>> run_portions(const Work& work, const BatchOptions& opt
             left.drop_from(taken);  // what runs, and what is left, is earlier work
         }
     };
-    std::mutex running_lock;
-    std::condition_variable one_is_done;
-    unsigned n_running = n_threads - 1;
-    std::vector<std::thread> threads;
-    for (unsigned i = 1; i < n_threads; ++i) {
-        threads.emplace_back([&, i] {
-            worker(i);
-            const std::lock_guard guard(running_lock);
-            --n_running;
-            one_is_done.notify_one();
-        });
-    }
-    worker(0);
-    // The owner may be done while others work: Ctrl-C still has to reach them.
-    for (std::unique_lock lock(running_lock);
-         !one_is_done.wait_for(lock, std::chrono::milliseconds(20), [&] { return n_running == 0; });) {
-        try {
-            interrupt.check_now();
-        } catch (const Cancelled&) {
-            const std::lock_guard guard(error_lock);
-            if (!error) error = std::current_exception();
-        }
-    }
-    for (std::thread& thread : threads) thread.join();
+    const std::exception_ptr interrupted = run_on_threads(n_threads, interrupt, worker);
+    if (!error) error = interrupted;
     if (error) std::rethrow_exception(error);
     return outputs;
 }

@@ -5,7 +5,8 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
-#include <thread>
+
+#include "cpu/run_on_threads.hpp"
 
 namespace fissile {
 
@@ -75,7 +76,7 @@ SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::ve
     std::atomic<std::size_t> next{0};
     std::mutex error_lock;
     std::exception_ptr error;
-    const auto worker = [&] {
+    const auto worker = [&](unsigned) {
         try {
             const auto scratch = splitter.make_scratch();
             scratch->interrupt = &interrupt;
@@ -110,10 +111,8 @@ SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::ve
         }
     };
     const std::size_t n_threads = std::min<std::size_t>(options.n_threads, std::max<std::size_t>(portions.size(), 1));
-    std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < n_threads; ++i) threads.emplace_back(worker);
-    worker();
-    for (std::thread& thread : threads) thread.join();
+    const std::exception_ptr interrupted = run_on_threads(static_cast<unsigned>(n_threads), interrupt, worker);
+    if (!error) error = interrupted;
     if (error) {
         try {
             std::rethrow_exception(error);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <exception>
-#include <thread>
 
 #include "cpu/hash.hpp"
+#include "cpu/run_on_threads.hpp"
 #include "text/unicode_class.hpp"
 #include "text/utf8.hpp"
 
@@ -144,10 +144,8 @@ void RunCounter::add(const std::vector<Bytes>& documents, std::uint64_t weight, 
             interrupt.stop();
         }
     };
-    std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < tables_.size(); ++i) threads.emplace_back(work, i);
-    work(0);
-    for (std::thread& thread : threads) thread.join();
+    const std::exception_ptr interrupted = run_on_threads(static_cast<unsigned>(tables_.size()), interrupt, work);
+    errors.push_back(interrupted);
     for (const std::exception_ptr& error : errors) {
         if (error) std::rethrow_exception(error);
     }
