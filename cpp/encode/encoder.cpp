@@ -404,8 +404,10 @@ bool Encoder::can_divide_between(std::uint32_t left, std::uint32_t right) const 
         return scan_ == nullptr && spans_.cuts().cut(pair, 0, ends, 2).n_spans == 2;
     }
     if (options_.pattern == Pattern::kNone || options_.pattern == Pattern::kSuperbpe) return false;
-    // In gpt2 a letter behind white space changes how that is split, so there a text is divided in front of it.
-    return options_.pattern == Pattern::kGpt2 ? is_word(left) && right == '\n' : left == '\n' && is_word(right);
+    // In gpt2 and starcoder a letter behind white space changes how that is split, so there a text is divided in front
+    // of it.
+    const bool newlines_join_spaces = options_.pattern == Pattern::kGpt2 || options_.pattern == Pattern::kStarcoder;
+    return newlines_join_spaces ? is_word(left) && right == '\n' : left == '\n' && is_word(right);
 }
 
 }  // namespace fissile

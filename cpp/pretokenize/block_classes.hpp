@@ -5,6 +5,7 @@
 
 struct Classes {
     std::uint64_t letter, upper, either;  // either: Lm, Lo and M, which end neither kind of case
+    std::uint64_t han, odd_han;  // letters of the script Han, which are none of `letter`, and what else there is of it
     std::uint64_t mark, number, space, newline, blank, apostrophe, slash;
     std::uint64_t line_feed;  // none where lines are not apart
     std::uint64_t inside;     // bytes of a character after its first
@@ -37,6 +38,7 @@ template <class P>
         c.either |= groups.letters;
         letters |= groups.letters;
         others = groups.others;
+        if constexpr (P::kReading == patterns::Reading::kHanApart) c.han = ideographs(block);
     }
     c.letter |= letters;
     c.inside |= (letters | others) & block.in_range(0x80, 0xbf);
@@ -51,7 +53,13 @@ template <class P>
         const std::uint64_t bytes = below(ch.n_bytes) << at;
         pending &= ~bytes;
         c.inside |= bytes & (bytes << 1);
-        const std::uint8_t flags = char_flags(ch.code_point);
+        const std::uint8_t flags = scalar::flags_read(ch.code_point, P::kReading);
+        if constexpr (P::kReading == patterns::Reading::kHanApart) {
+            if (is_han(ch.code_point)) {
+                (flags == scalar::kHanLetter ? c.han : c.odd_han) |= bytes;
+                continue;
+            }
+        }
         if ((flags & kLetter) != 0) {
             c.letter |= bytes;
             if ((flags & kUpper) != 0) c.upper |= bytes;
@@ -67,6 +75,11 @@ template <class P>
         }
     }
     const std::uint64_t valid = below(c.n);
+    if constexpr (P::kReading == patterns::Reading::kHanApart) {
+        c.letter &= ~c.han;
+        c.either &= ~c.han;
+        c.han &= valid;
+    }
     c.letter &= valid;
     c.upper &= valid;
     c.either &= valid;
@@ -87,7 +100,7 @@ template <class P>
     c.line_feed = P::kLines ? block.eq('\n') : 0;
     c.apostrophe = block.eq('\'');
     c.slash = P::kOtherTail == patterns::OtherTail::kNewlinesSlashes ? block.eq('/') : 0;
-    c.either = c.mark = c.inside = 0;
+    c.either = c.mark = c.inside = c.han = c.odd_han = 0;
     if constexpr (P::kCjkApart) {
         c.ascii_letter = c.letter;
         c.unclassed = ~(block.in_range('!', '~') | c.space | block.in_range(0x80, 0xff));

@@ -23,7 +23,7 @@ inline std::size_t long_run(const scalar::Text& text, std::size_t end, const InR
 // Others; with deepseek_v3 those outside of its second split.
 template <class P>
 inline std::uint64_t others_of(const ClassesOf<P>& c) {
-    std::uint64_t not_others = c.letter | c.number | c.space;
+    std::uint64_t not_others = c.letter | c.number | c.space | c.han | c.odd_han;
     if constexpr (P::kCjkApart) not_others |= c.mark | c.unclassed | c.cjk;
     return below(c.n) & ~not_others;
 }
@@ -36,7 +36,11 @@ inline bool all_others(const ClassesOf<P>& c) {
 template <class P>
 inline std::size_t long_others_end(const scalar::Text& text, std::size_t position) {
     const std::size_t first = position + (text.bytes[position] == ' ' ? 1 : 0);
-    const std::size_t end = long_run<P>(text, first, [](const ClassesOf<P>& c) { return others_of<P>(c); });
+    std::size_t end = long_run<P>(text, first, [](const ClassesOf<P>& c) { return others_of<P>(c); });
+    if constexpr (P::kReading == patterns::Reading::kHanApart) {
+        // Radicals and the like are others here, which masks keep apart.
+        end = scalar::run_end(text, end, [](const scalar::Text::Classified& c) { return c.is_other(); });
+    }
     bool in_line = true;
     return scalar::run_end(text, end, [&](const scalar::Text::Classified& c) {
         const bool in_tail = in_line && scalar::is_other_tail(P::kOtherTail, c);
@@ -69,9 +73,17 @@ inline std::size_t long_space_end(const scalar::Text& text, std::size_t position
     if constexpr (P::kCjkApart) {
         if (scalar::deepseek_ends_segment(text.at(end), false)) return end;
     }
+    if (P::kDigitsApart && text.at(end).is_number()) return end;
     std::size_t last = end - 1;
     while ((text.bytes[last] & 0xc0) == 0x80) --last;
     return last;
+}
+
+// Han; 0 if masks cannot tell.
+template <class P>
+inline std::size_t long_han_end(const scalar::Text& text, std::size_t position) {
+    const std::size_t end = long_run<P>(text, position, [](const ClassesOf<P>& c) { return c.han; });
+    return end < text.size && is_han(text.at(end).code_point) ? 0 : end;
 }
 
 // Letters, whatever leads them; 0 if masks cannot tell.
@@ -105,5 +117,6 @@ template <class P>
     const ClassesOf<P> c = classify_at<P>(text, position);
     if ((c.space & below(c.n)) == below(c.n)) return long_space_end<P>(text, position);
     if (all_others<P>(c)) return long_others_end<P>(text, position);
+    if (c.han == below(c.n)) return long_han_end<P>(text, position);
     return long_word_end<P>(text, position, c);
 }

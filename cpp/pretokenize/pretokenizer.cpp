@@ -16,10 +16,14 @@ struct Name {
 constexpr Name kNames[] = {
     {"none", Pattern::kNone},
     {"gpt2", Pattern::kGpt2},
+    {"starcoder", Pattern::kStarcoder},
     {"cl100k", Pattern::kCl100k},
     {"llama3", Pattern::kLlama3},
     {"qwen2", Pattern::kQwen2},
+    {"qwen35", Pattern::kQwen35},
     {"o200k", Pattern::kO200k},
+    {"tekken", Pattern::kTekken},
+    {"kimi_k2", Pattern::kKimiK2},
     {"deepseek_v3", Pattern::kDeepseekV3},
     {"superbpe", Pattern::kSuperbpe},
     {"gpt-2", Pattern::kGpt2},
@@ -52,7 +56,7 @@ ScanResult scan_none(Bytes text, std::size_t position, std::uint32_t* ends, std:
 
 template <class P>
 ScanResult scan_scalar(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
-    const scalar::Text text{bytes.data(), bytes.size()};
+    const auto text = scalar::text_of<P>(bytes);
     scalar::Pretokens<P> pretokens(text);
     std::size_t n = 0;
     while (n < capacity && position < text.size) {
@@ -61,6 +65,14 @@ ScanResult scan_scalar(Bytes bytes, std::size_t position, std::uint32_t* ends, s
     }
     return {n, position};
 }
+
+struct ScalarScan {
+    template <class P>
+    static constexpr ScanFunction of = scan_scalar<P>;
+};
+
+// Of a pattern other than kNone, in ScannedPatterns.
+std::size_t index_of(Pattern pattern) { return static_cast<std::size_t>(pattern) - 1; }
 
 }  // namespace
 
@@ -90,18 +102,7 @@ std::string_view pattern_name(Pattern pattern) {
 }
 
 const Scanners& scanners_for(Isa isa) {
-    static constexpr Scanners kScannersScalar = {
-        scan_scalar<patterns::Gpt2>,
-        scan_scalar<patterns::Cl100k>,
-        scan_scalar<patterns::Llama3>,
-        scan_scalar<patterns::Qwen2>,
-        scan_scalar<patterns::O200k>,
-        scan_scalar<patterns::DeepseekV3>,
-        scan_scalar<patterns::Superbpe>,
-        {scan_scalar<patterns::Lines<patterns::Gpt2>>, scan_scalar<patterns::Lines<patterns::Cl100k>>,
-         scan_scalar<patterns::Lines<patterns::Llama3>>, scan_scalar<patterns::Lines<patterns::Qwen2>>,
-         scan_scalar<patterns::Lines<patterns::O200k>>, scan_scalar<patterns::Lines<patterns::DeepseekV3>>},
-        scan_cuts_scalar};
+    static constexpr Scanners kScannersScalar = make_scanners<ScalarScan>(ScannedPatterns{}, scan_cuts_scalar);
     switch (isa) {
 #if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
         case Isa::kSse2:
@@ -120,48 +121,11 @@ const Scanners& scanners_for(Isa isa) {
 }
 
 ScanFunction scanner_for(Pattern pattern, Isa isa) {
-    const Scanners& scanners = scanners_for(isa);
-    switch (pattern) {
-        case Pattern::kGpt2:
-            return scanners.gpt2;
-        case Pattern::kCl100k:
-            return scanners.cl100k;
-        case Pattern::kLlama3:
-            return scanners.llama3;
-        case Pattern::kQwen2:
-            return scanners.qwen2;
-        case Pattern::kO200k:
-            return scanners.o200k;
-        case Pattern::kDeepseekV3:
-            return scanners.deepseek_v3;
-        case Pattern::kSuperbpe:
-            return scanners.superbpe;
-        case Pattern::kNone:
-            break;
-    }
-    return scan_none;
+    return pattern == Pattern::kNone ? scan_none : scanners_for(isa).whole[index_of(pattern)];
 }
 
 ScanFunction line_scanner_for(Pattern pattern, Isa isa) {
-    const Scanners& scanners = scanners_for(isa);
-    switch (pattern) {
-        case Pattern::kGpt2:
-            return scanners.lines.gpt2;
-        case Pattern::kCl100k:
-            return scanners.lines.cl100k;
-        case Pattern::kLlama3:
-            return scanners.lines.llama3;
-        case Pattern::kQwen2:
-            return scanners.lines.qwen2;
-        case Pattern::kO200k:
-            return scanners.lines.o200k;
-        case Pattern::kDeepseekV3:
-            return scanners.lines.deepseek_v3;
-        case Pattern::kSuperbpe:
-        case Pattern::kNone:
-            break;
-    }
-    return nullptr;
+    return pattern == Pattern::kNone ? nullptr : scanners_for(isa).lines[index_of(pattern)];
 }
 
 ScanCutsFunction cut_scanner_for(Isa isa) { return scanners_for(isa).cuts; }

@@ -18,10 +18,14 @@ namespace fissile {
 enum class Pattern : std::uint8_t {
     kNone,  // the whole text is one pretoken
     kGpt2,
+    kStarcoder,
     kCl100k,
     kLlama3,
     kQwen2,
+    kQwen35,
     kO200k,
+    kTekken,
+    kKimiK2,
     kDeepseekV3,
     kSuperbpe,  // stage two of SuperBPE: matches isolated, what lies between is one pretoken
 };

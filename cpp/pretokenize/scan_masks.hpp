@@ -18,8 +18,10 @@ struct Starts {
     bool handled;
 };
 
+// Inlined by order, as what gcc chooses by itself changes with the file.
 template <class P>
-inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<P> c, bool at_end) {
+[[gnu::always_inline]] inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<P> c,
+                                               bool at_end) {
     using namespace patterns;
     constexpr bool kAnyPrefix = P::kLetterPrefix == LetterPrefix::kAny;
     const std::uint64_t valid = below(c.n);
@@ -35,14 +37,15 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<
     }
     const std::uint64_t W = c.space & valid, R = c.newline & valid, L = c.letter, N = c.number & valid;
     const std::uint64_t F = c.line_feed & valid;
-    std::uint64_t O = valid & ~(L | N | W);
+    std::uint64_t O = valid & ~(L | N | W | c.han);
+    if (c.odd_han != 0) return {1, false};                             // in a run of Han, in a number or among others
     if (P::kMaxDigits == 3 && (N & c.inside) != 0) return {1, false};  // groups are counted in bytes below
 
     const Tails tail = tails<P>(R & (O << 1), R, c.slash & valid, F);
     if (!tail.handled) return {1, false};
     O &= ~tail.bytes;
 
-    const SpaceStarts spaces = space_starts<P>(W, R, F, tail.bytes, c.inside, 0, c.n, at_end);
+    const SpaceStarts spaces = space_starts<P>(W, R, F, tail.bytes, c.inside, P::kDigitsApart ? N : 0, c.n, at_end);
     std::uint64_t starts = spaces.starts;
     std::uint64_t certain = spaces.certain;  // starts that what follows the block cannot change
 
@@ -64,7 +67,7 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<
         letter_starts = letter_runs & ~(c.blank << 1);
     }
     const std::uint64_t number_runs = P::kMaxDigits == 0 ? run_starts(N) & ~(c.blank << 1) : run_starts(N);
-    starts |= other_starts | letter_starts | number_starts<P>(N, c.inside, number_runs);
+    starts |= other_starts | letter_starts | number_starts<P>(N, c.inside, number_runs) | run_starts(c.han);
 
     if constexpr (P::kCasedLetters) {
         const std::uint64_t lower = L & ~c.upper & ~c.either;
@@ -98,7 +101,7 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<
                 break;
             }
             if (i == last_end) continue;  // what is before it is a contraction's end, not a word
-            const std::size_t letters = scalar::contraction_letters({text, n_left}, i + 1, true);
+            const std::size_t letters = scalar::contraction_letters({text, n_left, P::kReading}, i + 1, true);
             if (letters == 0) continue;
             last_end = i + 1 + letters;
             starts &= ~(below(last_end) & ~below(i));  // nothing within the contraction starts a word
@@ -106,11 +109,11 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<
             if ((bit(last_end) & c.either) != 0) return {1, false};  // a word of both cases begins anew
             starts |= bit(last_end) & L;
         }
-    } else {
+    } else if constexpr (P::kContractions != Contractions::kNone) {
         for (std::uint64_t at = c.apostrophe & other_starts & (L >> 1); at != 0; at &= at - 1) {
             const unsigned i = lowest(at);
-            const std::size_t letters =
-                scalar::contraction_letters({text, n_left}, i + 1, P::kContractions == Contractions::kAnyCase);
+            const std::size_t letters = scalar::contraction_letters({text, n_left, P::kReading}, i + 1,
+                                                                    P::kContractions == Contractions::kAnyCase);
             if (letters == 0) continue;
             if constexpr (!kAnyPrefix) starts &= ~bit(i + 1);
             if (i + 1 + letters < 64) starts |= bit(i + 1 + letters) & L;
@@ -121,7 +124,7 @@ inline Starts starts_in(const std::uint8_t* text, std::size_t n_left, ClassesOf<
 
 template <class P>
 ScanResult scan_masks(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
-    const scalar::Text text{bytes.data(), bytes.size()};
+    const auto text = scalar::text_of<P>(bytes);
     std::size_t n = 0;
     while (position < text.size && n + 64 <= capacity) {
         const std::uint8_t* const at = text.bytes + position;

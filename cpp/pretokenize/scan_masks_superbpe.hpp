@@ -53,9 +53,11 @@ inline Matches superbpe_matches(const Classes& c, bool at_end) {
     return {(begins | ends) & valid, n_decided, true};
 }
 
-inline ScanResult scan_masks_superbpe(Bytes bytes, std::size_t position, std::uint32_t* ends, std::size_t capacity) {
+template <>
+inline ScanResult scan_masks<patterns::Superbpe>(Bytes bytes, std::size_t position, std::uint32_t* ends,
+                                                 std::size_t capacity) {
     using P = patterns::Superbpe;
-    const scalar::Text text{bytes.data(), bytes.size()};
+    const auto text = scalar::text_of<P>(bytes);
     std::size_t n = 0;
     std::size_t at = position;  // of the block; a pretoken begins at `position`
     while (position < text.size && n + 64 <= capacity) {

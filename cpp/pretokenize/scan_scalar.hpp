@@ -18,10 +18,26 @@
 
 namespace fissile::scalar {
 
+// Beside CharFlag: a letter of the script Han where that is apart.
+inline constexpr std::uint8_t kHanLetter = 128;
+
+// Flags of a character as a pattern reads it.
+inline std::uint8_t flags_read(std::uint32_t code_point, patterns::Reading reading) {
+    using patterns::Reading;
+    const std::uint8_t flags = char_flags(code_point);
+    if (reading == Reading::kNewerNumbers && is_newer_number(code_point)) return kNumber;
+    if (reading == Reading::kMarksInWords && (flags & kMark) != 0) return kOtherLetter;
+    if (reading == Reading::kHanApart && is_han(code_point)) {
+        return (flags & kLetter) != 0 ? kHanLetter : static_cast<std::uint8_t>(flags & ~kMark);
+    }
+    return flags;
+}
+
 // A text and the character classes of the patterns. Positions at or beyond the end have no class at all.
 struct Text {
     const std::uint8_t* bytes;
     std::size_t size;
+    patterns::Reading reading;
 
     struct Classified {
         std::uint32_t code_point;
@@ -32,7 +48,7 @@ struct Text {
         bool is_number() const { return (flags & kNumber) != 0; }
         bool is_space() const { return (flags & kSpace) != 0; }
         bool is_newline() const { return code_point == '\n' || code_point == '\r'; }
-        bool is_other() const { return n_bytes != 0 && (flags & (kLetter | kNumber | kSpace)) == 0; }
+        bool is_other() const { return n_bytes != 0 && (flags & (kLetter | kNumber | kSpace | kHanLetter)) == 0; }
         bool is_upper_kind() const { return (flags & (kUpper | kOtherLetter | kMark)) != 0; }
         bool is_lower_kind() const { return (flags & (kLower | kOtherLetter | kMark)) != 0; }
     };
@@ -40,9 +56,14 @@ struct Text {
     Classified at(std::size_t i) const {
         if (i >= size) return {kInvalid, 0, 0};
         const Char c = decode_char(bytes + i, size - i);
-        return {c.code_point, c.n_bytes, char_flags(c.code_point)};
+        return {c.code_point, c.n_bytes, flags_read(c.code_point, reading)};
     }
 };
+
+template <class P>
+Text text_of(Bytes bytes) {
+    return {bytes.data(), bytes.size(), P::kReading};
+}
 
 // --- pieces that several patterns share -----------------------------------------------------------------------------
 
@@ -100,7 +121,7 @@ inline bool is_other_tail(patterns::OtherTail tail, const Text::Classified& c) {
            (c.is_newline() || (tail == patterns::OtherTail::kNewlinesSlashes && c.code_point == '/'));
 }
 
-// --- the words of o200k ---------------------------------------------------------------------------------------------
+// --- the words of o200k and tekken ----------------------------------------------------------------------------------
 
 // End of [U]*[W]+ at i, else of [U]+[W]*, else 0: the first of the two that matches.
 inline std::size_t cased_word_end(const Text& text, std::size_t i, bool lower_required) {
@@ -116,15 +137,16 @@ inline std::size_t cased_word_end(const Text& text, std::size_t i, bool lower_re
     return end > i ? end : 0;
 }
 
-inline std::size_t o200k_word_end(const Text& text, std::size_t i, const Text::Classified& first) {
+// With a contraction where the pattern has them.
+template <class P>
+std::size_t cased_pretoken_end(const Text& text, std::size_t i, const Text::Classified& first) {
     const bool prefix = !first.is_newline() && !first.is_letter() && !first.is_number();
     std::size_t end = 0;
     for (const bool lower_required : {true, false}) {
         if (end == 0 && prefix) end = cased_word_end(text, i + first.n_bytes, lower_required);
         if (end == 0) end = cased_word_end(text, i, lower_required);
     }
-    if (end == 0) return 0;
-    if (end < text.size && text.bytes[end] == '\'') {
+    if (P::kContractions == patterns::Contractions::kSuffix && end != 0 && end < text.size && text.bytes[end] == '\'') {
         const std::size_t letters = contraction_letters(text, end + 1, true);
         if (letters != 0) end += 1 + letters;
     }
@@ -133,9 +155,9 @@ inline std::size_t o200k_word_end(const Text& text, std::size_t i, const Text::C
 
 // --- one pretoken ---------------------------------------------------------------------------------------------------
 
-// End of the pretoken that begins at i < text.size.
+// End of the pretoken that begins at i < text.size, of a pattern that its switches describe.
 template <class P>
-std::size_t next_end(const Text& text, std::size_t i) {
+std::size_t family_end(const Text& text, std::size_t i) {
     using namespace patterns;
     const Text::Classified first = text.at(i);
     if constexpr (P::kContractions == Contractions::kLowerCase || P::kContractions == Contractions::kAnyCase) {
@@ -151,7 +173,7 @@ std::size_t next_end(const Text& text, std::size_t i) {
     const Text::Classified second = text.at(second_at);
     const bool space_first = first.code_point == ' ';
     if constexpr (P::kCasedLetters) {
-        if (const std::size_t end = o200k_word_end(text, i, first)) return end;
+        if (const std::size_t end = cased_pretoken_end<P>(text, i, first)) return end;
     } else {
         const bool prefix = P::kLetterPrefix == LetterPrefix::kSpace
                                 ? space_first
@@ -172,7 +194,23 @@ std::size_t next_end(const Text& text, std::size_t i) {
         const std::size_t end = run_end(text, second_at, is_other);
         return run_end(text, end, [](const Text::Classified& c) { return is_other_tail(P::kOtherTail, c); });
     }
+    if constexpr (P::kDigitsApart) {
+        const std::size_t spaces_end = run_end(text, i, [](const Text::Classified& c) { return c.is_space(); });
+        if (text.at(spaces_end).is_number()) return spaces_end;
+    }
     return space_end<P::kNewlinesEndSpace, P::kFinalSpaceWhole>(text, i, text.size);
+}
+
+// The same of any pattern.
+template <class P>
+std::size_t next_end(const Text& text, std::size_t i) {
+    return family_end<P>(text, i);
+}
+
+template <>
+inline std::size_t next_end<patterns::KimiK2>(const Text& text, std::size_t i) {
+    const std::size_t han_end = run_end(text, i, [](const Text::Classified& c) { return is_han(c.code_point); });
+    return han_end > i ? han_end : family_end<patterns::KimiK2>(text, i);
 }
 
 // --- deepseek_v3 ----------------------------------------------------------------------------------------------------
@@ -288,9 +326,9 @@ class Pretokens {
             using Whole = typename P::Whole;
             // A long line is not searched to its end: what decides on a pretoken lies within a character of its end.
             constexpr std::size_t kNear = 256, kBehind = 8;
-            if (ends_line(i, i + kNear)) return next_end<Whole>({text_.bytes, line_end_}, i);
+            if (ends_line(i, i + kNear)) return next_end<Whole>(line(), i);
             const std::size_t end = next_end<Whole>(text_, i);
-            return ends_line(i, end + kBehind) ? next_end<Whole>({text_.bytes, line_end_}, i) : end;
+            return ends_line(i, end + kBehind) ? next_end<Whole>(line(), i) : end;
         }
     }
 
@@ -308,6 +346,9 @@ class Pretokens {
         searched_ = line_end_;
         return true;
     }
+
+    // The text up to the end of the line looked at last.
+    Text line() const { return {text_.bytes, line_end_, text_.reading}; }
 
     Text text_;
     std::size_t line_end_ = 0;  // of the line looked at last, if it was found

@@ -11,7 +11,14 @@ inline std::uint64_t three_bytes(std::uint64_t firsts) { return firsts | firsts 
 inline std::uint64_t second(const Block& block, unsigned low, unsigned high) { return block.in_range(low, high) >> 1; }
 inline std::uint64_t third(const Block& block, unsigned low, unsigned high) { return block.in_range(low, high) >> 2; }
 
-// Ideographs from U+4E00 on, hangul from U+AC00 to U+D77F.
+// Ideographs from U+4E00 on.
+inline std::uint64_t ideographs(const Block& block) {
+    const std::uint64_t firsts =
+        (block.in_range(0xe5, 0xe9) & second(block, 0x80, 0xbf)) | (block.eq('\xe4') & second(block, 0xb8, 0xbf));
+    return three_bytes(firsts & third(block, 0x80, 0xbf));
+}
+
+// The same, and hangul from U+AC00 to U+D77F.
 inline std::uint64_t ideographs_and_hangul(const Block& block) {
     const std::uint64_t all = (block.in_range(0xe5, 0xe9) | block.in_range(0xeb, 0xec)) & second(block, 0x80, 0xbf);
     const std::uint64_t some = (block.eq('\xe4') & second(block, 0xb8, 0xbf)) |

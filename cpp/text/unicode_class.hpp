@@ -37,6 +37,25 @@ inline std::uint8_t char_flags(std::uint32_t code_point) {
     return kFlags[(block << kBlockShift) | (code_point & kInBlock)];
 }
 
+// A number that Unicode has since 17.0.
+inline bool is_newer_number(std::uint32_t code_point) {
+    return code_point - 0x11de0u < 10 || code_point - 0x16ff4u < 3;
+}
+
+// A character of the script Han: ideographs, radicals, their numerals and a few marks.
+inline bool is_han(std::uint32_t c) {
+    const auto in = [c](std::uint32_t first, std::uint32_t last) { return c - first <= last - first; };
+    if (c < 0x2e80) return false;
+    if (c < 0x20000) {
+        return in(0x4e00, 0x9fff) || in(0x3400, 0x4dbf) || (in(0x2e80, 0x2ef3) && c != 0x2e9a) || in(0x2f00, 0x2fd5) ||
+               c == 0x3005 || c == 0x3007 || in(0x3021, 0x3029) || in(0x3038, 0x303b) || in(0xf900, 0xfa6d) ||
+               in(0xfa70, 0xfad9) || in(0x16fe2, 0x16fe3) || in(0x16ff0, 0x16ff1);
+    }
+    return in(0x20000, 0x2a6df) || in(0x2a700, 0x2b739) || in(0x2b740, 0x2b81d) || in(0x2b820, 0x2cea1) ||
+           in(0x2ceb0, 0x2ebe0) || in(0x2ebf0, 0x2ee5d) || in(0x2f800, 0x2fa1d) || in(0x30000, 0x3134a) ||
+           in(0x31350, 0x323af);
+}
+
 // Class of a character that composes with one before it, or that NFC replaces (NFC_Quick_Check is Maybe or No).
 inline constexpr std::uint8_t kNfcMayChange = 255;
 // Class of a character that newer versions of Unicode compose or reorder (or may, if it is not assigned in this one),

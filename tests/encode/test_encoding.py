@@ -86,7 +86,7 @@ def test_the_first_of_several_bad_texts_is_named() -> None:
     assert digits.encode_batch(["1", "23"], 1).tolist() == [[1], [2, 3]]
 
 
-@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "llama3", "qwen2", "o200k", "deepseek_v3", "superbpe", "none"])
+@pytest.mark.parametrize("pattern", PATTERNS)
 def test_one_long_text_is_the_same_in_parts(pattern: str) -> None:
     tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), pattern)
     text = (library_text() + WORLD) * 8

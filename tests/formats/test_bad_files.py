@@ -12,6 +12,7 @@ import pytest
 import fissile
 from fissile.errors import TokenizerFileError
 from fissile.formats.tiktoken import ENCODINGS
+from reference.pretokenize import PATTERNS
 from reference.texts import WORLD, shared, small_ranks
 
 RANKS = fissile.Tokenizer.from_ranks(
@@ -359,7 +360,7 @@ def test_changed_bytes_give_an_error_or_a_tokenizer(seed: int, tmp_path: Path) -
 
 
 def test_writing_and_reading_gives_an_equal_tokenizer(tmp_path: Path) -> None:
-    for pattern in ("gpt2", "cl100k", "llama3", "qwen2", "o200k", "deepseek_v3", "superbpe", "none"):
+    for pattern in PATTERNS:
         tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), pattern, {"<|endoftext|>": 3000})
         tokenizer.save(tmp_path / "t.json")
         again = fissile.Tokenizer.from_file(tmp_path / "t.json")

@@ -13,8 +13,9 @@ using namespace fissile;
 
 namespace {
 
-constexpr std::array kPatterns{Pattern::kNone,  Pattern::kGpt2,  Pattern::kCl100k,     Pattern::kLlama3,
-                               Pattern::kQwen2, Pattern::kO200k, Pattern::kDeepseekV3, Pattern::kSuperbpe};
+constexpr std::array kPatterns{Pattern::kNone,   Pattern::kGpt2,   Pattern::kStarcoder,  Pattern::kCl100k,
+                               Pattern::kLlama3, Pattern::kQwen2,  Pattern::kQwen35,     Pattern::kO200k,
+                               Pattern::kTekken, Pattern::kKimiK2, Pattern::kDeepseekV3, Pattern::kSuperbpe};
 
 std::shared_ptr<const Vocabulary> small_vocabulary() {
     RankTokens tokens;

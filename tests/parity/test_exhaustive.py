@@ -124,9 +124,12 @@ def tokenizers_pairs(pattern: str) -> Owner:
     chars = byte_level_characters()
     text = {"".join(chars[byte] for byte in token): rank for token, rank in pair_ranks().items()}
     theirs = tokenizers.Tokenizer(models.BPE(text, [(pair[0], pair[1]) for pair in text if len(pair) == 2]))
-    expressions = DEEPSEEK if pattern == "deepseek_v3" else ({**REGEXES, **SPELLINGS}[pattern],)
-    splits = [pre_tokenizers.Split(Regex(expression), "isolated") for expression in expressions]
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    if pattern == "starcoder":
+        splits = [pre_tokenizers.Digits(individual_digits=True)]
+    else:
+        expressions = DEEPSEEK if pattern == "deepseek_v3" else ({**REGEXES, **SPELLINGS}[pattern],)
+        splits = [pre_tokenizers.Split(Regex(expression), "isolated") for expression in expressions]
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pattern == "starcoder")
     theirs.pre_tokenizer = pre_tokenizers.Sequence([*splits, byte_level])
     if pattern == "qwen2":
         theirs.normalizer = normalizers.NFC()
@@ -228,7 +231,7 @@ def test_strings_have_the_ids_of_tiktoken(pattern: str, n_strings: int) -> None:
         tiktoken_pairs(pattern).check(batch)
 
 
-@pytest.mark.parametrize("pattern", [*TIKTOKEN_PATTERNS, "deepseek_v3", "superbpe"])
+@pytest.mark.parametrize("pattern", [*TIKTOKEN_PATTERNS, "starcoder", "deepseek_v3", "superbpe"])
 def test_strings_have_the_ids_of_tokenizers(pattern: str, n_strings: int) -> None:
     for batch in batches(0, n_strings):
         tokenizers_pairs(pattern).check(batch)

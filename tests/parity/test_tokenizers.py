@@ -51,6 +51,14 @@ def byte_level(pattern: str | None, **options: bool) -> "tokenizers.Tokenizer":
     return trained(theirs, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
 
 
+def digits_apart() -> "tokenizers.Tokenizer":
+    theirs = tokenizers.Tokenizer(models.BPE())
+    byte = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    theirs.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte])
+    theirs.decoder = decoders.ByteLevel()
+    return trained(theirs, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+
+
 def nfc() -> "tokenizers.Tokenizer":
     theirs = byte_level("qwen2")
     theirs.normalizer = normalizers.NFC()
@@ -111,6 +119,7 @@ def metaspace(scheme: str, split: bool) -> Callable[["tokenizers.Tokenizer"], No
 KINDS: dict[str, Callable[[], "tokenizers.Tokenizer"]] = {
     **{f"byte-level {pattern}": functools.partial(byte_level, pattern) for pattern in SPELLINGS},
     "byte-level with a space in front": functools.partial(byte_level, None),
+    "byte-level behind Digits": digits_apart,
     "ignore_merges": functools.partial(byte_level, "llama3", ignore_merges=True),
     "NFC": nfc,
     "added tokens": with_added_tokens,

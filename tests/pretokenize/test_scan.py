@@ -27,10 +27,31 @@ ALPHABETS = [
     "(é“😀 \n/a",
     " \u3000\n1日!a龦",
     "ªA'sſ日 1",
+    "々〇⺀日a!1 ",
+    "⺀\u0301日'sA\n𖿰",
 ]
 
 # Runs of which a pretoken is longer than a block.
-FILLERS = ["x", "日", "é", "ア", "e\u0301", "、", "/", "12", "-", "-\u0301", " ", "\t", "\n", "\u3000", " \n", "\u200b"]
+FILLERS = [
+    "x",
+    "日",
+    "é",
+    "ア",
+    "e\u0301",
+    "、",
+    "/",
+    "12",
+    "-",
+    "-\u0301",
+    " ",
+    "\t",
+    "\n",
+    "\u3000",
+    " \n",
+    "\u200b",
+    "⺀",
+    "!⺀",
+]
 
 
 # Scanners that take each line for a text of its own.

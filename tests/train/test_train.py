@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import fissile
+from reference.pretokenize import PATTERNS
 from reference.superwords import words_of
 from reference.texts import WORLD, library_text
 from reference.train import train as definition
@@ -66,7 +67,7 @@ def test_model_is_the_one_that_its_file_gives(tmp_path: Path) -> None:
         assert array.tolist() == theirs[name].tolist(), name
 
 
-@pytest.mark.parametrize("pattern", ["gpt2", "gpt4", "llama3", "qwen2", "o200k", "deepseek_v3", "superbpe", "none"])
+@pytest.mark.parametrize("pattern", PATTERNS)
 def test_tokenizers_loads_it_and_gives_the_same_ids(pattern: str, tmp_path: Path) -> None:
     tokenizers = pytest.importorskip("tokenizers")
     tokenizer = trained(pattern=pattern, special_tokens=["<|end|>"], matched_tokens=["def "], reserved=2, pad_to=64)

@@ -221,6 +221,10 @@ def _built_in(reader: Reader, nodes: list[tuple[Json, str]]) -> str | None:
     return "superbpe" if regexes[0] == SUPERBPE else REGEXES.get(regexes[0])
 
 
+def _isolates_numbers(reader: Reader, node: Json, where: str) -> bool:
+    return node["type"] == "Digits" and bool(reader.get(node, "individual_digits", where, bool))
+
+
 def pre_tokenizer(
     reader: Reader, node: Any, normal: Normalizers, whole_runs: bool, affixes: Affixes | None = None
 ) -> tuple[Json, str]:
@@ -285,7 +289,9 @@ def _with_bytes(reader: Reader, nodes: list[tuple[Json, str]], at: int) -> Json:
         return options | {"pattern": "gpt2" if use_regex else "none"}
     # The core cuts what the last pattern is to cut, if it has it.
     pattern = "gpt2" if use_regex else "none"
-    if not use_regex and not prefix:
+    if use_regex and not prefix and _isolates_numbers(reader, *before[-1]):
+        before, pattern = before[:-1], "starcoder"
+    elif not use_regex and not prefix:
         for first in range(len(before)):
             found = _built_in(reader, before[first:])
             if found is not None:

@@ -52,6 +52,11 @@ def pre_tokenizer_tree(pattern: str) -> Json:
         ValueError: it is an expression that `tokenizers` cannot match in the same way.
     """
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    if pattern == "starcoder":
+        return {
+            "type": "Sequence",
+            "pretokenizers": [{"type": "Digits", "individual_digits": True}, byte_level | {"use_regex": True}],
+        }
     if not is_built_in(pattern):
         from fissile.pipeline.regexes import translate
 
