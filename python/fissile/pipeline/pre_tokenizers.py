@@ -6,6 +6,7 @@ text at once; regular expressions and literal strings see each piece alone, as i
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,13 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from fissile.pipeline.byte_alphabet import byte_alphabet
-from fissile.pipeline.regexes import Matcher, Spans, code_points
+from fissile.pipeline.regexes import Matcher, code_points
 
 __all__ = ["Behavior", "Pieces", "Step", "byte_level", "join", "metaspace", "separate", "split"]
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Behavior = Literal["Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
+
+
+# Behind another split most pieces are words, and those come again: each split remembers so many of up to so many characters,
+# with their matches, which takes ten megabytes at most.
+_REMEMBERED_WORDS = 1 << 15
+_LONGEST_WORD = 24
 
 
 @dataclass(frozen=True)
@@ -107,13 +114,20 @@ def _cut(
 def split(matcher: Matcher, behavior: Behavior, invert: bool = False) -> Step:
     """Split: cuts at the matches of a pattern, and does with them what `behavior` says."""
 
+    spans_of_word = functools.lru_cache(_REMEMBERED_WORDS)(matcher.spans_of_word)
+
     def step(pieces: Pieces) -> Pieces:
         if not len(pieces.ends):
             return pieces
-        found: list[Spans] = []
-        for begin, end in zip(pieces.begins.tolist(), pieces.ends.tolist(), strict=True):
-            found.append(matcher.spans(pieces.text[begin:end]) + begin)
-        spans = np.concatenate(found)
+        begins, text = pieces.begins, pieces.text
+        places: list[int] = []  # in their piece: begin, end, begin, end, ...
+        n_places: list[int] = []
+        for begin, end in zip(begins.tolist(), pieces.ends.tolist(), strict=True):
+            short = end - begin <= _LONGEST_WORD
+            of_piece = spans_of_word(text[begin:end]) if short else matcher.spans(text[begin:end]).ravel().tolist()
+            places += of_piece
+            n_places.append(len(of_piece))
+        spans = (np.array(places, np.int64) + np.repeat(begins, n_places)).reshape(-1, 2)
         ends = np.union1d(np.concatenate([spans.ravel(), pieces.ends]), [0])[1:]
         empty = spans[:, 0] == spans[:, 1]
         matched = np.isin(ends, spans[~empty, 1])

@@ -77,6 +77,14 @@ class Matcher:
             return self._spans_with_empty(text)
         return found
 
+    def spans_of_word(self, text: str) -> tuple[int, ...]:
+        """The same of a short text, begins and ends in turn."""
+        shown = _as_of_unicode_16(text) if self._options else text
+        places = tuple(chain.from_iterable(match.span() for match in self._any.finditer(shown, **self._options)))
+        if any(begin == end for begin, end in zip(places[::2], places[1::2], strict=True)):
+            return tuple(self.spans(text).ravel().tolist())
+        return places
+
     def _spans_with_empty(self, text: str) -> Spans:
         """As the owners go on after a match of nothing: one character further, where Python looks for a longer one."""
         found = []
