@@ -28,7 +28,7 @@ Text = str | bytes | bytearray | memoryview
 Special = Literal["all"] | Iterable[str] | None
 PathLike = str | os.PathLike[str]
 
-_FILES = ("tokenizer.json", "tokenizer.model")  # of a model: the first that there is
+_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json")  # of a model: the first that there is
 
 
 class Tokenizer(_core.Encoder):
@@ -62,8 +62,8 @@ class Tokenizer(_core.Encoder):
     def from_file(path: PathLike, *, add_bos: bool | None = None, add_eos: bool | None = None) -> Tokenizer:
         """A tokenizer from a file, told by its content.
 
-        A tokenizer.json, a SentencePiece model of type BPE, a .tiktoken rank file that OpenAI published, or what save wrote
-        in Fissile's own form.
+        A tokenizer.json, a SentencePiece model of type BPE, a tekken.json of Mistral's, a .tiktoken rank file that OpenAI
+        published, or what save wrote in Fissile's own form.
 
         Args:
             path: the file.
@@ -90,6 +90,10 @@ class Tokenizer(_core.Encoder):
             from fissile.formats import tokenizer_json
 
             return Tokenizer(tokenizer_json.from_json(data, str(path)))
+        if kind == "tekken":
+            from fissile.formats import tekken
+
+            return Tokenizer(tekken.from_json(data, str(path)))
         if kind == "tiktoken":
             return Tokenizer.from_tiktoken(path)
         if kind == "sentencepiece":
@@ -97,7 +101,7 @@ class Tokenizer(_core.Encoder):
 
             return Tokenizer(sentencepiece.from_model(data, str(path), add_bos, add_eos))
         raise TokenizerFileError(
-            f"{path}: expected a tokenizer.json, a SentencePiece .model or a .tiktoken rank file, found a file that begins with {data[:16]!r}"
+            f"{path}: expected a tokenizer.json, a tekken.json, a SentencePiece .model or a .tiktoken rank file, found a file that begins with {data[:16]!r}"
         )
 
     @staticmethod
@@ -144,7 +148,7 @@ class Tokenizer(_core.Encoder):
     def from_pretrained(name_or_directory: PathLike) -> Tokenizer:
         """A tokenizer from a model's directory, or by its name on the Hugging Face hub ("org/name").
 
-        Looks for tokenizer.json, then tokenizer.model, then a .tiktoken file that OpenAI published; in a directory also for
+        Looks for tokenizer.json, tokenizer.model, tekken.json, then a .tiktoken file that OpenAI published; in a directory also for
         tokenizer.fissile, which `fissile encode` leaves beside its shards. The hub needs the huggingface_hub package.
 
         Raises:
@@ -158,7 +162,7 @@ class Tokenizer(_core.Encoder):
                 if path.is_file():
                     return Tokenizer.from_file(path)
             raise TokenizerFileError(
-                f"{directory}: expected tokenizer.json, tokenizer.model, tokenizer.fissile or a .tiktoken file in it, "
+                f"{directory}: expected tokenizer.json, tokenizer.model, tekken.json, tokenizer.fissile or a .tiktoken file in it, "
                 "found none"
             )
         if not _may_be_on_hub(os.fspath(name_or_directory)):
@@ -751,7 +755,7 @@ def _from_hub(name: str) -> str:
         if file.endswith(".tiktoken"):
             return str(hub.hf_hub_download(name, file))
     raise TokenizerFileError(
-        f"{name} on the Hugging Face hub: expected tokenizer.json, tokenizer.model or a .tiktoken file, found none"
+        f"{name} on the Hugging Face hub: expected tokenizer.json, tokenizer.model, tekken.json or a .tiktoken file, found none"
     )
 
 

@@ -65,7 +65,8 @@ def test_a_directory_with_what_encode_leaves(tmp_path: Path) -> None:
     [
         ("tokenizer.json", ["tokenizer.json"]),
         ("tokenizer.model", ["tokenizer.json", "tokenizer.model"]),
-        ("some.tiktoken", ["tokenizer.json", "tokenizer.model", "some.tiktoken"]),
+        ("tekken.json", ["tokenizer.json", "tokenizer.model", "tekken.json"]),
+        ("some.tiktoken", ["tokenizer.json", "tokenizer.model", "tekken.json", "some.tiktoken"]),
     ],
 )
 def test_files_on_the_hub(there: str, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

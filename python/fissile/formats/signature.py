@@ -6,7 +6,7 @@ from typing import Literal
 
 __all__ = ["OWN_MAGIC", "Kind", "kind_of"]
 
-Kind = Literal["own", "tokenizers", "tiktoken", "sentencepiece"]
+Kind = Literal["own", "tokenizers", "tekken", "tiktoken", "sentencepiece"]
 
 OWN_MAGIC = b"\x89FISSILE"
 
@@ -16,7 +16,8 @@ def kind_of(data: bytes) -> Kind | None:
     if data.startswith(OWN_MAGIC):
         return "own"
     if data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{":
-        return "tokenizers"
+        # A tekken.json begins with its "config".
+        return "tekken" if b'"default_num_special_tokens"' in data[:8192] else "tokenizers"
     # Base64, a space, digits.
     line = data.split(b"\n", 1)[0].rstrip(b"\r").split(b" ")
     if len(line) == 2 and line[1].isdigit() and len(line[0]) % 4 == 0 and line[0]:
