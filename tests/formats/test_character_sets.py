@@ -1,5 +1,7 @@
 """The sets of characters of fissile.pipeline, against what `tokenizers` does with every code point."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -71,16 +73,24 @@ def test_other_normalizers_of_every_character(name: str) -> None:
 
 
 def test_bert_normalizer_of_every_character() -> None:
-    import itertools
-
+    alone = [tuple(i == only for i in range(4)) for only in range(4)]
+    for options in [(False,) * 4, *alone, (True,) * 4]:
+        assert_normalizes_as_bert(options, "a".join(EVERY))
+    # What an option changes is the same whatever the others do; in which order they come shows in what some option changes.
+    changed = [c for c in EVERY if any(their_bert(options).normalize_str(c) != c for options in alone)]
     for options in itertools.product([True, False], repeat=4):
-        steps = normalizers.bert(*options)
-        clean, chinese, accents, lower = options
-        theirs = their_normalizers.BertNormalizer(
-            clean_text=clean, handle_chinese_chars=chinese, strip_accents=accents, lowercase=lower
-        )
-        text = "a".join(EVERY)
-        wanted = theirs.normalize_str(text)
-        for step in steps:
-            text = step.apply(text)
-        assert text == wanted, options
+        assert_normalizes_as_bert(options, "a".join(changed))
+
+
+def their_bert(options: tuple[bool, ...]) -> "their_normalizers.Normalizer":
+    clean, chinese, accents, lower = options
+    return their_normalizers.BertNormalizer(
+        clean_text=clean, handle_chinese_chars=chinese, strip_accents=accents, lowercase=lower
+    )
+
+
+def assert_normalizes_as_bert(options: tuple[bool, ...], text: str) -> None:
+    wanted = their_bert(options).normalize_str(text)
+    for step in normalizers.bert(*options):
+        text = step.apply(text)
+    assert text == wanted, options
