@@ -1,11 +1,13 @@
 // Pretoken -> occurrences, for one thread.
 //
-// A pretoken of at most 15 bytes is its 16-byte PieceKey, with the count in the same 24 bytes; open addressing, probed
-// for a batch of pretokens at a time: first every key and slot, so that the cache lines are on their way, then the
-// additions. Those of 16 to 31 bytes (one in a hundred in English, one in ten in Russian) are keys of 32 bytes in a
-// second table. Longer ones stand in an arena and are found by hash in a third. All in the same two steps. No locks:
-// every thread has its own, and what they hold is joined at the end. Cost: 3 to 5 ns a pretoken beside scanning
-// (bench/count.py).
+// A pretoken of at most 15 bytes is its 16-byte PieceKey with a count, in a list in the order in which they came, which
+// numbers in a table of places lead to; probed for a batch of pretokens at a time: first every key and place, so that
+// the cache lines are on their way, then the entries, then the additions. Those of 16 to 31 bytes (one in a hundred in
+// English, one in ten in Russian) are keys of 32 bytes in a second list. Longer ones stand in an arena, in a third.
+//
+// What came lately, nine of ten in most texts, is counted in a FrontTable before that: what it lacks takes the place of
+// what was there, whose count goes to the list. No locks: every thread has its own, and what they hold is joined at the
+// end. Cost: 3 to 5 ns a pretoken beside scanning (bench/count.py).
 //
 // The tables only grow. Their owner asks make_room before each batch, and empties the table (into a sorted run) when
 // its byte budget says no.
@@ -13,13 +15,14 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base.hpp"
 #include "cpu/huge_buffer.hpp"
 #include "cpu/interrupt.hpp"
-#include "merge/piece_table.hpp"
+#include "merge/front_kernels.hpp"
 
 namespace fissile {
 
@@ -34,7 +37,6 @@ class CountTable {
         std::uint64_t low, high;
         std::uint64_t count;
 
-        bool is_empty() const noexcept { return high == 0; }
         std::uint64_t hash() const noexcept { return hash_words(low, high); }
         bool holds(const Short& other) const noexcept { return ((low ^ other.low) | (high ^ other.high)) == 0; }
     };
@@ -44,7 +46,6 @@ class CountTable {
         std::uint64_t words[4];
         std::uint64_t count;
 
-        bool is_empty() const noexcept { return words[3] == 0; }
         std::uint64_t hash() const noexcept { return hash_words(hash_words(words[0], words[1]) ^ words[2], words[3]); }
         bool holds(const Medium& other) const noexcept {
             return ((words[0] ^ other.words[0]) | (words[1] ^ other.words[1]) | (words[2] ^ other.words[2]) |
@@ -53,12 +54,11 @@ class CountTable {
     };
     // A longer one. sort() puts the first eight bytes, big-endian, in place of the hash.
     struct Long {
-        std::uint64_t prefix;  // never 0; 0 marks an empty slot
+        std::uint64_t prefix;
         const std::uint8_t* data;
         std::uint64_t n_bytes;
         std::uint64_t count;
 
-        bool is_empty() const noexcept { return prefix == 0; }
         std::uint64_t hash() const noexcept { return prefix; }
         bool holds(const Long& other) const noexcept {
             return prefix == other.prefix && n_bytes == other.n_bytes && std::memcmp(data, other.data, n_bytes) == 0;
@@ -84,42 +84,64 @@ class CountTable {
         std::size_t size() const { return shorts.size() + mediums.size() + longs.size(); }
     };
     Sorted sort(Interrupt& interrupt);
-    // After sort(), where nothing more is counted: gives the system the slots that the lists do not take, half of them
-    // and more.
-    void give_back_slots();
+    // After sort(), where nothing more is counted: gives the system what the lists do not take.
+    void give_back_places();
     void clear();
 
-    bool empty() const { return shorts_.n_used + mediums_.n_used + longs_.n_used == 0; }
+    bool empty() const { return shorts_.n_used + n_in_front_ + mediums_.n_used + longs_.n_used == 0; }
     std::size_t n_bytes() const;
 
    private:
-    // Open addressing; zeros are empty slots.
-    template <class Slot>
-    struct Slots {
-        HugeBuffer memory;
-        std::size_t n_slots = 0, n_used = 0;
+    using Place = std::uint32_t;
+
+    // What is held, one behind the other as it came, and where each is: places found by hash, with open addressing. So
+    // what comes often, and mostly came early, is close together and where its hash says, and growing touches no more
+    // new memory than what is held and four bytes a place.
+    template <class Entry>
+    struct Entries {
+        HugeBuffer memory;  // of entries; the first is nobody's
+        HugeBuffer places;  // numbers of entries; 0: none
+        std::size_t n_places = 0, n_used = 0;
         unsigned shift = 64;
 
-        Slot* data() const { return static_cast<Slot*>(memory.data()); }
-        Slot* home(std::uint64_t hash) const { return data() + (hash >> shift); }
-        // The slot that holds what `wanted` does, from its home on, or the empty one where it would be.
-        Slot* find(Slot* slot, const Slot& wanted) const noexcept;
-        std::size_t slots_for(std::size_t n_more) const;
+        Entry* data() const { return static_cast<Entry*>(memory.data()); }
+        Place* all_places() const { return static_cast<Place*>(places.data()); }
+        std::span<Entry> held() const { return {data() + 1, n_used}; }
+        Place* home(std::uint64_t hash) const { return all_places() + (hash >> shift); }
+        Place* after(Place* place) const { return place + 1 == all_places() + n_places ? all_places() : place + 1; }
+        // The entry that holds what `wanted` does, whose number is in `home` or behind it; a new one, with no count
+        // yet, if there is none.
+        Entry& find_or_add(Place* home, const Entry& wanted) noexcept;
+        std::size_t places_for(std::size_t n_more) const;
         void grow(std::size_t n_wanted);
         void clear() noexcept;
     };
 
-    template <bool kSetApart>
-    std::size_t add_shorts(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n,
-                           std::uint64_t weight, std::uint16_t* longer) noexcept;
-    void add_longer(Bytes text, std::size_t begin, const std::uint32_t* ends, const std::uint16_t* longer,
-                    std::size_t n, std::uint64_t weight) noexcept;
+    // Of a batch of pretokens the entries of the front table, and those that have none there: which they are, and their
+    // keys.
+    struct Batch {
+        const FoundPiece* found[kBatch];
+        std::size_t n_missed;
+        std::uint32_t missed[kBatch + FrontKernels::kSpare];
+        std::uint64_t low[kBatch + FrontKernels::kSpare], high[kBatch + FrontKernels::kSpare];
+    };
+    static void make_keys(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n,
+                          Batch& batch) noexcept;
+    void count_in_front(Bytes text, std::size_t begin, const std::uint32_t* ends, std::size_t n, std::uint64_t weight,
+                        Batch& batch) noexcept;
+    std::size_t exchange_in_front(Short* shorts, std::size_t n, Batch& batch) noexcept;
+    void empty_front() noexcept;
+    void add_to_shorts(std::span<const Short> shorts) noexcept;
+    void add_longer(Bytes text, std::size_t begin, const std::uint32_t* ends, std::span<const std::uint32_t> longer,
+                    std::uint64_t weight) noexcept;
     const std::uint8_t* keep(Bytes pretoken) noexcept;
 
-    Slots<Short> shorts_;
-    Slots<Medium> mediums_;
-    Slots<Long> longs_;
-    bool often_longer_ = false;  // in the last batch
+    Entries<Short> shorts_;
+    Entries<Medium> mediums_;
+    Entries<Long> longs_;
+    const FrontKernels& kernels_;
+    std::unique_ptr<FrontTable> front_;  // null while shorts_ is small
+    std::size_t n_in_front_ = 0;
 
     std::vector<HugeBuffer> arena_;
     std::uint8_t* arena_at_ = nullptr;

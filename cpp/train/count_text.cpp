@@ -320,7 +320,7 @@ std::vector<CountTable::Sorted> TextCounter::sort_tables(Interrupt& interrupt) {
     std::vector<CountTable::Sorted> tables(workers_.size());
     run_portions(workers_.size(), options_.n_threads, interrupt, [&](unsigned, std::size_t i) {
         tables[i] = workers_[i]->table.sort(interrupt);
-        workers_[i]->table.give_back_slots();
+        workers_[i]->table.give_back_places();
     });
     std::uint64_t total = 0;
     for (const auto& w : workers_) {

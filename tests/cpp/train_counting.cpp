@@ -124,6 +124,37 @@ int main() {
         CHECK(plain(counter.finish({}).counts) == expected);
     }
     {
+        // More pretokens than the front table holds, which put each other out of it again and again; with what fits the
+        // tables, and with a budget that has a front table and is gone over several times.
+        std::mt19937 random(7);
+        std::vector<std::string> texts;
+        Counts expected;
+        for (unsigned i = 0; i < 40; ++i) {
+            std::string& text = texts.emplace_back();
+            for (unsigned k = 0; k < 10000; ++k) {
+                // Every third one comes again at once, as what a batch brings in may be in it once more.
+                const unsigned word = random() % (k % 2 == 0 ? 100 : 60000);
+                std::string pretoken = std::string(text.empty() ? "" : " ") + std::string(1 + word % 5, 'a');
+                for (unsigned rest = word; rest != 0; rest /= 26) pretoken += static_cast<char>('a' + rest % 26);
+                for (unsigned times = word % 3 == 0 ? 2 : 1; times != 0; --times) {
+                    ++expected[pretoken];
+                    text += pretoken;
+                    if (pretoken[0] != ' ') pretoken.insert(0, 1, ' ');
+                }
+            }
+        }
+        CHECK(expected.size() > 50000);
+        for (const std::size_t memory : {std::size_t{0}, std::size_t{3} << 20}) {
+            CountOptions options;
+            options.memory_bytes = memory;
+            options.spill_directory = directory.string();
+            TextCounter counter(options);
+            counter.add_texts(views_of(texts), 1, texts.size(), {});
+            CHECK((counter.n_runs() > 1) == (memory != 0));
+            CHECK(plain(counter.finish({}).counts) == expected);
+        }
+    }
+    {
         // Pretokens that somebody else finds: here words without the white space between them.
         const auto words = [](Bytes stretch, bool, std::vector<std::uint8_t>& rewritten,
                               std::vector<std::int64_t>& ends, TextSteps::Sources*) {
