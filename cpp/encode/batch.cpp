@@ -23,8 +23,8 @@ namespace {
 constexpr std::size_t kPortionBytes = std::size_t{256} << 10;
 // Short texts are converted and encoded together, up to about so many bytes.
 constexpr std::size_t kConvertedTogether = std::size_t{64} << 10;
-// How far to look for a place to divide a long text.
-constexpr std::size_t kDivisionSearch = std::size_t{64} << 10;
+// How far to look for a place to divide a long text: at first, and at the least where there were none.
+constexpr std::size_t kDivisionSearch = std::size_t{64} << 10, kLeastDivisionSearch = std::size_t{4} << 10;
 
 // Whether no added token minds what lies behind a place where can_divide_between allows a cut.
 bool no_token_spans_divisions(const Encoder& encoder) {
@@ -97,7 +97,7 @@ class Work {
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const std::size_t size = texts[i].max_utf8_bytes();
             if (may_divide && size >= 4 * kPortionBytes) {
-                close(begin, i);
+                close(begin, i, n_bytes);
                 divide(i);
                 begin = i + 1;
                 n_bytes = 0;
@@ -105,15 +105,19 @@ class Work {
             }
             n_bytes += size + 16;
             if (n_bytes >= kPortionBytes) {
-                close(begin, i + 1);
+                close(begin, i + 1, n_bytes);
                 begin = i + 1;
                 n_bytes = 0;
             }
         }
-        close(begin, texts.size());
+        close(begin, texts.size(), n_bytes);
     }
 
     const std::vector<Portion>& portions() const { return portions_; }
+
+    // Whether a portion that begins among the ids of others has so many of them that the way to their place takes as
+    // long as all the rest.
+    bool is_mostly_one_portion() const { return largest_but_first_ / 2 > n_bytes_ - largest_but_first_; }
 
     // The portion's texts, split. n_canonical, if not null, gets the number of ids each had before.
     void run_split(const Portion& portion, TextSplitter& splitter, Encoder::Workspace& ws, Utf8Buffer& buffer,
@@ -219,8 +223,8 @@ class Work {
         encoder_.append(options.ending.data(), options.ending.size(), ws, sink);
     }
 
-    void close(std::size_t begin, std::size_t end) {
-        if (begin < end) portions_.push_back({begin, end - begin});
+    void close(std::size_t begin, std::size_t end, std::size_t n_bytes) {
+        if (begin < end) add({begin, end - begin}, n_bytes);
     }
 
     // Runs a call that encodes texts_[i]; errors name the text.
@@ -247,21 +251,32 @@ class Work {
 
     void divide(std::size_t i) {
         const TextView& text = texts_[i];
-        const std::size_t size = 2 * kPortionBytes * text.length / text.max_utf8_bytes();
-        std::size_t begin = 0;
-        while (begin < text.length) {
-            std::size_t end = std::min(text.length, begin + size);
-            const std::size_t limit = std::min(text.length, end + kDivisionSearch);
+        const std::size_t unit_bytes = text.max_utf8_bytes() / text.length;
+        const std::size_t size = 2 * kPortionBytes / unit_bytes;
+        std::size_t begin = 0, search = kDivisionSearch;
+        for (std::size_t near = size; near < text.length; near += size) {
+            const std::size_t limit = std::min(text.length, near + search);
+            std::size_t end = near;
             while (end < limit && !encoder_.can_divide_between(text.unit(end - 1), text.unit(end))) ++end;
-            if (end == limit) end = text.length;  // no place nearby: rather one long part than a slow search
-            portions_.push_back({i, 0, begin, end});
-            begin = end;
+            // Where there is none nearby, maybe further on: but rather long parts than a slow search.
+            search = end == limit ? std::max(search / 2, kLeastDivisionSearch) : kDivisionSearch;
+            if (end == limit) continue;
+            add({i, 0, begin, end}, (end - begin) * unit_bytes);
+            begin = near = end;
         }
+        add({i, 0, begin, text.length}, (text.length - begin) * unit_bytes);
+    }
+
+    void add(Portion portion, std::size_t n_bytes) {
+        if (!portions_.empty()) largest_but_first_ = std::max(largest_but_first_, n_bytes);
+        n_bytes_ += n_bytes;
+        portions_.push_back(portion);
     }
 
     const Encoder& encoder_;
     const std::vector<TextView>& texts_;
     std::vector<Portion> portions_;
+    std::size_t n_bytes_ = 0, largest_but_first_ = 0;  // of the portions
 };
 
 // Portions that nobody has taken, between two ends.
@@ -303,8 +318,10 @@ template <class Sink>
 std::vector<Output<Sink>> run_portions(const Work& work, const BatchOptions& options, std::int64_t* n_ids_of_text,
                                        std::size_t ids_expected, std::int64_t* n_canonical = nullptr) {
     const std::vector<Portion>& portions = work.portions();
+    const bool are_joined = std::is_same_v<Sink, IdArray> && options.splitting.splitter == nullptr;
+    const std::size_t most_threads = are_joined && work.is_mostly_one_portion() ? 1 : portions.size();
     const unsigned n_threads =
-        static_cast<unsigned>(std::clamp<std::size_t>(options.n_threads, 1, std::max<std::size_t>(portions.size(), 1)));
+        static_cast<unsigned>(std::clamp<std::size_t>(options.n_threads, 1, std::max<std::size_t>(most_threads, 1)));
     std::vector<Output<Sink>> outputs(n_threads);
     Interrupt interrupt(options.keep_going);
     PortionRange left(portions.size());

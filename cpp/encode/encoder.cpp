@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "text/unicode_class.hpp"
+
 namespace fissile {
 
 namespace {
@@ -403,11 +405,11 @@ bool Encoder::can_divide_between(std::uint32_t left, std::uint32_t right) const 
         std::uint32_t ends[2];
         return scan_ == nullptr && spans_.cuts().cut(pair, 0, ends, 2).n_spans == 2;
     }
-    if (options_.pattern == Pattern::kNone || options_.pattern == Pattern::kSuperbpe) return false;
-    // In gpt2 and starcoder a letter behind white space changes how that is split, so there a text is divided in front
-    // of it.
-    const bool newlines_join_spaces = options_.pattern == Pattern::kGpt2 || options_.pattern == Pattern::kStarcoder;
-    return newlines_join_spaces ? is_word(left) && right == '\n' : left == '\n' && is_word(right);
+    if ((right == ' ' || right == '\n') && (char_flags(left) & ends_before_space(options_.pattern)) != 0) return true;
+    // In gpt2 and starcoder a letter behind white space changes how that is split, and superbpe joins words.
+    const bool lines_end = options_.pattern != Pattern::kNone && options_.pattern != Pattern::kSuperbpe &&
+                           options_.pattern != Pattern::kGpt2 && options_.pattern != Pattern::kStarcoder;
+    return lines_end && left == '\n' && is_word(right);
 }
 
 }  // namespace fissile

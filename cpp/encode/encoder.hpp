@@ -137,10 +137,10 @@ class Encoder {
     void encode_normalized(Bytes text, bool first, bool ends_text, Workspace& workspace, IdArray& sink) const;
     void encode_rewritten(Bytes span, Workspace& workspace, IdArray& sink) const;
 
-    // Whether a text may be cut between two characters, whatever stands around them: between a newline and an ASCII
-    // letter or digit, in the order in which the pattern splits the text on the left as if it ended there, or where no
-    // token of the vocabulary holds the two. Never where an added token might lie, nor, if a space goes in front of
-    // what follows one, where one might end: what begins at a division is known to go on.
+    // Whether a text may be cut between two characters, whatever stands around them: where ends_before_space says, or
+    // between a newline and an ASCII letter or digit, if the pattern splits the text on the left as if it ended there;
+    // or where no token of the vocabulary holds the two. Never where an added token might lie, nor, if a space goes in
+    // front of what follows one, where one might end: what begins at a division is known to go on.
     bool can_divide_between(std::uint32_t left, std::uint32_t right) const;
 
     std::size_t cache_bytes() const {

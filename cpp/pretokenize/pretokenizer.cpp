@@ -2,6 +2,7 @@
 
 #include "pretokenize/scan_scalar.hpp"
 #include "pretokenize/scanners.hpp"
+#include "text/unicode_class.hpp"
 
 namespace fissile {
 
@@ -99,6 +100,17 @@ std::string_view pattern_name(Pattern pattern) {
         if (known.pattern == pattern) return known.name;
     }
     return {};
+}
+
+std::uint8_t ends_before_space(Pattern pattern) {
+    switch (pattern) {
+        case Pattern::kNone:
+            return 0;
+        case Pattern::kSuperbpe:
+            return kNumber;
+        default:
+            return kLetter | kNumber;
+    }
 }
 
 const Scanners& scanners_for(Isa isa) {

@@ -35,6 +35,11 @@ std::optional<Pattern> pattern_from_name(std::string_view name);
 // Canonical name of a pattern.
 std::string_view pattern_name(Pattern pattern);
 
+// Flags (text/unicode_class.hpp) of the characters behind which a pretoken ends wherever a space or newline follows,
+// which look to what is on the left like the end of the text: letters and numbers; in superbpe, which joins words,
+// numbers.
+std::uint8_t ends_before_space(Pattern pattern);
+
 struct ScanResult {
     std::size_t n_spans;   // ends written
     std::size_t position;  // end of the last span, where the next call begins; equals the text's size when done

@@ -28,9 +28,7 @@ std::uint8_t flags_before(Bytes text, std::size_t i) {
 
 SequenceRule::SequenceRule(Pattern pattern, Sequence sequence, bool may_divide)
     : sequence_(sequence),
-      ends_(pattern == Pattern::kNone       ? 0
-            : pattern == Pattern::kSuperbpe ? kNumber
-                                            : kLetter | kNumber),
+      ends_(ends_before_space(pattern)),
       may_divide_(may_divide && (sequence == Sequence::kLine || ends_ != 0)) {}
 
 bool SequenceRule::divides(const TextView& text, std::size_t i) const {

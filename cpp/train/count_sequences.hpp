@@ -42,7 +42,7 @@ class SequenceRule {
 
    private:
     Sequence sequence_;
-    std::uint8_t ends_;  // classes of characters behind which, before a space or newline, a pretoken ends
+    std::uint8_t ends_;  // see ends_before_space
     bool may_divide_;
 };
 

@@ -296,6 +296,27 @@ def test_long_texts_are_divided_without_a_trace(pattern: str) -> None:
     assert tokenizer.encode_batch([text], threads=3).tolist() == tokenizer.encode_batch([text], threads=1).tolist()
 
 
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_texts_with_few_places_to_divide_them_are_divided_without_a_trace(pattern: str) -> None:
+    """Places further apart than is searched for them, in the middle, at the end, and none at all."""
+    rng = random.Random(5)
+    tokenizer = fissile.Tokenizer.from_ranks(small_ranks(), pattern)
+
+    def unbroken(size: int) -> str:
+        return "".join(rng.choices([". ", "' ", "-\n", "!", "\u3000", " \t"], k=size // 2))
+
+    texts = [
+        unbroken(300_000) + "word word\n7 " * 40_000 + unbroken(900_000) + "12 word\n" * 30_000 + unbroken(1_500_000),
+        "7 word\n" * 200_000 + unbroken(2_500_000),
+        unbroken(1_200_000),
+    ]
+    for some in (texts, [text.encode() for text in texts], [text + "\U0001f600" for text in texts]):
+        alone = tokenizer.encode_batch(some, threads=1)
+        assert tokenizer.encode_batch(some, threads=3) == alone
+        for text, ids in zip(some, alone, strict=True):
+            assert tokenizer.encode_batch([text], threads=2)[0].tobytes() == ids.tobytes()
+
+
 @pytest.mark.parametrize(
     "parts",
     [
