@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <type_traits>
 
@@ -123,29 +124,33 @@ class Work {
     void run_split(const Portion& portion, TextSplitter& splitter, Encoder::Workspace& ws, Utf8Buffer& buffer,
                    IdArray& out, IdArray* parents, std::int64_t* n_ids_of_text, std::int64_t* n_canonical) const {
         const std::size_t end = portion.first_text + portion.n_texts;
-        const auto split = [&](std::size_t i, const SpannedIds& canonical) {
-            n_ids_of_text[i] = static_cast<std::int64_t>(splitter.split(i, canonical, out, parents));
-            if (n_canonical != nullptr) n_canonical[i] = static_cast<std::int64_t>(canonical.n_ids);
-        };
-        if (splitter.needs_spans()) {
-            for (std::size_t i = portion.first_text; i < end; ++i) {
-                split(i, encode_spans(i, splitter.canonical_options, ws, buffer, splitter.spans));
-            }
-            return;
-        }
         // As many texts at a time as stay in the inner cache until they are split.
         for (std::size_t first = portion.first_text; first < end;) {
             Portion some{first, 0};
             for (std::size_t n_bytes = 0; first < end && n_bytes < kConvertedTogether; ++first, ++some.n_texts) {
                 n_bytes += texts_[first].max_utf8_bytes();
             }
-            splitter.ids.clear();
-            run(some, splitter.canonical_options, ws, buffer, splitter.ids, n_ids_of_text);
-            const TokenId* ids = splitter.ids.data();
+            if (splitter.needs_spans()) {
+                splitter.spans.clear();
+                run(some, splitter.canonical_options, ws, buffer, splitter.spans, n_ids_of_text);
+            } else {
+                splitter.ids.clear();
+                run(some, splitter.canonical_options, ws, buffer, splitter.ids, n_ids_of_text);
+            }
+            const TokenId* ids = splitter.needs_spans() ? splitter.spans.data() : splitter.ids.data();
+            std::size_t n_ids = 0, n_spans = 0;  // that are split
             for (std::size_t i = some.first_text; i < first; ++i) {
-                const auto n = static_cast<std::size_t>(n_ids_of_text[i]);
-                split(i, {ids, n, nullptr, 0});
-                ids += n;
+                SpannedIds canonical{ids + n_ids, static_cast<std::size_t>(n_ids_of_text[i]), nullptr, 0};
+                if (splitter.needs_spans()) {
+                    const std::span<const std::uint32_t> ends =
+                        splitter.spans.count_from(n_ids, n_spans, n_ids + canonical.n_ids);
+                    canonical.span_ends = ends.data();
+                    canonical.n_spans = ends.size();
+                    n_spans += ends.size();
+                }
+                n_ids += canonical.n_ids;
+                n_ids_of_text[i] = static_cast<std::int64_t>(splitter.split(i, canonical, out, parents));
+                if (n_canonical != nullptr) n_canonical[i] = static_cast<std::int64_t>(canonical.n_ids);
             }
         }
     }
@@ -169,7 +174,7 @@ class Work {
             for (std::size_t i = portion.first_text; i < end; ++i) {
                 if (i + 1 < end) ask_for(texts_[i + 1]);
                 const bool begins = begins_document(i, options);
-                if (begins) encoder_.append(options.before.data(), options.before.size(), ws, sink);
+                if (begins) append_tokens(options.before, ws, sink);
                 if (!buffer.has_room(utf8_room(texts_[i]))) encoder_.finish(ws, sink);  // what waits may be there
                 const Bytes text = utf8(i, texts_[i], 0, buffer, ws);
                 if (texts_[i].kind != TextKind::kUtf8) buffer.keep(text.size());
@@ -196,17 +201,6 @@ class Work {
         return i != 0 || !options.continues_first;
     }
 
-    // The canonical ids of texts[i], with their spans.
-    SpannedIds encode_spans(std::size_t i, const BatchOptions& options, Encoder::Workspace& ws, Utf8Buffer& buffer,
-                            SpanIds& spans) const {
-        if (i + 1 < texts_.size()) ask_for(texts_[i + 1]);
-        spans.clear();
-        for (const TokenId id : options.before) spans.append(&id, 1);
-        named(i, [&] { encoder_.encode(utf8(i, texts_[i], 0, buffer, ws), options.plan, ws, spans); });
-        for (const TokenId id : options.after) spans.append(&id, 1);
-        return {spans.data(), spans.size(), spans.ends().data(), spans.ends().size()};
-    }
-
     // Has the beginning of a text brought near: by itself the processor sees where the reading leads to when it is
     // over.
     static void ask_for(const TextView& text) {
@@ -219,8 +213,17 @@ class Work {
     template <class Sink>
     void append_end(std::size_t i, const BatchOptions& options, Encoder::Workspace& ws, Sink& sink) const {
         if (i + 1 == texts_.size() && options.continues_last) return;
-        encoder_.append(options.after.data(), options.after.size(), ws, sink);
-        encoder_.append(options.ending.data(), options.ending.size(), ws, sink);
+        append_tokens(options.after, ws, sink);
+        append_tokens(options.ending, ws, sink);
+    }
+
+    // Each is a span of its own.
+    template <class Sink>
+    void append_tokens(const std::vector<TokenId>& tokens, Encoder::Workspace& ws, Sink& sink) const {
+        const std::size_t n_together = Sink::kWholeSpans ? 1 : tokens.size();
+        for (std::size_t i = 0; i < tokens.size(); i += n_together) {
+            encoder_.append(tokens.data() + i, n_together, ws, sink);
+        }
     }
 
     void close(std::size_t begin, std::size_t end, std::size_t n_bytes) {

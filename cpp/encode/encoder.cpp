@@ -147,6 +147,7 @@ void Encoder::add(Bytes text, const SpecialPlan& plan, Workspace& workspace, Sin
 
 template void Encoder::add(Bytes, const SpecialPlan&, Workspace&, IdArray&, bool) const;
 template void Encoder::add(Bytes, const SpecialPlan&, Workspace&, IdCounter&, bool) const;
+template void Encoder::add(Bytes, const SpecialPlan&, Workspace&, SpanIds&, bool) const;
 
 template <class Sink>
 void Encoder::finish(Workspace& workspace, Sink& sink) const {
@@ -155,6 +156,7 @@ void Encoder::finish(Workspace& workspace, Sink& sink) const {
 
 template void Encoder::finish(Workspace&, IdArray&) const;
 template void Encoder::finish(Workspace&, IdCounter&) const;
+template void Encoder::finish(Workspace&, SpanIds&) const;
 
 template <class Sink>
 void Encoder::mark(std::int64_t* n_ids, Workspace& workspace, Sink& sink) const {
@@ -163,6 +165,7 @@ void Encoder::mark(std::int64_t* n_ids, Workspace& workspace, Sink& sink) const 
 
 template void Encoder::mark(std::int64_t*, Workspace&, IdArray&) const;
 template void Encoder::mark(std::int64_t*, Workspace&, IdCounter&) const;
+template void Encoder::mark(std::int64_t*, Workspace&, SpanIds&) const;
 
 template <class Sink>
 void Encoder::append(const TokenId* ids, std::size_t n_ids, Workspace& workspace, Sink& sink) const {
@@ -173,6 +176,7 @@ void Encoder::append(const TokenId* ids, std::size_t n_ids, Workspace& workspace
 
 template void Encoder::append(const TokenId*, std::size_t, Workspace&, IdArray&) const;
 template void Encoder::append(const TokenId*, std::size_t, Workspace&, IdCounter&) const;
+template void Encoder::append(const TokenId*, std::size_t, Workspace&, SpanIds&) const;
 
 template <class Sink>
 void Encoder::encode_text(Bytes text, const SpecialPlan& plan, Workspace& ws, Sink& sink, bool at_start) const {

@@ -115,7 +115,7 @@ class Encoder {
     void encode(Bytes text, const SpecialPlan& plan, Workspace& workspace, Sink& sink, bool at_start = true) const;
 
     // The same for many texts, whose last spans wait in the workspace for those of the next: short texts are encoded
-    // together. The sink, IdArray or IdCounter, has all ids after `finish`; a text stays where it is until then. After
+    // together. The sink has all ids after `finish`; a text stays where it is until then. After
     // an error the workspace is of no use.
     template <class Sink>
     void add(Bytes text, const SpecialPlan& plan, Workspace& workspace, Sink& sink, bool at_start = true) const;

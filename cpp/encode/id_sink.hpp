@@ -93,6 +93,13 @@ class SpanIds {
     TokenId* data() { return ids_.data(); }
     const TokenId* data() const { return ids_.data(); }
     std::span<const std::uint32_t> ends() const { return {ends_.data(), n_ends_}; }
+    // The ends of the spans from `first` on that lie before the id `end`, counted from the id `begin` from now on.
+    std::span<const std::uint32_t> count_from(std::size_t begin, std::size_t first, std::size_t end) {
+        std::uint32_t* const ends = ends_.data() + first;
+        std::size_t n = 0;
+        for (; first + n < n_ends_ && ends[n] <= end; ++n) ends[n] -= static_cast<std::uint32_t>(begin);
+        return {ends, n};
+    }
     void clear() {
         ids_.clear();
         n_ends_ = 0;

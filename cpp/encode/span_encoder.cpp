@@ -163,6 +163,7 @@ template void SpanEncoder::finish(Workspace&, IdCounter&) const;
 template void SpanEncoder::finish(Workspace&, SpanIds&) const;
 template void SpanEncoder::mark(std::int64_t*, Workspace&, IdArray&) const;
 template void SpanEncoder::mark(std::int64_t*, Workspace&, IdCounter&) const;
+template void SpanEncoder::mark(std::int64_t*, Workspace&, SpanIds&) const;
 
 // Ids that are more than an entry holds; they stay where they are.
 FoundPiece SpanEncoder::found_elsewhere(KnownIds ids, Workspace& ws) {
