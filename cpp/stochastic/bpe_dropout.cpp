@@ -89,7 +89,7 @@ struct BpeDropout::State {
         WordMerges* word;        // there; null: it is not
     };
     std::vector<Disturbed> waiting;
-    RandomWords* later_drops = nullptr;  // of the document at hand
+    GapStream* later_drops = nullptr;  // of the document at hand
     const TokenId* result = nullptr;
     std::size_t n_result = 0;
 };
@@ -180,7 +180,7 @@ std::uint64_t BpeDropout::n_draws(const TokenId* ids, std::size_t n, State& stat
     Outcome* const outcome = remembers ? &state.memory->place(in, kUndisturbed) : nullptr;
     if (outcome != nullptr && outcome->is_of(in, kUndisturbed)) return outcome->n_draws;
     load(ids, n, state.word);
-    Draws draws(&Gaps::kNever, 1, gaps_, *state.later_drops);
+    Draws draws(&Gaps::kNever, 1, *state.later_drops);
     merge_with_dropout(law_, *merges_, state.word, draws);
     const std::uint64_t made = Gaps::kNever - draws.left();
     if (outcome != nullptr && made <= Drops::kMaxGap) {
@@ -224,7 +224,7 @@ void BpeDropout::find_waiting_words(const TokenId* ids, State& state) const {
 // Merges a disturbed word of which all that may become is known. Writes its ids, and unneeded ones behind them, as
 // WordMerges::write does; returns how many there are.
 std::size_t BpeDropout::redraw_known(WordMerges* word, std::uint64_t first_gap, State& state, TokenId* out) const {
-    std::uint64_t gap = gaps_.draw(*state.later_drops);
+    std::uint64_t gap = state.later_drops->next();
     if (first_gap >= word->n_steps()) return word->write(word->before_step(word->n_steps()), word->n_steps(), out);
     const auto step = static_cast<unsigned>(first_gap);
     const PossibleMerges merges = word->merges();
@@ -242,13 +242,13 @@ std::size_t BpeDropout::redraw_known(WordMerges* word, std::uint64_t first_gap, 
     }
     if (gap >= outcome.n_draws) return word->write(outcome.begins, step + outcome.n_draws, out);
     Replay replay = drop_at_step();
-    while (replay_(merges, replay, gap)) gap = gaps_.draw(*state.later_drops);
+    while (replay_(merges, replay, gap)) gap = state.later_drops->next();
     return word->write(replay.begins, step + replay.n_steps, out);
 }
 
 // Merges a disturbed word anew; leaves its ids in state.result.
 void BpeDropout::redraw(const TokenId* ids, std::size_t n, std::uint64_t first_gap, State& state) const {
-    std::uint64_t gaps[3] = {first_gap, gaps_.draw(*state.later_drops), 0};
+    std::uint64_t gaps[3] = {first_gap, state.later_drops->next(), 0};
     std::size_t n_gaps = 2;
     const bool remembers = state.memory != nullptr && n <= Outcome::kMaxIn && first_gap <= Drops::kMaxGap;
     const TokenId in[2] = {ids[0], n == 2 ? ids[1] : kNoToken};
@@ -267,13 +267,13 @@ void BpeDropout::redraw(const TokenId* ids, std::size_t n, std::uint64_t first_g
         Recalled recalled = recall();
         if (recalled == Recalled::kDisturbedAgain && gaps[1] <= Drops::kMaxGap) {
             drops.second = Drops::after(gaps[1]);
-            gaps[n_gaps++] = gaps_.draw(*state.later_drops);
+            gaps[n_gaps++] = state.later_drops->next();
             recalled = recall();
         }
         if (recalled == Recalled::kIds) return;
     }
     load(ids, n, state.word);
-    Draws draws(gaps, n_gaps, gaps_, *state.later_drops);
+    Draws draws(gaps, n_gaps, *state.later_drops);
     merge_with_dropout(law_, *merges_, state.word, draws);
     state.result = state.word.symbols.data();
     state.n_result = state.word.symbols.size();
@@ -311,7 +311,7 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
             }
             state.word.recent = std::make_unique<RecentRanks>();
         }
-        RandomWords drops(key, RandomUse::kDrops), later_drops(key, RandomUse::kLaterDrops);
+        GapStream drops(gaps_, key, RandomUse::kDrops), later_drops(gaps_, key, RandomUse::kLaterDrops);
         state.later_drops = &later_drops;
         state.word.interrupt = scratch.interrupt;
         state.waiting.clear();
@@ -342,7 +342,7 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
             keep();
             state.waiting.clear();
         };
-        std::uint64_t gap = gaps_.draw(drops);
+        std::uint64_t gap = drops.next();
         // The word [begin, end) is disturbed, behind so many draws.
         const auto disturb = [&](std::size_t begin, std::size_t end, std::uint64_t survivors) {
             state.waiting.push_back({begin, end, survivors, 0, 0, nullptr});
@@ -354,7 +354,7 @@ void BpeDropout::split(const SpannedIds& document, const DocumentKey& key, Scrat
                 const TokenId in[2] = {ids[begin], end - begin == 2 ? ids[begin + 1] : kNoToken};
                 prefetch(&state.memory->place(in, {Drops::after(survivors), 0}));
             }
-            gap = gaps_.draw(drops);
+            gap = drops.next();
             if (state.waiting.size() == kWaitingAtOnce) merge_waiting();
         };
         const auto begin_of = [&](std::size_t span) { return span == 0 ? 0 : document.span_ends[span - 1]; };

@@ -183,49 +183,179 @@ class CandidateTree {
 };
 
 // The laws of the paper and of sentencepiece, which draw for the candidates of the moment only: of each symbol the one
-// with the symbol behind it.
-void by_places(bool dropped_come_back, const MergeRelation& merges, DropoutWord& word, Draws& draws) {
-    std::vector<TokenId>& ids = word.symbols;
-    std::vector<std::uint32_t>&previous = word.queue.previous, &following = word.queue.following;
-    const auto n = static_cast<std::uint32_t>(ids.size());
-    const auto order = [](std::uint32_t rank, std::uint32_t place) {
-        return rank == kNoRank ? CandidateTree::kNone : std::uint64_t{rank} << 32 | place;
+// with the symbol behind it. A candidate's rank stands at the place of its left symbol.
+class Places {
+   public:
+    static constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
+
+    Places(bool dropped_come_back, const MergeRelation& merges, DropoutWord& word, Draws& draws)
+        : dropped_come_back_(dropped_come_back),
+          merges_(merges),
+          word_(word),
+          draws_(draws),
+          n_(static_cast<std::uint32_t>(word.symbols.size())),
+          n_lanes_((n_ + kPlacesLanes - 1) / kPlacesLanes * kPlacesLanes) {
+        word.queue.previous.resize(n_);
+        word.queue.following.resize(n_);
+        word.by_place.assign(n_lanes_, kNone);
+        previous_ = word.queue.previous.data();
+        following_ = word.queue.following.data();
+        ranks_ = word.by_place.data();
+        for (std::uint32_t i = 0; i < n_; ++i) {
+            previous_[i] = i == 0 ? kEnd : i - 1;
+            following_[i] = i + 1 == n_ ? kEnd : i + 1;
+            if (i + 1 < n_) ranks_[i] = number(word.ranks[i]);
+        }
+    }
+
+    void merge_all() {
+        if (!by_levels()) by_tree();
+        std::erase(word_.symbols, kNoToken);
+    }
+
+   private:
+    static std::int32_t number(std::uint32_t rank) { return rank == kNoRank ? kNone : static_cast<std::int32_t>(rank); }
+
+    // Merges the symbol at i with the one behind it; the places of the symbols around it, kEnd for none, and what was
+    // merged away.
+    struct Merged {
+        std::uint32_t before, away;
     };
-    CandidateTree tree(word.tree, n);
-    previous.resize(n);
-    following.resize(n);
-    for (std::uint32_t i = 0; i < n; ++i) {
-        previous[i] = i == 0 ? kEnd : i - 1;
-        following[i] = i + 1 == n ? kEnd : i + 1;
-        if (i + 1 < n) tree.leaf(i) = order(word.ranks[i], i);
-    }
-    tree.build();
-    word.dropped.clear();
-    for (std::uint64_t best; (best = tree.best()) != CandidateTree::kNone;) {
-        if (word.interrupt != nullptr) word.interrupt->check();
-        const auto i = static_cast<std::uint32_t>(best);
-        if (draws.dropped()) {
-            tree.set(i, CandidateTree::kNone);
-            if (dropped_come_back) word.dropped.push_back(best);
-            continue;
-        }
-        const std::uint32_t h = previous[i], j = following[i], k = following[j];
-        ids[i] = merges.result(static_cast<std::uint32_t>(best >> 32));
+    Merged merge(std::uint32_t i) {
+        if (word_.interrupt != nullptr) word_.interrupt->check();
+        TokenId* const ids = word_.symbols.data();
+        const std::uint32_t h = previous_[i], j = following_[i], k = following_[j];
+        ids[i] = merges_.result(static_cast<std::uint32_t>(ranks_[i]));
         ids[j] = kNoToken;
-        following[i] = k;
-        if (k != kEnd) previous[k] = i;
-        tree.leaf(j) = CandidateTree::kNone;
-        tree.leaf(i) = order(k == kEnd ? kNoRank : word.find(merges, ids[i], ids[k]), i);
-        if (h != kEnd) tree.leaf(h) = order(word.find(merges, ids[h], ids[i]), h);
-        tree.changed(h == kEnd ? i : h, i, j);
-        for (const std::uint64_t dropped : word.dropped) {
-            const auto place = static_cast<std::uint32_t>(dropped);
-            if (place != h && place != j) tree.set(place, dropped);  // those two are no candidates any more
-        }
-        word.dropped.clear();
+        following_[i] = k;
+        if (k != kEnd) previous_[k] = i;
+        ranks_[j] = kNone;
+        ranks_[i] = k == kEnd ? kNone : number(word_.find(merges_, ids[i], ids[k]));
+        if (h != kEnd) ranks_[h] = number(word_.find(merges_, ids[h], ids[i]));
+        return {h, j};
     }
-    std::erase(ids, kNoToken);
-}
+
+    // Merges all candidates of the smallest rank, from the left, then those of the next, for as long as no merge makes
+    // a candidate of a smaller one: in rows and other text that repeats itself a rank has many. False: the ranks are
+    // too many for so long a word, and some candidates are left, none of them dropped.
+    bool by_levels() {
+        const std::size_t n_words = n_lanes_ / kPlacesLanes;
+        word_.level.resize(n_words);
+        word_.dropped_of_level.assign(n_words, 0);
+        std::uint64_t* const todo = word_.level.data();
+        std::uint64_t* const dropped = word_.dropped_of_level.data();
+        const auto clear = [&](std::uint32_t place) {
+            todo[place / 64] &= ~(std::uint64_t{1} << place % 64);
+            dropped[place / 64] &= ~(std::uint64_t{1} << place % 64);
+        };
+        std::size_t n_looked_at = 0, n_merged = 0;
+        std::int32_t passed = -1;  // all candidates up to this rank were dropped in this step
+        bool some_passed = false;  // and there are some
+        for (;;) {
+            if (!some_passed && n_looked_at > kLanesAMerge * (n_ + n_merged)) return false;
+            const std::int32_t rank = word_.least_above(ranks_, n_lanes_, passed);
+            if (rank == kNone) return true;
+            word_.places_of(ranks_, n_lanes_, rank, todo);
+            n_looked_at += n_lanes_;
+            std::size_t first_dropped = n_words;
+            bool starts_anew = false;
+            for (std::size_t w = 0; w < n_words;) {
+                if (todo[w] == 0) {
+                    ++w;
+                    continue;
+                }
+                const auto i = static_cast<std::uint32_t>(w * 64 + static_cast<unsigned>(std::countr_zero(todo[w])));
+                const std::uint64_t bit = todo[w] & (0 - todo[w]);
+                todo[w] ^= bit;
+                if (draws_.dropped()) {
+                    if (!dropped_come_back_) {
+                        ranks_[i] = kNone;
+                        continue;
+                    }
+                    dropped[w] |= bit;
+                    first_dropped = std::min(first_dropped, w);
+                    continue;
+                }
+                const Merged merged = merge(i);
+                ++n_merged;
+                clear(merged.away);
+                if (merged.before != kEnd) clear(merged.before);
+                const std::size_t last = w;
+                for (; first_dropped <= last; ++first_dropped) {
+                    w = std::min(w, first_dropped);
+                    todo[first_dropped] |= dropped[first_dropped];
+                    dropped[first_dropped] = 0;
+                }
+                first_dropped = n_words;
+                std::int32_t least_new = ranks_[i];
+                if (ranks_[i] == rank) todo[last] |= bit;
+                if (merged.before != kEnd) {
+                    const std::uint32_t h = merged.before;
+                    least_new = std::min(least_new, ranks_[h]);
+                    if (ranks_[h] == rank) {
+                        todo[h / 64] |= std::uint64_t{1} << h % 64;
+                        w = std::min<std::size_t>(w, h / 64);
+                    }
+                }
+                if (some_passed || least_new < rank) {
+                    starts_anew = true;
+                    break;
+                }
+            }
+            if (starts_anew) {
+                passed = -1;
+                some_passed = false;
+                continue;
+            }
+            passed = rank;
+            for (; first_dropped < n_words; ++first_dropped) {
+                some_passed |= dropped[first_dropped] != 0;
+                dropped[first_dropped] = 0;
+            }
+        }
+    }
+
+    void by_tree() {
+        const auto order = [&](std::uint32_t place) {
+            return ranks_[place] == kNone ? CandidateTree::kNone
+                                          : std::uint64_t{static_cast<std::uint32_t>(ranks_[place])} << 32 | place;
+        };
+        CandidateTree tree(word_.tree, n_);
+        for (std::uint32_t i = 0; i < n_; ++i) tree.leaf(i) = order(i);
+        tree.build();
+        word_.dropped.clear();
+        for (std::uint64_t best; (best = tree.best()) != CandidateTree::kNone;) {
+            const auto i = static_cast<std::uint32_t>(best);
+            if (draws_.dropped()) {
+                tree.set(i, CandidateTree::kNone);
+                if (dropped_come_back_) word_.dropped.push_back(best);
+                continue;
+            }
+            const Merged merged = merge(i);
+            const std::uint32_t h = merged.before, j = merged.away;
+            tree.leaf(j) = CandidateTree::kNone;
+            tree.leaf(i) = order(i);
+            if (h != kEnd) tree.leaf(h) = order(h);
+            tree.changed(h == kEnd ? i : h, i, j);
+            for (const std::uint64_t dropped : word_.dropped) {
+                const auto place = static_cast<std::uint32_t>(dropped);
+                if (place != h && place != j) tree.set(place, dropped);  // those two are no candidates any more
+            }
+            word_.dropped.clear();
+        }
+    }
+
+    // Numbers that are looked at for a merge, on an average, at most: what the tree takes the same time for.
+    static constexpr std::size_t kLanesAMerge = 256;
+
+    bool dropped_come_back_;
+    const MergeRelation& merges_;
+    DropoutWord& word_;
+    Draws& draws_;
+    std::uint32_t n_, n_lanes_;
+    std::uint32_t *previous_, *following_;
+    std::int32_t* ranks_;
+};
 
 // The paper's law for a word of few symbols, most words. Nothing moves: a symbol stays where it began, a bit says that
 // one begins there, and the candidate of each place stands in an array of (rank, place) with a number for none.
@@ -235,31 +365,33 @@ void paper_short(const MergeRelation& merges, DropoutWord& word, Draws& draws) {
     const unsigned n_lanes = (n + kLeastLanes - 1) / kLeastLanes * kLeastLanes;
     TokenId* const ids = word.symbols.data();
     std::int32_t candidates[kShortWord];
-    const auto set = [&](unsigned i, std::uint32_t rank) {
-        candidates[i] = rank == kNoRank ? kNone : static_cast<std::int32_t>(rank * kShortWord + i);
+    const auto order = [](std::uint32_t rank, unsigned i) {
+        return rank == kNoRank ? kNone : static_cast<std::int32_t>(rank * kShortWord + i);
     };
-    for (unsigned i = 0; i < n_lanes; ++i) candidates[i] = kNone;
-    for (unsigned i = 0; i + 1 < n; ++i) set(i, word.ranks[i]);
+    for (unsigned i = 0; i < n_lanes; ++i) candidates[i] = i + 1 < n ? order(word.ranks[i], i) : kNone;
     std::uint64_t begins = (std::uint64_t{1} << n) - 1;
-    for (std::int32_t passed = -1;;) {  // those up to it were dropped in this step
-        const std::int32_t best = word.least_above(candidates, n_lanes, passed);
-        if (best == kNone) break;
+    for (std::int32_t best = word.least_above(candidates, n_lanes, -1); best != kNone;) {
         if (draws.dropped()) {
-            passed = best;
+            best = word.least_above(candidates, n_lanes, best);  // those up to it were dropped in this step
             continue;
         }
-        passed = -1;
         const unsigned i = static_cast<unsigned>(best) % kShortWord;
         ids[i] = merges.result(static_cast<std::uint32_t>(best) / kShortWord);
         const std::uint64_t behind = begins & ~std::uint64_t{0} << (i + 1);
         const auto j = static_cast<unsigned>(std::countr_zero(behind));  // what was merged into i
         begins &= ~(std::uint64_t{1} << j);
-        candidates[j] = kNone;
         const std::uint64_t after = behind & (behind - 1), before = begins & ((std::uint64_t{1} << i) - 1);
-        set(i, after == 0 ? kNoRank : word.find(merges, ids[i], ids[std::countr_zero(after)]));
+        // The others are looked through while the ranks of the new neighbours come in.
+        const unsigned h = before == 0 ? i : static_cast<unsigned>(63 - std::countl_zero(before));
+        candidates[h] = candidates[i] = candidates[j] = kNone;
+        best = word.least_above(candidates, n_lanes, -1);
+        if (after != 0) {
+            candidates[i] = order(word.find(merges, ids[i], ids[std::countr_zero(after)]), i);
+            best = std::min(best, candidates[i]);
+        }
         if (before != 0) {
-            const auto h = static_cast<unsigned>(63 - std::countl_zero(before));
-            set(h, word.find(merges, ids[h], ids[i]));
+            candidates[h] = order(word.find(merges, ids[h], ids[i]), h);
+            best = std::min(best, candidates[h]);
         }
     }
     std::size_t n_left = 0;
@@ -276,7 +408,7 @@ void merge_with_dropout(DropoutLaw law, const MergeRelation& merges, DropoutWord
         return;
     }
     if (law == DropoutLaw::kPaper || law == DropoutLaw::kSentencePiece) {
-        by_places(law == DropoutLaw::kPaper, merges, word, draws);
+        Places(law == DropoutLaw::kPaper, merges, word, draws).merge_all();
         return;
     }
     Word linked(merges, word);

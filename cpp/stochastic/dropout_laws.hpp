@@ -38,8 +38,8 @@ enum class DropoutLaw : std::uint8_t { kPaper, kTokenizers, kSentencePiece, kSub
 // The draws of a word: gaps that are given, then gaps from a stream.
 class Draws {
    public:
-    Draws(const std::uint64_t* given, std::size_t n_given, const Gaps& gaps, RandomWords& words)
-        : given_(given), given_end_(given + n_given), gaps_(gaps), words_(words), left_(next_gap()), last_(left_) {}
+    Draws(const std::uint64_t* given, std::size_t n_given, GapStream& stream)
+        : given_(given), given_end_(given + n_given), stream_(stream), left_(next_gap()), last_(left_) {}
 
     bool dropped() {
         if (left_ != 0) {
@@ -59,13 +59,12 @@ class Draws {
    private:
     std::uint64_t next_gap() {
         if (given_ != given_end_) return *given_++;
-        return gaps_.draw(words_);
+        return stream_.next();
     }
 
     const std::uint64_t* given_;
     const std::uint64_t* given_end_;
-    const Gaps& gaps_;
-    RandomWords& words_;
+    GapStream& stream_;
     std::uint64_t left_, last_;
     std::size_t n_drops_ = 0;
 };
@@ -117,9 +116,11 @@ struct DropoutWord {
     DropoutQueue queue;
     std::vector<DropoutQueue::Candidate> aside, same;
     std::vector<std::uint32_t> merged;
-    std::vector<std::uint64_t> tree, dropped;
+    std::vector<std::uint64_t> tree, dropped, level, dropped_of_level;
+    std::vector<std::int32_t> by_place;
     Interrupt* interrupt = nullptr;
     LeastAboveKernel least_above = least_above_kernel_for(chosen_isa());
+    PlacesKernel places_of = places_kernel_for(chosen_isa());
 };
 
 void merge_with_dropout(DropoutLaw law, const MergeRelation& merges, DropoutWord& word, Draws& draws);

@@ -79,11 +79,25 @@ std::int32_t least_above(const std::int32_t* numbers, unsigned n, std::int32_t b
     return _mm_cvtsi128_si32(half);
 }
 
+void places(const std::int32_t* numbers, unsigned n, std::int32_t number, std::uint64_t* places) noexcept {
+    const __m256i wanted = _mm256_set1_epi32(number);
+    for (unsigned i = 0; i < n; i += kPlacesLanes) {
+        std::uint64_t bits = 0;
+        for (unsigned lane = 0; lane < kPlacesLanes; lane += 8) {
+            const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers + i + lane));
+            const int mask = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(some, wanted)));
+            bits |= std::uint64_t{static_cast<std::uint32_t>(mask)} << lane;
+        }
+        places[i / kPlacesLanes] = bits;
+    }
+}
+
 }  // namespace
 
 const PhiloxKernel kPhiloxAvx2 = philox_lanes;
 const ReplayKernel kReplayAvx2 = replay_lanes;
 const LeastAboveKernel kLeastAboveAvx2 = least_above;
+const PlacesKernel kPlacesAvx2 = places;
 
 }  // namespace fissile
 

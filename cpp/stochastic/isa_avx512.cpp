@@ -71,11 +71,24 @@ std::int32_t least_above(const std::int32_t* numbers, unsigned n, std::int32_t b
     return _mm512_reduce_min_epi32(least);
 }
 
+void places(const std::int32_t* numbers, unsigned n, std::int32_t number, std::uint64_t* places) noexcept {
+    const __m512i wanted = _mm512_set1_epi32(number);
+    for (unsigned i = 0; i < n; i += kPlacesLanes) {
+        std::uint64_t bits = 0;
+        for (unsigned lane = 0; lane < kPlacesLanes; lane += 16) {
+            const __mmask16 mask = _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(numbers + i + lane), wanted);
+            bits |= std::uint64_t{mask} << lane;
+        }
+        places[i / kPlacesLanes] = bits;
+    }
+}
+
 }  // namespace
 
 const PhiloxKernel kPhiloxAvx512 = philox_lanes;
 const ReplayKernel kReplayAvx512 = replay_lanes;
 const LeastAboveKernel kLeastAboveAvx512 = least_above;
+const PlacesKernel kPlacesAvx512 = places;
 
 }  // namespace fissile
 

@@ -19,6 +19,16 @@ std::int32_t least_above(const std::int32_t* numbers, unsigned n, std::int32_t b
     return std::min(std::min(least[0], least[1]), std::min(least[2], least[3]));
 }
 
+void places(const std::int32_t* numbers, unsigned n, std::int32_t number, std::uint64_t* places) noexcept {
+    for (unsigned i = 0; i < n; i += kPlacesLanes) {
+        std::uint64_t bits = 0;
+        for (unsigned lane = 0; lane < kPlacesLanes; ++lane) {
+            bits |= std::uint64_t{numbers[i + lane] == number} << lane;
+        }
+        places[i / kPlacesLanes] = bits;
+    }
+}
+
 }  // namespace
 
 LeastAboveKernel least_above_kernel_for(Isa isa) {
@@ -31,6 +41,19 @@ LeastAboveKernel least_above_kernel_for(Isa isa) {
 #endif
         default:
             return least_above;
+    }
+}
+
+PlacesKernel places_kernel_for(Isa isa) {
+    switch (isa) {
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+        case Isa::kAvx2:
+            return kPlacesAvx2;
+        case Isa::kAvx512:
+            return kPlacesAvx512;
+#endif
+        default:
+            return places;
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -106,38 +107,88 @@ class RandomWords {
 class Gaps {
    public:
     static constexpr std::uint64_t kNever = ~std::uint64_t{0} >> 1;
+    // A draw tells of so many at most.
+    static constexpr std::size_t kSteps = 64;
 
     explicit Gaps(double p) noexcept {
         const double q = 1.0 - p;
         double power = 1.0;
-        for (std::size_t k = 0; k < kSteps; ++k) no_more_[k] = power *= q;
-        no_more_[kSteps] = -1.0;
+        for (std::size_t k = 0; k < kSteps; ++k)
+            no_more_[k] = static_cast<std::uint64_t>(std::ceil((power *= q) * 0x1p53));
+        no_more_[kSteps] = 0;
         never_ = q == 1.0;
         // first_[b]: of all u that begin with the bits b, the largest has at least so many draws before it.
         for (std::size_t b = 0; b < first_.size(); ++b) {
-            const double largest = static_cast<double>(b + 1) / static_cast<double>(first_.size());
             std::size_t k = 0;
-            while (largest <= no_more_[k]) ++k;
+            while ((b + 1) << kBitsBehind <= no_more_[k]) ++k;
             first_[b] = static_cast<std::uint8_t>(k);
         }
     }
 
+    bool never() const { return never_; }
+    // Of one draw; kSteps: so many, and the wait begins anew.
+    std::size_t of(std::uint64_t word) const {
+        const std::uint64_t u = word >> 11;
+        std::size_t k = first_[u >> kBitsBehind];
+        k += u < no_more_[k];  // mostly all there is to do, and not to be predicted
+        while (u < no_more_[k]) ++k;
+        return k;
+    }
     std::uint64_t draw(RandomWords& words) const {
         if (never_) return kNever;
         for (std::uint64_t passed = 0;; passed += kSteps) {
-            const double u = words.next_unit();
-            std::size_t k = first_[static_cast<std::size_t>(u * static_cast<double>(first_.size()))];
-            k += u < no_more_[k];  // mostly all there is to do, and not to be predicted
-            while (u < no_more_[k]) ++k;
+            const std::size_t k = of(words.next64());
             if (k < kSteps) return passed + k;
         }
     }
 
    private:
-    static constexpr std::size_t kSteps = 64;
-    std::array<double, kSteps + 1> no_more_;  // [k]: q^(k + 1), the chance that k + 1 draws and more say no; then -1
+    static constexpr unsigned kBitsBehind = 45;
+    // [k]: q^(k + 1), the chance that k + 1 draws and more say no, in units of 2^-53, as u is: the smallest of them
+    // that is no less. Then 0.
+    std::array<std::uint64_t, kSteps + 1> no_more_;
     std::array<std::uint8_t, 256> first_;
     bool never_;
+};
+
+// The gaps of one stream, some of them worked out together, so that nothing waits for one.
+class GapStream {
+   public:
+    GapStream(const Gaps& gaps, const DocumentKey& key, RandomUse use) noexcept : gaps_(gaps), words_(key, use) {}
+
+    std::uint64_t next() {
+        for (std::uint64_t passed = 0;; passed += Gaps::kSteps) {
+            if (at_ == end_) refill();
+            const std::uint8_t gap = ready_[at_++];
+            if (gap < Gaps::kSteps) [[likely]]
+                return passed + gap;
+            if (gap == kNever) return Gaps::kNever;
+        }
+    }
+
+   private:
+    static constexpr std::size_t kAtOnce = 16;
+    static constexpr std::uint8_t kNever = 255;
+
+    void refill() {
+        at_ = 0;
+        if (gaps_.never()) {
+            ready_[0] = kNever;
+            end_ = 1;
+            return;
+        }
+        const std::span<const std::uint32_t> words = words_.ahead();  // an even number of them
+        end_ = std::min(words.size() / 2, kAtOnce);
+        for (std::size_t i = 0; i < end_; ++i) {
+            ready_[i] = static_cast<std::uint8_t>(gaps_.of(words[2 * i] | std::uint64_t{words[2 * i + 1]} << 32));
+        }
+        words_.drop(2 * end_);
+    }
+
+    const Gaps& gaps_;
+    RandomWords words_;
+    std::size_t at_ = 0, end_ = 0;
+    std::array<std::uint8_t, kAtOnce> ready_;
 };
 
 }  // namespace fissile

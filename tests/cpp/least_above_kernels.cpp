@@ -1,4 +1,5 @@
-// Vector code finds the number that the definition does, wherever it stands, also where none is above.
+// Vector code finds the number that the definition does, wherever it stands, also where none is above; and all places
+// where a number stands.
 #include <algorithm>
 #include <limits>
 #include <random>
@@ -26,6 +27,18 @@ int main() {
                 if (number > bound) least = std::min(least, number);
             }
             CHECK_EQUAL(kernel(numbers.data(), static_cast<unsigned>(numbers.size()), bound), least);
+        }
+        for (int repeat = 0; repeat < 500; ++repeat) {
+            std::vector<std::int32_t> numbers(kPlacesLanes * (1 + random() % 3));
+            for (std::int32_t& number : numbers) {
+                number = random() % 3 == 0 ? kNone : static_cast<std::int32_t>(random() % 10);
+            }
+            const std::int32_t wanted = numbers[random() % numbers.size()];
+            std::vector<std::uint64_t> places(numbers.size() / kPlacesLanes, random());
+            places_kernel_for(isa)(numbers.data(), static_cast<unsigned>(numbers.size()), wanted, places.data());
+            for (std::size_t i = 0; i < numbers.size(); ++i) {
+                CHECK_EQUAL((places[i / kPlacesLanes] >> i % kPlacesLanes & 1) == 1, numbers[i] == wanted);
+            }
         }
     }
     return check::result();
