@@ -44,8 +44,10 @@ struct Ops {
     static std::uint64_t possible(const PossibleMerges& merges, std::uint32_t begins) noexcept {
         const __m256i all_begins = _mm256_set1_epi16(static_cast<short>(begins));
         const auto possible_from = [&](unsigned m) {
-            const __m256i ends = load(merges.ends + m), zero = _mm256_setzero_si256();
-            const __m256i cut = _mm256_and_si256(all_begins, load(merges.between + m));
+            const __m256i between = load(merges.between + m), zero = _mm256_setzero_si256();
+            const __m256i cut = _mm256_and_si256(all_begins, between);
+            const __m256i ends = _mm256_andnot_si256(
+                between, _mm256_or_si256(_mm256_slli_epi16(between, 1), _mm256_srli_epi16(between, 1)));
             const __m256i less = _mm256_add_epi16(cut, _mm256_set1_epi16(-1));
             const __m256i has_ends = _mm256_cmpeq_epi16(_mm256_and_si256(all_begins, ends), ends);
             const __m256i is_one = _mm256_cmpeq_epi16(_mm256_and_si256(cut, less), zero);

@@ -46,8 +46,11 @@ struct Ops {
         const __m512i all_begins = _mm512_set1_epi16(static_cast<short>(begins));
         std::uint64_t bits = 0;
         for (unsigned m = 0; m < merges.n; m += 32) {
-            const __m512i ends = _mm512_loadu_si512(merges.ends + m);
-            const __m512i cut = _mm512_and_si512(all_begins, _mm512_loadu_si512(merges.between + m));
+            const __m512i between = _mm512_loadu_si512(merges.between + m);
+            const __m512i cut = _mm512_and_si512(all_begins, between);
+            // The bits around `between`: a or b, and not c.
+            const __m512i ends =
+                _mm512_ternarylogic_epi64(_mm512_slli_epi16(between, 1), _mm512_srli_epi16(between, 1), between, 0x54);
             const __m512i less = _mm512_add_epi16(cut, _mm512_set1_epi16(-1));
             __mmask32 mask = _mm512_cmpeq_epi16_mask(_mm512_and_si512(all_begins, ends), ends);
             mask = _mm512_mask_testn_epi16_mask(mask, cut, less);

@@ -10,9 +10,9 @@ struct Ops {
     static std::uint64_t possible(const PossibleMerges& merges, std::uint32_t begins) noexcept {
         std::uint64_t bits = 0;
         for (unsigned m = 0; m < merges.n; ++m) {
-            const std::uint32_t cut = begins & merges.between[m];
-            const bool is_possible =
-                (begins & merges.ends[m]) == merges.ends[m] && (cut & (cut - 1)) == 0 && (cut & merges.cuts[m]) != 0;
+            const std::uint32_t between = merges.between[m], cut = begins & between;
+            const std::uint32_t ends = (between << 1 | between >> 1) & ~between & 0xffff;
+            const bool is_possible = (begins & ends) == ends && (cut & (cut - 1)) == 0 && (cut & merges.cuts[m]) != 0;
             bits |= std::uint64_t{is_possible} << m;
         }
         return bits;

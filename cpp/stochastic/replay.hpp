@@ -10,10 +10,9 @@
 namespace fissile {
 
 // Merges in the order of preference; those of one rank at one place are one, as no two of them are possible at once.
-// Merge m may happen where the bits ends[m] are set, and of those between[m] one alone that is among cuts[m]; that is
-// cleared. At most 64; 64 bytes behind each array can be read.
+// Merge m may happen where the bits around between[m], which is a row of them, are set, and of those between[m] one
+// alone that is among cuts[m]; that is cleared. At most 64; 64 bytes behind each array can be read.
 struct PossibleMerges {
-    const std::uint16_t* ends;
     const std::uint16_t* between;
     const std::uint16_t* cuts;
     unsigned n;
@@ -21,7 +20,7 @@ struct PossibleMerges {
 
 // A word while it is merged.
 struct Replay {
-    std::uint16_t begins;           // where its tokens begin
+    std::uint16_t begins;           // where its tokens begin; set beyond its end
     std::uint64_t out = 0;          // merges that are out of question: a bit each
     unsigned n_steps = 0;           // merges made
     bool dropped_stay_out = false;  // not only until the next merge

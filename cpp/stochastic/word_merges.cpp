@@ -11,14 +11,16 @@ std::size_t WordMerges::write(std::uint16_t begins, unsigned n_merged, TokenId* 
     // at bits beyond the word, and mean nothing.
     constexpr std::size_t kAtOnce = 4;
     static_assert(WordChart::kMaxSymbols + kAtOnce < 32 && kAtOnce <= kMaxWritten);
-    const TokenId* const ids = chart();
+    const std::uint8_t* const ids = chart();
     const std::size_t n = n_symbols_ - n_merged;
     std::uint32_t left = begins | ~std::uint32_t{0} << n_symbols_;
     auto i = static_cast<std::size_t>(std::countr_zero(left));
     const auto write_next = [&](std::size_t at) {
         left &= left - 1;
         const auto j = static_cast<std::size_t>(std::countr_zero(left));
-        out[at] = ids[WordChart::cell(i, j)];
+        TokenId id;  // and a byte of the next one
+        std::memcpy(&id, ids + kIdBytes * WordChart::cell(i, j), sizeof id);
+        out[at] = id & kMaxId;
         i = j;
     };
     for (std::size_t at = 0; at < kAtOnce; ++at) write_next(at);
@@ -69,26 +71,29 @@ WordMerges* WordMemory::make_room(const WordMerges& word) {
 }
 
 WordMerges* WordMemory::add(const WordMerges::Key& key, const WordChart& chart, ReplayKernel replay) {
-    const std::size_t n = chart.n_symbols();
+    std::size_t n = chart.n_symbols();
+    for (std::size_t cell = 0; cell < n * (n + 1) / 2; ++cell) {
+        if (chart.tokens()[cell] > WordMerges::kMaxId && chart.tokens()[cell] != kNoToken) n = 0;
+    }
     if (n == 0) return make_room({key, 0, 0});
     WordMerges* const word = make_room({key, n, chart.n_merges()});
     std::fill_n(word->outcomes(), n, WordMerges::Outcome{0, 0});
-    std::memcpy(const_cast<TokenId*>(word->chart()), chart.tokens(), word->n_cells() * sizeof(TokenId));
-    auto* const ends = const_cast<std::uint16_t*>(word->merges().ends);
-    auto* const between = ends + chart.n_merges();
+    auto* const ids = const_cast<std::uint8_t*>(word->chart());
+    for (std::size_t cell = 0; cell < word->n_cells(); ++cell) {
+        std::memcpy(ids + WordMerges::kIdBytes * cell, chart.tokens() + cell, sizeof(TokenId));  // and a byte beyond
+    }
+    auto* const between = const_cast<std::uint16_t*>(word->merges().between);
     auto* const cuts = between + chart.n_merges();
     auto* const begins = const_cast<std::uint16_t*>(word->begins());
     std::uint8_t sorted[WordChart::kMaxMerges];
     chart.sort(sorted);
-    const std::uint32_t all = (1u << n) - 1;
     for (std::size_t m = 0; m < chart.n_merges(); ++m) {
         const WordChart::Merge& merge = chart.merges()[sorted[m]];
         const std::uint32_t first = 1u << merge.first, end = 1u << merge.end;
-        ends[m] = static_cast<std::uint16_t>(all & (first | end));
         between[m] = static_cast<std::uint16_t>(end - 2 * first);
         cuts[m] = merge.cuts;
     }
-    Replay steps{static_cast<std::uint16_t>((1u << n) - 1)};
+    Replay steps{static_cast<std::uint16_t>(~0u)};
     for (std::uint16_t before = steps.begins;; before = steps.begins) {
         begins[steps.n_steps] = before;
         Replay next{before};

@@ -59,8 +59,8 @@ class WordMerges {
     std::uint16_t before_step(unsigned t) const { return begins()[t]; }
     Outcome& outcome(unsigned t) { return outcomes()[t]; }
     PossibleMerges merges() const {
-        const auto* const ends = reinterpret_cast<const std::uint16_t*>(chart() + n_cells());
-        return {ends, ends + n_merges_, ends + 2 * n_merges_, n_merges_};
+        const auto* const between = reinterpret_cast<const std::uint16_t*>(chart() + n_chart_bytes());
+        return {between, between + n_merges_, n_merges_};
     }
     // Writes the tokens that begin at the bits of `begins`, which is what so many merges leave; returns how many. Up to
     // kMaxWritten ids are written to.
@@ -73,22 +73,25 @@ class WordMerges {
     WordMerges(const Key& key, std::size_t n_symbols, std::size_t n_merges)
         : key_(key), n_symbols_(static_cast<std::uint8_t>(n_symbols)), n_merges_(static_cast<std::uint8_t>(n_merges)) {}
 
+    static constexpr std::size_t kIdBytes = 3;
+    static constexpr TokenId kMaxId = 0xffffff;
+
     std::size_t n_cells() const { return n_symbols_ * (n_symbols_ + 1u) / 2; }
     const Outcome* outcomes() const { return reinterpret_cast<const Outcome*>(this + 1); }
     Outcome* outcomes() { return reinterpret_cast<Outcome*>(this + 1); }
-    // An even number of them, so that the chart is aligned.
-    std::size_t n_begins() const { return (n_symbols_ + 1u) & ~1u; }
     const std::uint16_t* begins() const { return reinterpret_cast<const std::uint16_t*>(outcomes() + n_symbols_); }
-    const TokenId* chart() const { return reinterpret_cast<const TokenId*>(begins() + n_begins()); }
+    // Three bytes an id; an even number of them, so that what is behind is aligned.
+    const std::uint8_t* chart() const { return reinterpret_cast<const std::uint8_t*>(begins() + n_symbols_); }
+    std::size_t n_chart_bytes() const { return (kIdBytes * n_cells() + 1) & ~std::size_t{1}; }
     std::size_t n_bytes() const {
-        return sizeof(WordMerges) + n_symbols_ * sizeof(Outcome) + n_begins() * sizeof(std::uint16_t) +
-               n_cells() * sizeof(TokenId) + 3 * n_merges_ * sizeof(std::uint16_t);
+        return sizeof(WordMerges) + n_symbols_ * (sizeof(Outcome) + sizeof(std::uint16_t)) + n_chart_bytes() +
+               2 * n_merges_ * sizeof(std::uint16_t);
     }
 
     Key key_;
     std::uint8_t n_symbols_, n_merges_, n_steps_ = 0;
     // Behind it, what most words need first, as only the first lines are asked for ahead: outcomes [n_symbols], begins
-    // [n_begins], chart [n_cells], ends, between and cuts [n_merges] each.
+    // [n_symbols], chart [n_cells], between and cuts [n_merges] each.
 };
 
 // Words met lately, in a ring: a new word takes the place of the oldest, and a word that is met again when it is old
@@ -116,11 +119,11 @@ class WordMemory {
     FISSILE_PREFETCHES void near_slots(std::uint64_t hash) const { prefetch(&slots_[hash % kLines]); }
     FISSILE_PREFETCHES void near_word(std::uint32_t place) const {
         const auto* const word = reinterpret_cast<const std::uint8_t*>(at(place));
-        for (std::size_t line = 0; line < 4; ++line) prefetch(word + kUnit * line);
+        for (std::size_t line = 0; line < 4; ++line) prefetch(word + 64 * line);
     }
 
    private:
-    static constexpr std::size_t kUnit = 64, kUnits = std::size_t{1} << 19, kLines = 32768, kSlotsALine = 8;
+    static constexpr std::size_t kUnit = 32, kUnits = std::size_t{1} << 20, kLines = 32768, kSlotsALine = 8;
     // Words whose hashes are of one line. No two have the same tag.
     struct alignas(64) Slots {
         std::uint32_t tags[kSlotsALine];
@@ -128,7 +131,7 @@ class WordMemory {
     };
     static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
     // Units of the largest word, also read beyond its end by vectors.
-    static constexpr std::size_t kMostUnits = 20;
+    static constexpr std::size_t kMostUnits = 28;
 
     static_assert(kCallsToStay * kMostUnits < kUnits / 4);
 
