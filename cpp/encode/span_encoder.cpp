@@ -35,7 +35,7 @@ bool is_short_row(Bytes piece) {
 
 // At most. A space that is no symbol becomes the three bytes of U+2581.
 std::size_t symbols_per_byte(const Vocabulary& vocabulary) {
-    return vocabulary.options().alphabet == Alphabet::kChars && vocabulary.char_symbol(' ') == kNoToken ? 3 : 1;
+    return vocabulary.options().alphabet == Alphabet::kChars && vocabulary.char_symbol(' ') == kNoToken ? 3 : 2;
 }
 
 }  // namespace
@@ -43,10 +43,13 @@ std::size_t symbols_per_byte(const Vocabulary& vocabulary) {
 SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool before_spaces, std::size_t max_cache_bytes)
     : vocabulary_(std::move(vocabulary)),
       kernels_(merge_kernels_for(chosen_isa())),
+      merge_keys_(merge_keys_for(chosen_isa())),
       front_kernels_(front_kernels_for(chosen_isa())),
       cuts_(*vocabulary_, before_spaces),
       bytes_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                     vocabulary_->tied_orders() == nullptr && !vocabulary_->has_unused()),
+      keys_decide_(vocabulary_->has_all_bytes() && vocabulary_->tied_orders() == nullptr &&
+                   !vocabulary_->has_unused() && !before_spaces),
       pairs_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
                     vocabulary_->merges_are_ordered()),
       ranks_decide_(vocabulary_->merges_are_ordered() && vocabulary_->tied_orders() == nullptr),
@@ -216,7 +219,45 @@ void SpanEncoder::look_up_missed(Workspace& ws) const {
             ws.unknown[n_unknown++] = static_cast<std::uint32_t>(k);
         }
     }
+    if (n_unknown == 0) return;
+    note_returns(n_unknown, ws);
+    if (keys_decide_) n_unknown = encode_short(n_unknown, ws);
     if (n_unknown != 0) encode_unknown(n_unknown, ws);
+    settle_returns(ws);
+}
+
+// Short spans that are in no table, many at a time and uncut: where one can be cut, looking for that place and for its
+// pieces takes longer than merging it. Returns how many of `unknown` are left.
+std::size_t SpanEncoder::encode_short(std::size_t n_unknown, Workspace& ws) const {
+    std::size_t n_short = 0, n_left = 0;
+    // Which of them are short follows no rule, so both lists are made without jumps.
+    for (std::size_t u = 0; u < n_unknown; ++u) {
+        const std::uint32_t k = ws.unknown[u];
+        const Workspace::Missed& missed = ws.missed[k];
+        const bool is_short = missed.n_bytes <= kMaxInlinePiece;
+        ws.short_keys[n_short] = missed.key;
+        ws.short_unknown[n_short] = k;
+        ws.unknown[n_left] = k;
+        n_short += is_short;
+        n_left += !is_short;
+        prefetch(&mark_of(PieceTable::View::hash(missed.key)));
+    }
+    const Vocabulary& v = *vocabulary_;
+    merge_keys_(v.pairs(), v.results(), v.byte_symbols(), ws.short_keys, n_short, ws.short_ids, ws.n_short_ids);
+    for (std::size_t i = 0; i < n_short; ++i) {
+        const TokenId* const ids = ws.short_ids[i].ids;
+        const std::size_t n_ids = ws.n_short_ids[i];
+        FoundPiece& found = ws.found[ws.short_unknown[i]];
+        if (n_ids <= kMaxInlineIds) [[likely]] {
+            std::uint64_t words[2];
+            std::memcpy(words, ids, sizeof words);
+            found = FoundPiece::of_words({}, words, n_ids);
+        } else {
+            found = found_elsewhere({ids, n_ids}, ws);
+        }
+        remember_short(ws.short_keys[i], ids, n_ids, ws);
+    }
+    return n_left;
 }
 
 // Spans that are in no table: cut where that is exact, and what is not known of their pieces merged, several at a time.
@@ -225,7 +266,6 @@ void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
     ws.ids.clear();
     ws.n_parts = ws.n_wide_parts = ws.n_finished = 0;
     begin_span(ws);
-    note_returns(n_unknown, ws);
     for (std::size_t u = 0; u < n_unknown; ++u) {
         const Bytes span = ws.missed[ws.unknown[u]].span();
         if (span.size() >= kManyIds) ws.ids.reserve(ws.ids.size() + std::min(span.size(), kMostIds));
@@ -246,7 +286,6 @@ void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
         }
     }
     merge_parts(ws);
-    settle_returns(ws);
     for (std::size_t i = first_unknown; i < ws.n_elsewhere; ++i) ws.elsewhere[i].ids = ws.ids.data() + ws.id_offset[i];
 }
 
@@ -371,10 +410,8 @@ void SpanEncoder::finish_span(Workspace& ws) const {
     const Bytes span = ws.missed[missed].span();
     const TokenId* const ids = ws.ids.data() + ws.first_id;
     const std::size_t n_ids = ws.ids.size() - ws.first_id;
-    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not. One of
-    // two bytes that are no token is one piece, which nothing else remembers.
-    if ((ws.n_span_pieces > 1 || (bytes_decide_ && span.size() <= 2)) && span.size() <= kMaxWholeSpan &&
-        seen_before(ws.missed[missed].hash_of_span())) {
+    // A span of several pieces is worth remembering if it comes again: most of a language without spaces do not.
+    if (ws.n_span_pieces > 1 && span.size() <= kMaxWholeSpan && seen_before(ws.missed[missed].hash_of_span())) {
         keep(span, ws.missed[missed].key, ids, n_ids);
     }
     if (n_ids >= 1 && n_ids <= kMaxInlineIds) {
@@ -407,10 +444,18 @@ KnownIds SpanEncoder::find_long(Bytes piece, std::uint64_t hash, TokenId four[kM
 
 // Remembers the ids of a piece that was merged: at first sight where pieces come again, else when it does.
 void SpanEncoder::remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const {
-    const bool sample = piece.size() <= kMaxInlinePiece && is_sample(key);
+    if (piece.size() <= kMaxInlinePiece) {
+        remember_short(key, ids, n_ids, ws);
+    } else if (ws.pieces_return || seen_before(LongPieces::hash(piece))) {
+        long_pieces_.insert(piece, ids, n_ids);
+    }
+}
+
+void SpanEncoder::remember_short(PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const {
+    const bool sample = is_sample(key);
     ws.n_new += sample;
-    if (ws.pieces_return || sample || seen_before(hash_of(piece, key))) {
-        keep(piece, key, ids, n_ids);
+    if ((ws.pieces_return || sample || seen_before(PieceTable::View::hash(key))) && n_ids >= 1) {
+        table_.insert(key, ids, n_ids);
     }
 }
 
@@ -457,8 +502,7 @@ void SpanEncoder::note_returns(std::size_t n_unknown, Workspace& ws) const {
 
 void SpanEncoder::settle_returns(const Workspace& ws) const {
     const std::size_t unreturned = unreturned_.load(std::memory_order_relaxed) + ws.n_new;
-    const std::size_t balanced = ws.n_returned * kWorthNew;
-    unreturned_.store(std::min(unreturned - std::min(unreturned, balanced), 2 * kManyUnreturned),
+    unreturned_.store(std::min(unreturned - std::min(unreturned, ws.n_returned), 2 * kManyUnreturned),
                       std::memory_order_relaxed);
 }
 

@@ -22,6 +22,7 @@
 #include "merge/front_table.hpp"
 #include "merge/long_pieces.hpp"
 #include "merge/merge_backtrack.hpp"
+#include "merge/merge_keys.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
 #include "merge/merge_windows.hpp"
@@ -97,11 +98,15 @@ class SpanEncoder {
         FoundPiece found[kSpans];  // of each of `missed`
         Mark marks[kSpans];
         // Indexes of `missed`: spans too long for the piece table, spans in neither table, found to go to the front.
-        std::uint32_t long_missed[kSpans + 1], unknown[kSpans], to_front[kSpans];
+        std::uint32_t long_missed[kSpans + 1], unknown[kSpans], to_front[kSpans], short_unknown[kSpans];
         // Ids that FoundPiece::elsewhere counts; or, without an address, at `id_offset` in `ids`.
         KnownIds elsewhere[kSpans];
         std::size_t id_offset[kSpans];
         std::uint32_t piece_ends[kSpans];
+        // Of short unknown spans: their keys, and their ids.
+        PieceKey short_keys[kSpans];
+        MergedKey short_ids[kSpans];
+        std::uint8_t n_short_ids[kSpans];
         Part parts[kParts];
         MergeLane<16> lanes[kParts];
         MergeLane<64> wide_lanes[kWideLanes];
@@ -152,6 +157,7 @@ class SpanEncoder {
     template <class Sink>
     void append_pieces(std::size_t begin, std::size_t end, const Workspace& ws, Sink& sink) const;
     void look_up_missed(Workspace& ws) const;
+    std::size_t encode_short(std::size_t n_unknown, Workspace& ws) const;
     void encode_unknown(std::size_t n_unknown, Workspace& ws) const;
     void add_piece(Bytes piece, std::size_t n_span_bytes, Workspace& ws) const;
     void plan_part(Workspace::Part& part, Workspace& ws) const;
@@ -165,6 +171,7 @@ class SpanEncoder {
     void append_part(const TokenId* ids, std::size_t n_ids, Workspace& ws) const;
     bool is_for_spans(KnownIds known) const;
     void remember(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const;
+    void remember_short(PieceKey key, const TokenId* ids, std::size_t n_ids, Workspace& ws) const;
     void keep(Bytes piece, PieceKey key, const TokenId* ids, std::size_t n_ids) const;
     static std::uint64_t hash_of(Bytes piece, PieceKey key);
     std::atomic<std::uint16_t>& mark_of(std::uint64_t hash) const { return seen_[hash % seen_.size()]; }
@@ -183,10 +190,12 @@ class SpanEncoder {
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
+    const MergeKeys merge_keys_;
     const FrontKernels& front_kernels_;
     ExactCuts cuts_;
     std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
     bool bytes_decide_;                        // whether two bytes merge or not, by their ranks alone
+    bool keys_decide_;                         // whether a short span may be merged by its key, uncut
     bool pairs_decide_;  // whether neighbouring tokens tell if a sequence is an encoding; see merge_windows.hpp
     bool ranks_decide_;  // pairs of one rank merge together, before any of a larger one; see merge_by_rank.hpp
     // Longer pieces may have more symbols than a lane, or a wide lane.
@@ -196,9 +205,9 @@ class SpanEncoder {
     TokenIndex long_tokens_;
     std::shared_ptr<FrontTables> front_tables_ = std::make_shared<FrontTables>();
     mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
-    // One piece of so many is of the sample; each that comes again makes up for so many that are new; with so many that
+    // One piece of so many is of the sample; each that comes again makes up for one that is new; with so many that
     // nothing made up for, pieces are not remembered at first sight.
-    static constexpr std::size_t kSampleOneOf = 16, kWorthNew = 3, kManyUnreturned = 512;
+    static constexpr std::size_t kSampleOneOf = 16, kManyUnreturned = 512;
     mutable std::atomic<std::size_t> unreturned_{0};
     mutable std::once_flag prefixes_made_;
     mutable std::unique_ptr<const TokenPrefixes> prefixes_;

@@ -11,6 +11,7 @@
 
 #include "merge/front_kernels.hpp"
 #include "merge/join_kernels.hpp"
+#include "merge/merge_keys.hpp"
 #include "merge/merge_short.hpp"
 
 #define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt,prfchw"
@@ -99,6 +100,34 @@ struct Ops {
 #include "merge/join_step.hpp"
 #include "merge/merge_by_rank.hpp"
 #include "merge/merge_step.hpp"
+
+struct Keys {
+    // Position i + 1 of a lane has byte i.
+    static void spell(ByteSymbols symbols, PieceKey key, MergeLane<16>& lane) noexcept {
+        const auto n = static_cast<unsigned>(key.high >> 56);
+        const __m128i bytes = _mm_set_epi64x(static_cast<long long>(key.high), static_cast<long long>(key.low));
+        const auto there = static_cast<__mmask16>((1u << n) - 1);
+        const __m512i none = _mm512_set1_epi32(-1);
+        const __m512i right = _mm512_cvtepu8_epi32(bytes), left = _mm512_cvtepu8_epi32(_mm_slli_si128(bytes, 1));
+        const __m512i ids = _mm512_mask_i32gather_epi32(none, there, right, symbols.symbols, 4);
+        const auto pairs = static_cast<__mmask16>(there & ~1u);
+        const __m512i two = _mm512_or_si512(_mm512_slli_epi32(left, 8), right);
+        const __m512i ranks = _mm512_mask_i32gather_epi32(none, pairs, two, symbols.pair_ranks, 4);
+        const __m512i positions = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        _mm512_store_si512(lane.orders, _mm512_or_si512(_mm512_slli_epi32(ranks, 4), positions));
+        lane.ids[0] = kNoToken;
+        _mm512_storeu_si512(lane.ids + 1, ids);
+        lane.alive = (std::uint64_t{4} << n) - 1;
+    }
+    static std::size_t take(const MergeLane<16>& lane, MergedKey& merged) noexcept {
+        const auto left = static_cast<unsigned>(lane.alive >> 1);  // and the position beyond the end
+        const auto n = static_cast<std::size_t>(std::popcount(left)) - 1;
+        const __m512i some =
+            _mm512_maskz_compress_epi32(static_cast<__mmask16>(left), _mm512_loadu_si512(lane.ids + 1));
+        _mm512_storeu_si512(merged.ids, _mm512_maskz_mov_epi32(Ops::lanes(n), some));
+        return n;
+    }
+};
 
 // The first bytes of n_left, and zeros; reads nothing else.
 __m512i load_up_to(const std::uint8_t* bytes, std::size_t n_left) noexcept {
@@ -225,6 +254,7 @@ std::size_t append(const FoundPiece* const* pieces, std::size_t n_pieces, TokenI
 
 const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank, true};
 const FrontKernels kFrontAvx512 = {look_up, too_long, append};
+const MergeKeys kMergeKeysAvx512 = merge_keys<Keys>;
 const JoinKernels kJoinAvx512 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile

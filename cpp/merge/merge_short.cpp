@@ -1,5 +1,9 @@
 #include "merge/merge_short.hpp"
 
+#include <cstring>
+
+#include "merge/merge_keys.hpp"
+
 namespace fissile {
 
 namespace {
@@ -46,6 +50,19 @@ const MergeKernels& merge_kernels_for(Isa isa) {
 #endif
         default:
             return kMergeScalar;
+    }
+}
+
+MergeKeys merge_keys_for(Isa isa) {
+    switch (isa) {
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+        case Isa::kAvx2:
+            return kMergeKeysAvx2;
+        case Isa::kAvx512:
+            return kMergeKeysAvx512;
+#endif
+        default:
+            return merge_keys<PlainKeys>;
     }
 }
 

@@ -61,3 +61,32 @@ void merge_many(const PairRanks& pairs, MergeResults results, MergeLane<kWidth>*
         }
     }
 }
+
+// What merge_keys does by loops, where an ISA has nothing better.
+struct PlainKeys {
+    static void spell(ByteSymbols symbols, PieceKey key, MergeLane<16>& lane) noexcept {
+        std::uint8_t bytes[16];
+        std::memcpy(bytes, &key, sizeof bytes);
+        lane.spell({bytes, bytes[15]}, symbols);
+    }
+    static std::size_t take(const MergeLane<16>& lane, MergedKey& merged) noexcept {
+        std::fill_n(merged.ids, MergedKey::kZeros, 0);
+        return lane.copy_ids(merged.ids);
+    }
+};
+
+// The loop of merge_keys.hpp; `Keys` spells a key in a lane, and takes the ids that are left out of it.
+template <class Keys>
+void merge_keys(const PairRanks& pairs, MergeResults results, ByteSymbols symbols, const PieceKey* keys, std::size_t n,
+                MergedKey* merged, std::uint8_t* n_ids) noexcept {
+    constexpr std::size_t kAtOnce = 32;
+    MergeLane<16> lanes[kAtOnce];
+    for (std::size_t first = 0; first < n; first += kAtOnce) {
+        const std::size_t n_lanes = n - first < kAtOnce ? n - first : kAtOnce;
+        for (std::size_t i = 0; i < n_lanes; ++i) Keys::spell(symbols, keys[first + i], lanes[i]);
+        merge_many<16>(pairs, results, lanes, n_lanes);
+        for (std::size_t i = 0; i < n_lanes; ++i) {
+            n_ids[first + i] = static_cast<std::uint8_t>(Keys::take(lanes[i], merged[first + i]));
+        }
+    }
+}

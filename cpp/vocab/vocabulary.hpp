@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base.hpp"
+#include "merge/merge_keys.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
 #include "vocab/merge_results.hpp"
@@ -88,6 +89,7 @@ class Vocabulary {
         return byte_pair_ranks_[std::size_t{left} << 8 | right];
     }
     bool has_all_bytes() const { return has_all_bytes_; }
+    ByteSymbols byte_symbols() const { return {byte_symbols_.data(), byte_pair_ranks_.data()}; }
     // Characters alphabet: the symbol of a character, or kNoToken.
     TokenId char_symbol(std::uint32_t code_point) const;
     // The <0xNN> token of a byte, or kNoToken.

@@ -6,6 +6,7 @@
 
 #include "check.hpp"
 #include "merge/merge_backtrack.hpp"
+#include "merge/merge_keys.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
 #include "merge/merge_windows.hpp"
@@ -77,6 +78,34 @@ std::vector<std::vector<TokenId>> by_lanes(const MergeKernels& kernels, const Vo
     return ids;
 }
 
+// The same by keys, of pieces of any bytes.
+void check_keys(const Vocabulary& v, std::mt19937& random) {
+    std::vector<std::string> pieces;
+    std::vector<PieceKey> keys;
+    for (int i = 0; i < 70; ++i) {
+        std::string piece;
+        const std::size_t size = 1 + random() % kMaxInlinePiece;
+        for (std::size_t k = 0; k < size; ++k) {
+            piece += static_cast<char>(i % 5 == 0 ? random() % 256 : 'a' + random() % (1 + random() % 4));
+        }
+        keys.push_back(piece_key(as_bytes(piece).data(), size));
+        pieces.push_back(piece);
+    }
+    for (const Isa isa : available_isas()) {
+        std::vector<MergedKey> merged(pieces.size());
+        std::vector<std::uint8_t> n_ids(pieces.size());
+        for (MergedKey& ids : merged) std::fill_n(ids.ids, 16, kNoToken);
+        merge_keys_for(isa)(v.pairs(), v.results(), v.byte_symbols(), keys.data(), keys.size(), merged.data(),
+                            n_ids.data());
+        for (std::size_t k = 0; k < pieces.size(); ++k) {
+            const TokenId* const ids = merged[k].ids;
+            const std::vector<TokenId> expected = by_definition(v, as_bytes(pieces[k]));
+            CHECK(std::vector<TokenId>(ids, ids + n_ids[k]) == expected);
+            for (std::size_t i = n_ids[k]; i < MergedKey::kZeros; ++i) CHECK_EQUAL(ids[i], TokenId{0});
+        }
+    }
+}
+
 template <unsigned kWidth>
 void check_lanes(const Vocabulary& v, std::mt19937& random) {
     std::vector<std::string> pieces;
@@ -142,6 +171,7 @@ int main() {
         const TokenPrefixes prefixes(*v);
         check_lanes<16>(*v, random);
         check_lanes<64>(*v, random);
+        check_keys(*v, random);
         for (int i = 0; i < 100; ++i) {
             std::string piece;
             const std::size_t size = 1 + random() % (i % 10 == 0 ? 600 : 40);

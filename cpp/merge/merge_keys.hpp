@@ -1,0 +1,47 @@
+// Merging short pieces of bytes that are told by their keys, many at a time.
+//
+// Random text is made of pieces of a few bytes, each met once, and of as many different lengths as there are. So what
+// is done beside merging takes the same steps for every length: a key is spelt in one go, and the ids that are left are
+// moved together in one go, where the ISA can.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base.hpp"
+#include "cpu/isa.hpp"
+#include "merge/piece_key.hpp"
+#include "vocab/merge_results.hpp"
+#include "vocab/pair_ranks.hpp"
+
+namespace fissile {
+
+// Symbols of a vocabulary in which every byte is one.
+struct ByteSymbols {
+    const TokenId* symbols;           // of each byte
+    const std::uint32_t* pair_ranks;  // of each two, the left one in the upper byte
+
+    TokenId byte_symbol(std::uint8_t byte) const noexcept { return symbols[byte]; }
+    std::uint32_t byte_pair_rank(std::uint8_t left, std::uint8_t right) const noexcept {
+        return pair_ranks[std::size_t{left} << 8 | right];
+    }
+};
+
+// The ids of a piece, and zeros up to four.
+struct MergedKey {
+    static constexpr std::size_t kZeros = 4;
+    TokenId ids[16];
+};
+
+// Merges pieces of 1 to 15 bytes; n_ids[i] are left of piece i.
+using MergeKeys = void (*)(const PairRanks& pairs, MergeResults results, ByteSymbols symbols, const PieceKey* keys,
+                           std::size_t n, MergedKey* merged, std::uint8_t* n_ids) noexcept;
+
+// The kernel for one ISA of this machine.
+MergeKeys merge_keys_for(Isa isa);
+
+#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
+extern const MergeKeys kMergeKeysAvx2, kMergeKeysAvx512;
+#endif
+
+}  // namespace fissile
