@@ -270,8 +270,16 @@ void SpanEncoder::encode_unknown(std::size_t n_unknown, Workspace& ws) const {
         const Bytes span = ws.missed[ws.unknown[u]].span();
         if (span.size() >= kManyIds) ws.ids.reserve(ws.ids.size() + std::min(span.size(), kMostIds));
         for (std::size_t position = 0; position < span.size();) {
-            if (position != 0 && ws.interrupt != nullptr) ws.interrupt->check_now();
+            if (position != 0) {
+                if (ws.interrupt != nullptr) ws.interrupt->check_now();
+                settle_returns(ws);
+            }
             const std::size_t n_pieces = cuts_.cut(span, position, ws.piece_ends, kSpans).n_spans;
+            if (keys_decide_ && !ws.pieces_return) {
+                add_in_groups(span, position, n_pieces, ws);
+                position = ws.piece_ends[n_pieces - 1];
+                continue;
+            }
             for (std::size_t i = 0; i < n_pieces; ++i) {
                 const Bytes piece = span.subspan(position, ws.piece_ends[i] - position);
                 position = ws.piece_ends[i];
@@ -313,21 +321,55 @@ void SpanEncoder::add_piece(Bytes piece, std::size_t n_span_bytes, Workspace& ws
         append_part(ws.symbols.data(), ws.symbols.size(), ws);
         return;
     }
+    Workspace::Part& part = add_part(piece, ws);
+    part.is_span = is_span;
+    if (!is_span && piece.size() <= kMaxInlinePiece) prefetch(table_.view().bucket(PieceTable::View::hash(part.key)));
+}
+
+SpanEncoder::Workspace::Part& SpanEncoder::add_part(Bytes piece, Workspace& ws) const {
     const bool is_wide = piece.size() > max_narrow_bytes_;
     if (ws.n_parts == Workspace::kParts || (is_wide && ws.n_wide_parts == Workspace::kWideLanes)) merge_parts(ws);
     ws.n_wide_parts += is_wide;
     Workspace::Part& part = ws.parts[ws.n_parts++];
     part.piece = piece;
-    part.is_span = is_span;
-    part.ends_span = false;
+    part.is_span = part.is_group = part.ends_span = false;
     part.key = piece_key(piece.data(), piece.size());
-    if (!is_span && piece.size() <= kMaxInlinePiece) prefetch(table_.view().bucket(PieceTable::View::hash(part.key)));
+    return part;
 }
+
+// Pieces that do not come again are merged as many together as a lane takes; but those of the sample as always.
+void SpanEncoder::add_in_groups(Bytes span, std::size_t begin, std::size_t n_pieces, Workspace& ws) const {
+    std::size_t at = begin;  // where the group begins
+    for (std::size_t i = 0; i < n_pieces; ++i) {
+        const std::size_t end = ws.piece_ends[i];
+        const Bytes piece = span.subspan(begin, end - begin);
+        const bool is_alone =
+            piece.size() > max_narrow_bytes_ || (piece.size() > 2 && is_sample(piece_key(piece.data(), piece.size())));
+        if (at != begin && (is_alone || end - at > max_narrow_bytes_)) {
+            add_group(span.subspan(at, begin - at), ws);
+            at = begin;
+        }
+        begin = end;
+        if (is_alone) {
+            add_piece(piece, span.size(), ws);
+            at = end;
+        }
+    }
+    if (at != begin) add_group(span.subspan(at, begin - at), ws);
+}
+
+void SpanEncoder::add_group(Bytes group, Workspace& ws) const { add_part(group, ws).is_group = true; }
 
 // What is known of a part, or the lane that is to give its ids.
 void SpanEncoder::plan_part(Workspace::Part& part, Workspace& ws) const {
     part.source = Workspace::Part::Source::kKnown;
     part.remembered = false;
+    if (part.is_group) {
+        part.source = Workspace::Part::Source::kLane;
+        part.lane = static_cast<std::uint32_t>(ws.n_lanes++);
+        ws.lane_keys[part.lane] = part.key;
+        return;
+    }
     if (bytes_decide_ && part.piece.size() <= 2) {
         part.known = {part.four, merge_two_bytes(part.piece, part.four)};
         return;
@@ -342,7 +384,11 @@ void SpanEncoder::plan_part(Workspace::Part& part, Workspace& ws) const {
     if (part.piece.size() <= max_narrow_bytes_) {
         part.source = Workspace::Part::Source::kLane;
         part.lane = static_cast<std::uint32_t>(ws.n_lanes++);
-        fill_lane(part.piece, ws.lanes[part.lane], ws);
+        if (keys_decide_) {
+            ws.lane_keys[part.lane] = part.key;
+        } else {
+            fill_lane(part.piece, ws.lanes[part.lane], ws);
+        }
     } else {
         part.source = Workspace::Part::Source::kWideLane;
         part.lane = static_cast<std::uint32_t>(ws.n_wide_lanes++);
@@ -355,13 +401,18 @@ void SpanEncoder::merge_parts(Workspace& ws) const {
     const Vocabulary& v = *vocabulary_;
     ws.n_lanes = ws.n_wide_lanes = 0;
     for (std::size_t i = 0; i < ws.n_parts; ++i) plan_part(ws.parts[i], ws);
-    kernels_.many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
+    if (keys_decide_) {
+        merge_keys_(v.pairs(), v.results(), v.byte_symbols(), ws.lane_keys, ws.n_lanes, ws.lane_ids, ws.n_lane_ids);
+    } else {
+        kernels_.many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
+    }
     kernels_.many(v.pairs(), v.results(), ws.wide_lanes, ws.n_wide_lanes);
     for (const Workspace::Part* part = ws.parts; part != ws.parts + ws.n_parts; ++part) {
         TokenId merged[MergeLane<64>::kMaxSymbols];
         KnownIds ids = part->known;
         if (part->source == Workspace::Part::Source::kLane) {
-            ids = {merged, ws.lanes[part->lane].copy_ids(merged)};
+            ids = keys_decide_ ? KnownIds{ws.lane_ids[part->lane].ids, ws.n_lane_ids[part->lane]}
+                               : KnownIds{merged, ws.lanes[part->lane].copy_ids(merged)};
         } else if (part->source == Workspace::Part::Source::kWideLane) {
             ids = {merged, ws.wide_lanes[part->lane].copy_ids(merged)};
         }
@@ -488,8 +539,7 @@ bool SpanEncoder::is_sample(PieceKey key) { return PieceTable::View::hash(key) %
 // Counts what of the sample is known from an earlier time; where most of what the front table lacks is known, it is not
 // worth the look at each, and all of that is taken for it.
 void SpanEncoder::note_returns(std::size_t n_unknown, Workspace& ws) const {
-    ws.n_new = ws.n_returned = 0;
-    ws.pieces_return = unreturned_.load(std::memory_order_relaxed) < kManyUnreturned;
+    begin_sample(ws);
     if (n_unknown * 4 < ws.n_missed) {
         ws.n_returned = (ws.n_missed - n_unknown) / kSampleOneOf;
         return;
@@ -500,10 +550,16 @@ void SpanEncoder::note_returns(std::size_t n_unknown, Workspace& ws) const {
     }
 }
 
-void SpanEncoder::settle_returns(const Workspace& ws) const {
+void SpanEncoder::settle_returns(Workspace& ws) const {
     const std::size_t unreturned = unreturned_.load(std::memory_order_relaxed) + ws.n_new;
     unreturned_.store(std::min(unreturned - std::min(unreturned, ws.n_returned), 2 * kManyUnreturned),
                       std::memory_order_relaxed);
+    begin_sample(ws);
+}
+
+void SpanEncoder::begin_sample(Workspace& ws) const {
+    ws.n_new = ws.n_returned = 0;
+    ws.pieces_return = unreturned_.load(std::memory_order_relaxed) < kManyUnreturned;
 }
 
 // Whether a table's entry is of a token that comes from a whole span only: merging the same bytes inside a longer span

@@ -85,6 +85,7 @@ class SpanEncoder {
             Source source;
             bool remembered;  // once merged
             bool is_span;     // all of it
+            bool is_group;    // pieces side by side, each of which is not worth a look
             bool ends_span;
         };
 
@@ -108,7 +109,10 @@ class SpanEncoder {
         MergedKey short_ids[kSpans];
         std::uint8_t n_short_ids[kSpans];
         Part parts[kParts];
-        MergeLane<16> lanes[kParts];
+        MergeLane<16> lanes[kParts];  // or, where keys tell enough:
+        PieceKey lane_keys[kParts];
+        MergedKey lane_ids[kParts];
+        std::uint8_t n_lane_ids[kParts];
         MergeLane<64> wide_lanes[kWideLanes];
         std::vector<TokenId> ids;      // of unknown spans
         std::vector<TokenId> symbols;  // of one piece
@@ -160,6 +164,9 @@ class SpanEncoder {
     std::size_t encode_short(std::size_t n_unknown, Workspace& ws) const;
     void encode_unknown(std::size_t n_unknown, Workspace& ws) const;
     void add_piece(Bytes piece, std::size_t n_span_bytes, Workspace& ws) const;
+    void add_in_groups(Bytes span, std::size_t begin, std::size_t n_pieces, Workspace& ws) const;
+    void add_group(Bytes group, Workspace& ws) const;
+    Workspace::Part& add_part(Bytes piece, Workspace& ws) const;
     void plan_part(Workspace::Part& part, Workspace& ws) const;
     void merge_parts(Workspace& ws) const;
     std::size_t merge_two_bytes(Bytes piece, TokenId* ids) const;
@@ -178,7 +185,8 @@ class SpanEncoder {
     bool seen_before(std::uint64_t hash) const;
     static bool is_sample(PieceKey key);
     void note_returns(std::size_t n_unknown, Workspace& ws) const;
-    void settle_returns(const Workspace& ws) const;
+    void settle_returns(Workspace& ws) const;
+    void begin_sample(Workspace& ws) const;
     void merge_piece(Bytes piece, Workspace& ws) const;
     template <unsigned kWidth>
     void fill_lane(Bytes piece, MergeLane<kWidth>& lane, Workspace& ws) const;

@@ -361,6 +361,24 @@ def test_pieces_that_never_come_again_are_mostly_not_remembered() -> None:
     assert once.decode(ids) == text
 
 
+def test_pieces_of_long_spans_that_never_come_again_are_merged_together() -> None:
+    rng = random.Random(5)
+    marks = "!#$%&*+,-./:;<=>?@^_|~"
+    pairs = rng.sample([a + b for a, b in itertools.product(marks, repeat=2)], 410)
+    longer = [pair + mark for pair, mark in itertools.product(rng.sample(pairs, 100), "!+_")]
+    tokens = [bytes([byte]) for byte in range(256)] + [token.encode() for token in pairs + longer]
+    ranks = {token: rank for rank, token in enumerate(dict.fromkeys(tokens))}
+    ours = fissile.Tokenizer.from_ranks(ranks, "cl100k")
+    spans = ["".join(rng.choices(marks, k=rng.randrange(1, 50))) for _ in range(6000)]
+    # A letter would take punctuation in front of it along.
+    expected = [rank for span in spans for piece in (span, "7") for rank in by_ranks(piece.encode(), ranks)]
+    assert ours.encode("7".join(spans) + "7").tolist() == expected
+    # One long span, too, is no more than sampled once it has shown what it is.
+    ours = fissile.Tokenizer.from_ranks(ranks, "cl100k")
+    ours.encode("".join(rng.choices(marks, k=300_000)))
+    assert ours._cache_bytes < 4_000_000  # 5.5 million where all of it is remembered
+
+
 def test_many_threads_share_a_tokenizer() -> None:
     fresh = fissile.Tokenizer.from_ranks(small_ranks(), "o200k")
     texts = [library_text()[i : i + 700] for i in range(0, 60_000, 300)] + [WORLD]
