@@ -41,6 +41,9 @@ class SequenceRule {
     std::size_t sequence_end(Bytes text, std::size_t begin) const;
 
    private:
+    static constexpr std::size_t kBlock = 64;
+    bool may_divide_in(const std::uint8_t* bytes) const;
+
     Sequence sequence_;
     std::uint8_t ends_;  // see ends_before_space
     bool may_divide_;

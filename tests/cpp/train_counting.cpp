@@ -155,6 +155,28 @@ int main() {
         }
     }
     {
+        // The first place to divide a document is the first that divides it.
+        std::mt19937 random(9);
+        const std::string bytes = "x7. \n\x80\xd0\xb6\xc3\xa9";
+        for (const Pattern pattern : {Pattern::kSuperbpe, Pattern::kGpt2}) {
+            const SequenceRule rule(pattern, Sequence::kDocument, true);
+            for (std::size_t size = 2; size < 300; ++size) {
+                const std::size_t n_kinds = 1 + random() % bytes.size();
+                std::string text;
+                for (std::size_t i = 0; i < size; ++i) {
+                    text += random() % 16 == 0 ? bytes[random() % bytes.size()] : bytes[random() % n_kinds];
+                }
+                text.shrink_to_fit();
+                const TextView view{text.data(), text.size(), TextKind::kUtf8};
+                for (std::size_t from = 1; from < size; from += 1 + random() % 7) {
+                    std::size_t first = from;
+                    while (first < size && !rule.divides(view, first)) ++first;
+                    CHECK(rule.first_division(as_bytes(text), from) == (first < size ? first : SequenceRule::npos));
+                }
+            }
+        }
+    }
+    {
         // Pretokens that somebody else finds: here words without the white space between them.
         const auto words = [](Bytes stretch, bool, std::vector<std::uint8_t>& rewritten,
                               std::vector<std::int64_t>& ends, TextSteps::Sources*) {
