@@ -209,12 +209,18 @@ class Places {
     }
 
     void merge_all() {
-        if (!by_levels()) by_tree();
+        const std::int32_t passed = n_ <= kMostByLevels ? by_levels() : -1;
+        if (passed != kNone) by_tree(passed);
         std::erase(word_.symbols, kNoToken);
     }
 
    private:
     static std::int32_t number(std::uint32_t rank) { return rank == kNoRank ? kNone : static_cast<std::int32_t>(rank); }
+
+    bool is_dropped() {
+        if (word_.interrupt != nullptr) word_.interrupt->check();
+        return draws_.dropped();
+    }
 
     // Merges the symbol at i with the one behind it; the places of the symbols around it, kEnd for none, and what was
     // merged away.
@@ -222,7 +228,6 @@ class Places {
         std::uint32_t before, away;
     };
     Merged merge(std::uint32_t i) {
-        if (word_.interrupt != nullptr) word_.interrupt->check();
         TokenId* const ids = word_.symbols.data();
         const std::uint32_t h = previous_[i], j = following_[i], k = following_[j];
         ids[i] = merges_.result(static_cast<std::uint32_t>(ranks_[i]));
@@ -236,9 +241,10 @@ class Places {
     }
 
     // Merges all candidates of the smallest rank, from the left, then those of the next, for as long as no merge makes
-    // a candidate of a smaller one: in rows and other text that repeats itself a rank has many. False: the ranks are
-    // too many for so long a word, and some candidates are left, none of them dropped.
-    bool by_levels() {
+    // a candidate of a smaller one: in rows and other text that repeats itself a rank has many. Where the ranks are
+    // too many for so long a word it ends, and gives the rank up to which all candidates are dropped in this step; else
+    // kNone.
+    std::int32_t by_levels() {
         const std::size_t n_words = n_lanes_ / kPlacesLanes;
         word_.level.resize(n_words);
         word_.dropped_of_level.assign(n_words, 0);
@@ -252,9 +258,9 @@ class Places {
         std::int32_t passed = -1;  // all candidates up to this rank were dropped in this step
         bool some_passed = false;  // and there are some
         for (;;) {
-            if (!some_passed && n_looked_at > kLanesAMerge * (n_ + n_merged)) return false;
+            if (n_looked_at > kLanesAMerge * (n_ + n_merged)) return passed;
             const std::int32_t rank = word_.least_above(ranks_, n_lanes_, passed);
-            if (rank == kNone) return true;
+            if (rank == kNone) return kNone;
             word_.places_of(ranks_, n_lanes_, rank, todo);
             n_looked_at += n_lanes_;
             std::size_t first_dropped = n_words;
@@ -267,7 +273,7 @@ class Places {
                 const auto i = static_cast<std::uint32_t>(w * 64 + static_cast<unsigned>(std::countr_zero(todo[w])));
                 const std::uint64_t bit = todo[w] & (0 - todo[w]);
                 todo[w] ^= bit;
-                if (draws_.dropped()) {
+                if (is_dropped()) {
                     if (!dropped_come_back_) {
                         ranks_[i] = kNone;
                         continue;
@@ -315,18 +321,25 @@ class Places {
         }
     }
 
-    void by_tree() {
+    // One candidate at a time; those up to the rank `passed` are dropped in this step.
+    void by_tree(std::int32_t passed) {
         const auto order = [&](std::uint32_t place) {
             return ranks_[place] == kNone ? CandidateTree::kNone
                                           : std::uint64_t{static_cast<std::uint32_t>(ranks_[place])} << 32 | place;
         };
         CandidateTree tree(word_.tree, n_);
-        for (std::uint32_t i = 0; i < n_; ++i) tree.leaf(i) = order(i);
-        tree.build();
         word_.dropped.clear();
+        for (std::uint32_t i = 0; i < n_; ++i) {
+            if (ranks_[i] > passed) {
+                tree.leaf(i) = order(i);
+            } else {
+                word_.dropped.push_back(order(i));
+            }
+        }
+        tree.build();
         for (std::uint64_t best; (best = tree.best()) != CandidateTree::kNone;) {
             const auto i = static_cast<std::uint32_t>(best);
-            if (draws_.dropped()) {
+            if (is_dropped()) {
                 tree.set(i, CandidateTree::kNone);
                 if (dropped_come_back_) word_.dropped.push_back(best);
                 continue;
@@ -347,6 +360,8 @@ class Places {
 
     // Numbers that are looked at for a merge, on an average, at most: what the tree takes the same time for.
     static constexpr std::size_t kLanesAMerge = 256;
+    // What is looked through for a rank of longer words does not stay near.
+    static constexpr std::uint32_t kMostByLevels = 2048;
 
     bool dropped_come_back_;
     const MergeRelation& merges_;

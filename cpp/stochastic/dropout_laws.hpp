@@ -82,14 +82,14 @@ class RecentRanks {
     std::uint32_t find(const MergeRelation& merges, TokenId left, TokenId right) {
         Slot& slot =
             slots_[((left * std::uint64_t{kHashSeed1}) ^ (right * std::uint64_t{kHashSeed2})) >> 32 & (kSlots - 1)];
-        if (slot.left_and_one != left + 1 || slot.right != right) slot = {left + 1, right, merges.find(left, right), 0};
+        if (slot.left_and_one != left + 1 || slot.right != right) slot = {left + 1, right, merges.find(left, right)};
         return slot.rank;
     }
 
    private:
     static constexpr std::size_t kSlots = 32768;
     struct Slot {
-        std::uint32_t left_and_one, right, rank, unused;
+        std::uint32_t left_and_one, right, rank;
     };
     Slot* slots_;  // zeroed: memory is touched only where it is used
 };

@@ -73,10 +73,10 @@ int main() {
     const auto merges = model.merges(true);
     for (const DropoutLaw law : {DropoutLaw::kPaper, DropoutLaw::kSentencePiece}) {
         std::uint64_t index = 0;
-        for (const double p : {0.02, 0.1, 0.5, 0.9}) {
+        for (const double p : {0.02, 0.1, 0.5, 0.9, 0.995}) {
             for (const std::size_t n : {2, 63, 64, 65, 128, 200, 700, 3000}) {
                 for (const std::size_t n_letters : {std::size_t{1}, std::size_t{3}, kLetters.size()}) {
-                    if (n == 3000 && (p != 0.1 || n_letters == 3)) continue;
+                    if (n == 3000 && (p == 0.02 || p == 0.5 || n_letters == 3)) continue;
                     DropoutWord word;
                     for (std::size_t i = 0; i < n; ++i) {
                         const char letter = kLetters[random() % 8 == 0 ? random() % n_letters : i / 40 % n_letters];
