@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base.hpp"
+#include "merge/merge_keys.hpp"
 #include "vocab/vocabulary.hpp"
 
 namespace fissile {
@@ -34,6 +35,8 @@ class AsciiSymbols {
     std::uint32_t byte_pair_rank(std::uint8_t left, std::uint8_t right) const {
         return ranks_[std::size_t{left} * 128 + right];
     }
+
+    ByteSymbols byte_symbols() const { return {symbols_.data(), ranks_.data(), 7}; }
 
    private:
     std::array<TokenId, 128> symbols_;

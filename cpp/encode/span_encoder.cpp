@@ -58,6 +58,12 @@ SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool befo
       table_(vocabulary_->n_vocab(), max_cache_bytes / 4 * 3),
       long_pieces_(n_long_tokens(*vocabulary_), max_cache_bytes / 4) {
     if (vocabulary_->options().alphabet == Alphabet::kChars) ascii_.emplace(*vocabulary_);
+    if (keys_decide_) {
+        key_symbols_ = vocabulary_->byte_symbols();
+    } else if (ascii_ && vocabulary_->tied_orders() == nullptr && !vocabulary_->has_unused() && !before_spaces) {
+        key_symbols_ = ascii_->byte_symbols();
+        no_key_bits_ = 0x8080808080808080u;
+    }
     // Lanes know nothing of equal ranks, and pieces that come apart again are seen to where merge_piece ends.
     if (vocabulary_->tied_orders() != nullptr || vocabulary_->has_unused()) max_lane_bytes_ = 0;
     seed_tables();
@@ -221,7 +227,7 @@ void SpanEncoder::look_up_missed(Workspace& ws) const {
     }
     if (n_unknown == 0) return;
     note_returns(n_unknown, ws);
-    if (keys_decide_) n_unknown = encode_short(n_unknown, ws);
+    if (key_symbols_) n_unknown = encode_short(n_unknown, ws);
     if (n_unknown != 0) encode_unknown(n_unknown, ws);
     settle_returns(ws);
 }
@@ -234,7 +240,8 @@ std::size_t SpanEncoder::encode_short(std::size_t n_unknown, Workspace& ws) cons
     for (std::size_t u = 0; u < n_unknown; ++u) {
         const std::uint32_t k = ws.unknown[u];
         const Workspace::Missed& missed = ws.missed[k];
-        const bool is_short = missed.n_bytes <= kMaxInlinePiece;
+        const bool is_short =
+            missed.n_bytes <= kMaxInlinePiece && ((missed.key.low | missed.key.high) & no_key_bits_) == 0;
         ws.short_keys[n_short] = missed.key;
         ws.short_unknown[n_short] = k;
         ws.unknown[n_left] = k;
@@ -243,10 +250,14 @@ std::size_t SpanEncoder::encode_short(std::size_t n_unknown, Workspace& ws) cons
         prefetch(&mark_of(PieceTable::View::hash(missed.key)));
     }
     const Vocabulary& v = *vocabulary_;
-    merge_keys_(v.pairs(), v.results(), v.byte_symbols(), ws.short_keys, n_short, ws.short_ids, ws.n_short_ids);
+    merge_keys_(v.pairs(), v.results(), *key_symbols_, ws.short_keys, n_short, ws.short_ids, ws.n_short_ids);
     for (std::size_t i = 0; i < n_short; ++i) {
         const TokenId* const ids = ws.short_ids[i].ids;
         const std::size_t n_ids = ws.n_short_ids[i];
+        if (n_ids == 0) {
+            ws.unknown[n_left++] = ws.short_unknown[i];
+            continue;
+        }
         FoundPiece& found = ws.found[ws.short_unknown[i]];
         if (n_ids <= kMaxInlineIds) [[likely]] {
             std::uint64_t words[2];
@@ -402,7 +413,7 @@ void SpanEncoder::merge_parts(Workspace& ws) const {
     ws.n_lanes = ws.n_wide_lanes = 0;
     for (std::size_t i = 0; i < ws.n_parts; ++i) plan_part(ws.parts[i], ws);
     if (keys_decide_) {
-        merge_keys_(v.pairs(), v.results(), v.byte_symbols(), ws.lane_keys, ws.n_lanes, ws.lane_ids, ws.n_lane_ids);
+        merge_keys_(v.pairs(), v.results(), *key_symbols_, ws.lane_keys, ws.n_lanes, ws.lane_ids, ws.n_lane_ids);
     } else {
         kernels_.many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
     }
@@ -552,7 +563,8 @@ void SpanEncoder::note_returns(std::size_t n_unknown, Workspace& ws) const {
 
 void SpanEncoder::settle_returns(Workspace& ws) const {
     const std::size_t unreturned = unreturned_.load(std::memory_order_relaxed) + ws.n_new;
-    unreturned_.store(std::min(unreturned - std::min(unreturned, ws.n_returned), 2 * kManyUnreturned),
+    const std::size_t balanced = ws.n_returned * (keys_decide_ ? 1 : kWorthNew);
+    unreturned_.store(std::min(unreturned - std::min(unreturned, balanced), 2 * kManyUnreturned),
                       std::memory_order_relaxed);
     begin_sample(ws);
 }

@@ -203,7 +203,10 @@ class SpanEncoder {
     ExactCuts cuts_;
     std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters
     bool bytes_decide_;                        // whether two bytes merge or not, by their ranks alone
-    bool keys_decide_;                         // whether a short span may be merged by its key, uncut
+    bool keys_decide_;                         // whether any short piece may be merged by its key, uncut
+    // By which symbols a short span may be merged so, if it has none of these bits in its key.
+    std::optional<ByteSymbols> key_symbols_;
+    std::uint64_t no_key_bits_ = 0;
     bool pairs_decide_;  // whether neighbouring tokens tell if a sequence is an encoding; see merge_windows.hpp
     bool ranks_decide_;  // pairs of one rank merge together, before any of a larger one; see merge_by_rank.hpp
     // Longer pieces may have more symbols than a lane, or a wide lane.
@@ -213,9 +216,9 @@ class SpanEncoder {
     TokenIndex long_tokens_;
     std::shared_ptr<FrontTables> front_tables_ = std::make_shared<FrontTables>();
     mutable std::array<std::atomic<std::uint16_t>, 1 << 16> seen_{};
-    // One piece of so many is of the sample; each that comes again makes up for one that is new; with so many that
-    // nothing made up for, pieces are not remembered at first sight.
-    static constexpr std::size_t kSampleOneOf = 16, kManyUnreturned = 512;
+    // One piece of so many is of the sample; each that comes again makes up for one that is new, or for so many where
+    // merging takes longer; with so many that nothing made up for, pieces are not remembered at first sight.
+    static constexpr std::size_t kSampleOneOf = 16, kWorthNew = 3, kManyUnreturned = 512;
     mutable std::atomic<std::size_t> unreturned_{0};
     mutable std::once_flag prefixes_made_;
     mutable std::unique_ptr<const TokenPrefixes> prefixes_;

@@ -111,7 +111,8 @@ struct Keys {
         const __m512i right = _mm512_cvtepu8_epi32(bytes), left = _mm512_cvtepu8_epi32(_mm_slli_si128(bytes, 1));
         const __m512i ids = _mm512_mask_i32gather_epi32(none, there, right, symbols.symbols, 4);
         const auto pairs = static_cast<__mmask16>(there & ~1u);
-        const __m512i two = _mm512_or_si512(_mm512_slli_epi32(left, 8), right);
+        const __m512i two =
+            _mm512_or_si512(_mm512_sll_epi32(left, _mm_cvtsi32_si128(static_cast<int>(symbols.n_bits))), right);
         const __m512i ranks = _mm512_mask_i32gather_epi32(none, pairs, two, symbols.pair_ranks, 4);
         const __m512i positions = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
         _mm512_store_si512(lane.orders, _mm512_or_si512(_mm512_slli_epi32(ranks, 4), positions));
@@ -125,7 +126,8 @@ struct Keys {
         const __m512i some =
             _mm512_maskz_compress_epi32(static_cast<__mmask16>(left), _mm512_loadu_si512(lane.ids + 1));
         _mm512_storeu_si512(merged.ids, _mm512_maskz_mov_epi32(Ops::lanes(n), some));
-        return n;
+        const __mmask16 unknown = _mm512_mask_cmpeq_epi32_mask(Ops::lanes(n), some, _mm512_set1_epi32(-1));
+        return unknown == 0 ? n : 0;
     }
 };
 

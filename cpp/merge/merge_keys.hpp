@@ -16,14 +16,15 @@
 
 namespace fissile {
 
-// Symbols of a vocabulary in which every byte is one.
+// Symbols of the bytes of a vocabulary over bytes; or of ASCII characters, with kNoToken where one is no symbol.
 struct ByteSymbols {
-    const TokenId* symbols;           // of each byte
-    const std::uint32_t* pair_ranks;  // of each two, the left one in the upper byte
+    const TokenId* symbols;
+    const std::uint32_t* pair_ranks;  // of each two, the left one above the bits of the right one
+    unsigned n_bits;                  // of a symbol's number: 8, or 7
 
     TokenId byte_symbol(std::uint8_t byte) const noexcept { return symbols[byte]; }
     std::uint32_t byte_pair_rank(std::uint8_t left, std::uint8_t right) const noexcept {
-        return pair_ranks[std::size_t{left} << 8 | right];
+        return pair_ranks[std::size_t{left} << n_bits | right];
     }
 };
 
@@ -33,7 +34,7 @@ struct MergedKey {
     TokenId ids[16];
 };
 
-// Merges pieces of 1 to 15 bytes; n_ids[i] are left of piece i.
+// Merges pieces of 1 to 15 bytes; n_ids[i] are left of piece i. None: some byte of it is no symbol.
 using MergeKeys = void (*)(const PairRanks& pairs, MergeResults results, ByteSymbols symbols, const PieceKey* keys,
                            std::size_t n, MergedKey* merged, std::uint8_t* n_ids) noexcept;
 

@@ -71,7 +71,8 @@ struct PlainKeys {
     }
     static std::size_t take(const MergeLane<16>& lane, MergedKey& merged) noexcept {
         std::fill_n(merged.ids, MergedKey::kZeros, 0);
-        return lane.copy_ids(merged.ids);
+        const std::size_t n = lane.copy_ids(merged.ids);
+        return std::find(merged.ids, merged.ids + n, kNoToken) == merged.ids + n ? n : 0;
     }
 };
 

@@ -89,7 +89,7 @@ class Vocabulary {
         return byte_pair_ranks_[std::size_t{left} << 8 | right];
     }
     bool has_all_bytes() const { return has_all_bytes_; }
-    ByteSymbols byte_symbols() const { return {byte_symbols_.data(), byte_pair_ranks_.data()}; }
+    ByteSymbols byte_symbols() const { return {byte_symbols_.data(), byte_pair_ranks_.data(), 8}; }
     // Characters alphabet: the symbol of a character, or kNoToken.
     TokenId char_symbol(std::uint32_t code_point) const;
     // The <0xNN> token of a byte, or kNoToken.

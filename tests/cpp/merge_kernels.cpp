@@ -106,6 +106,39 @@ void check_keys(const Vocabulary& v, std::mt19937& random) {
     }
 }
 
+// By symbols of ASCII characters, of which some are none: pieces with one of those have no ids.
+void check_ascii_keys(const Vocabulary& v, std::mt19937& random) {
+    std::vector<TokenId> symbols(128, kNoToken);
+    std::vector<std::uint32_t> ranks(std::size_t{128} * 128, kNoRank);
+    for (std::uint8_t left = 'a'; left <= 'd'; ++left) {
+        symbols[left] = v.byte_symbol(left);
+        for (std::uint8_t right = 'a'; right <= 'd'; ++right)
+            ranks[left * 128u + right] = v.byte_pair_rank(left, right);
+    }
+    std::vector<std::string> pieces;
+    std::vector<PieceKey> keys;
+    for (int i = 0; i < 70; ++i) {
+        std::string piece;
+        const std::size_t size = 1 + random() % kMaxInlinePiece;
+        for (std::size_t k = 0; k < size; ++k) piece += static_cast<char>('a' + random() % 4);
+        if (i % 3 == 0) piece[random() % size] = static_cast<char>(random() % 'a');
+        keys.push_back(piece_key(as_bytes(piece).data(), size));
+        pieces.push_back(piece);
+    }
+    for (const Isa isa : available_isas()) {
+        std::vector<MergedKey> merged(pieces.size());
+        std::vector<std::uint8_t> n_ids(pieces.size());
+        merge_keys_for(isa)(v.pairs(), v.results(), {symbols.data(), ranks.data(), 7}, keys.data(), keys.size(),
+                            merged.data(), n_ids.data());
+        for (std::size_t k = 0; k < pieces.size(); ++k) {
+            const TokenId* const ids = merged[k].ids;
+            const std::vector<TokenId> expected =
+                k % 3 == 0 ? std::vector<TokenId>() : by_definition(v, as_bytes(pieces[k]));
+            CHECK(std::vector<TokenId>(ids, ids + n_ids[k]) == expected);
+        }
+    }
+}
+
 template <unsigned kWidth>
 void check_lanes(const Vocabulary& v, std::mt19937& random) {
     std::vector<std::string> pieces;
@@ -172,6 +205,7 @@ int main() {
         check_lanes<16>(*v, random);
         check_lanes<64>(*v, random);
         check_keys(*v, random);
+        check_ascii_keys(*v, random);
         for (int i = 0; i < 100; ++i) {
             std::string piece;
             const std::size_t size = 1 + random() % (i % 10 == 0 ? 600 : 40);
