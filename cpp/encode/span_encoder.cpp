@@ -35,7 +35,7 @@ bool is_short_row(Bytes piece) {
 
 // At most. A space that is no symbol becomes the three bytes of U+2581.
 std::size_t symbols_per_byte(const Vocabulary& vocabulary) {
-    return vocabulary.options().alphabet == Alphabet::kChars && vocabulary.char_symbol(' ') == kNoToken ? 3 : 2;
+    return vocabulary.options().alphabet == Alphabet::kChars && vocabulary.char_symbol(' ') == kNoToken ? 3 : 1;
 }
 
 }  // namespace
