@@ -184,18 +184,19 @@ def test_shared_text_is_split_by_lines(name: str) -> None:
 @pytest.mark.parametrize("filler", FILLERS)
 def test_every_isa_ends_a_long_run_alike(pattern: str, filler: str) -> None:
     tails = ("", " ", "\n", "a", "A", "'s", "!", "1", "日", "\u0301", " a", " 1", "\n ", "\n!")
-    for head, n, tail in itertools.product(("", " ", "!", "a", "\n"), range(18, 140), tails):
+    near_a_block_end = [n for n in range(18, 140) if (n * len(filler.encode()) + 12) % 64 < 22]
+    for head, n, tail in itertools.product(("", " ", "!", "a", "\n"), near_a_block_end, tails):
         assert_isas_agree(pattern, (head + filler * n + tail).encode())
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("template", ["a{}{}1{} {}A", "!{}b ", " {}\n", "日{}あ{}!", "{}{}1"])
-def test_every_isa_knows_every_character(pattern: str, template: str) -> None:
+def test_every_isa_knows_every_character(template: str) -> None:
     """Masks know groups of characters by their bytes; the tables that the plain scanner asks know each by itself."""
     characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
     for start in range(0, len(characters), 100_000):
-        text = "\n".join(template.format(c, c, c, c) for c in characters[start : start + 100_000])
-        assert_isas_agree(pattern, text.encode())
+        text = "\n".join(template.format(c, c, c, c) for c in characters[start : start + 100_000]).encode()
+        for pattern in PATTERNS:
+            assert_isas_agree(pattern, text)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
