@@ -24,8 +24,9 @@ inline ScanResult scan_cuts(const CutClasses& classes, Bytes text, std::size_t p
         }
         std::uint64_t cuts = left.unjoined(right, classes);
         if (classes.before_spaces) cuts |= right.eq(' ');
-        if (classes.metaspace && right.any_high()) {
-            // Bytes that U+2581 begins and ends with: mostly other characters, such as quotation marks.
+        if (classes.metaspace && (right.any_high() || bytes[at] >= 0x80)) {
+            // Bytes that U+2581 begins and ends with: mostly other characters, such as quotation marks. One may end
+            // right in front of a block without any.
             std::uint64_t doubtful = (right.eq('\xe2') | left.eq('\x81')) & places;
             for (; doubtful != 0; doubtful &= doubtful - 1) {
                 const unsigned i = lowest(doubtful);

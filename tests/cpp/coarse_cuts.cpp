@@ -87,21 +87,34 @@ const std::vector<std::string> kStrings{"a",    "b",   "zz",           "A",     
                                         "日",   "本",  "\xe2\x96\x81", "\xe2\x96", "\x96\x81", "\xf0\x9f\x98\x80",
                                         "\x80", "\xff"};
 
-// All ISAs of this machine, on random classes and on those of vocabularies.
-void check_scanners(const CutClasses& classes, std::mt19937& random) {
-    for (const std::size_t n : {0, 1, 2, 15, 63, 64, 65, 66, 127, 128, 129, 1000}) {
-        const std::string string = random_text(random, kStrings, n);
-        // On the heap to the byte, so that sanitizers see a read beyond the end.
-        const std::vector<std::uint8_t> bytes(string.begin(), string.end());
-        const Bytes text(bytes.data(), bytes.size());
-        for (const std::size_t position : {std::size_t{0}, n / 3}) {
-            const std::vector<std::uint32_t> expected = defined(classes, text, position);
-            for (const Isa isa : available_isas()) {
-                for (const std::size_t capacity : {64, 100, 256}) {
-                    CHECK(scanned(classes, text, cut_scanner_for(isa), capacity, position) == expected);
-                }
+std::string ascii_text(std::mt19937& random, std::size_t n) {
+    std::string text(n, ' ');
+    for (char& c : text) c = static_cast<char>(random() % 128);
+    return text;
+}
+
+// All ISAs of this machine.
+void check_scanners(const CutClasses& classes, const std::string& string) {
+    // On the heap to the byte, so that sanitizers see a read beyond the end.
+    const std::vector<std::uint8_t> bytes(string.begin(), string.end());
+    const Bytes text(bytes.data(), bytes.size());
+    for (const std::size_t position : {std::size_t{0}, text.size() / 3}) {
+        const std::vector<std::uint32_t> expected = defined(classes, text, position);
+        for (const Isa isa : available_isas()) {
+            for (const std::size_t capacity : {64, 100, 256}) {
+                CHECK(scanned(classes, text, cut_scanner_for(isa), capacity, position) == expected);
             }
         }
+    }
+}
+
+void check_scanners(const CutClasses& classes, std::mt19937& random) {
+    for (const std::size_t n : {0, 1, 2, 15, 63, 64, 65, 66, 127, 128, 129, 1000}) {
+        check_scanners(classes, random_text(random, kStrings, n));
+    }
+    // A space among ASCII alone, wherever a block may end.
+    for (std::size_t n = 58; n < 68; ++n) {
+        check_scanners(classes, ascii_text(random, n) + "\xe2\x96\x81" + ascii_text(random, 1 + random() % 80));
     }
 }
 
