@@ -134,13 +134,6 @@ class Gaps {
         while (u < no_more_[k]) ++k;
         return k;
     }
-    std::uint64_t draw(RandomWords& words) const {
-        if (never_) return kNever;
-        for (std::uint64_t passed = 0;; passed += kSteps) {
-            const std::size_t k = of(words.next64());
-            if (k < kSteps) return passed + k;
-        }
-    }
 
    private:
     static constexpr unsigned kBitsBehind = 45;

@@ -29,9 +29,10 @@ std::unique_ptr<Splitter::Scratch> UniformSplit::make_scratch() const {
 void UniformSplit::split(const SpannedIds& document, const DocumentKey& key, Scratch& scratch, IdArray& out,
                          IdArray* parents) const {
     State& state = static_cast<State&>(scratch);
-    RandomWords pieces(key, RandomUse::kPieces), paths(key, RandomUse::kPaths);
+    GapStream pieces(gaps_, key, RandomUse::kPieces);
+    RandomWords paths(key, RandomUse::kPaths);
     const std::size_t first_out = out.size();
-    std::uint64_t left_alone = gaps_.draw(pieces);  // spans before the next one drawn anew
+    std::uint64_t left_alone = pieces.next();  // spans before the next one drawn anew
     std::size_t copied = 0;
     for (std::size_t span = 0; span < document.n_spans; ++span) {
         if (state.interrupt != nullptr) state.interrupt->check();
@@ -42,7 +43,7 @@ void UniformSplit::split(const SpannedIds& document, const DocumentKey& key, Scr
         // Special and added tokens are no words: nothing is drawn for them.
         if (!std::all_of(ids, ids + (end - begin), is_spelt)) continue;
         if (left_alone-- != 0) continue;
-        left_alone = gaps_.draw(pieces);
+        left_alone = pieces.next();
         state.lattice.interrupt = state.interrupt;
         state.lattice.set(ids, end - begin);
         state.drawn.clear();
