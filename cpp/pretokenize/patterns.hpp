@@ -33,20 +33,24 @@ enum class Reading {
     kHanApart,      // letters of the script Han are neither letters of words nor others, its marks are others
 };
 
+// Switches that few patterns set.
+struct Common {
+    static constexpr bool kDigitsApart = false;  // each number is a text of its own
+    static constexpr bool kCjkApart = false;     // ideographs and kana are a text of their own
+    static constexpr bool kLines = false;        // see Lines
+    static constexpr bool kHasLines = true;      // whether lines are looked for while scanning
+    static constexpr Reading kReading = Reading::kUnicode;
+};
+
 // '(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-struct Gpt2 {
+struct Gpt2 : Common {
     static constexpr Contractions kContractions = Contractions::kLowerCase;
     static constexpr LetterPrefix kLetterPrefix = LetterPrefix::kSpace;
     static constexpr bool kCasedLetters = false;  // words end where lower case turns to upper
     static constexpr int kMaxDigits = 0;          // 0: any number, and ' ' may lead them
-    static constexpr bool kDigitsApart = false;   // each number is a text of its own
     static constexpr OtherTail kOtherTail = OtherTail::kNone;
     static constexpr bool kNewlinesEndSpace = false;  // \s*[\r\n]+ before \s+(?!\S)
     static constexpr bool kFinalSpaceWhole = false;   // \s++$ first of all
-    static constexpr bool kCjkApart = false;          // ideographs and kana are a text of their own
-    static constexpr bool kLines = false;             // see Lines
-    static constexpr bool kHasLines = true;           // whether lines are looked for while scanning
-    static constexpr Reading kReading = Reading::kUnicode;
 };
 
 // As gpt2, behind Digits(individual_digits) of `tokenizers`: each number is isolated first of all.
@@ -57,19 +61,14 @@ struct Starcoder : Gpt2 {
 };
 
 // '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
-struct Cl100k {
+struct Cl100k : Common {
     static constexpr Contractions kContractions = Contractions::kAnyCase;
     static constexpr LetterPrefix kLetterPrefix = LetterPrefix::kAny;
     static constexpr bool kCasedLetters = false;
     static constexpr int kMaxDigits = 3;
-    static constexpr bool kDigitsApart = false;
     static constexpr OtherTail kOtherTail = OtherTail::kNewlines;
     static constexpr bool kNewlinesEndSpace = true;
     static constexpr bool kFinalSpaceWhole = true;
-    static constexpr bool kCjkApart = false;
-    static constexpr bool kLines = false;
-    static constexpr bool kHasLines = true;
-    static constexpr Reading kReading = Reading::kUnicode;
 };
 
 // (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
@@ -112,29 +111,21 @@ struct KimiK2 : O200k {
 // pretoken:
 // [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
 //   |\s*[\r\n]+|\s+(?!\S)|\s+
-struct DeepseekV3 {
+struct DeepseekV3 : Common {
     static constexpr bool kCasedLetters = false;
     static constexpr int kMaxDigits = 3;
-    static constexpr bool kDigitsApart = false;
     static constexpr OtherTail kOtherTail = OtherTail::kNewlines;
     static constexpr bool kNewlinesEndSpace = true;
     static constexpr bool kFinalSpaceWhole = false;
     static constexpr bool kCjkApart = true;
-    static constexpr bool kLines = false;
-    static constexpr bool kHasLines = true;
-    static constexpr Reading kReading = Reading::kUnicode;
 };
 
 // Stage two of SuperBPE: \p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S), matches isolated, what lies between whole.
-struct Superbpe {
+struct Superbpe : Common {
     static constexpr bool kCasedLetters = false;
     static constexpr int kMaxDigits = 3;
-    static constexpr bool kDigitsApart = false;
     static constexpr OtherTail kOtherTail = OtherTail::kNewlinesSlashes;
-    static constexpr bool kCjkApart = false;
-    static constexpr bool kLines = false;
     static constexpr bool kHasLines = false;  // its pretokens would mostly be lines
-    static constexpr Reading kReading = Reading::kUnicode;
 };
 
 // A pattern as it splits each line of a text, with its '\n', that is a text of its own.

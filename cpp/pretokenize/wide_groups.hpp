@@ -11,20 +11,20 @@ inline std::uint64_t three_bytes(std::uint64_t firsts) { return firsts | firsts 
 inline std::uint64_t second(const Block& block, unsigned low, unsigned high) { return block.in_range(low, high) >> 1; }
 inline std::uint64_t third(const Block& block, unsigned low, unsigned high) { return block.in_range(low, high) >> 2; }
 
-// Ideographs from U+4E00 on.
-inline std::uint64_t ideographs(const Block& block) {
+// Ideographs from U+4E00 on; where they begin.
+inline std::uint64_t ideograph_firsts(const Block& block) {
     const std::uint64_t firsts =
         (block.in_range(0xe5, 0xe9) & second(block, 0x80, 0xbf)) | (block.eq('\xe4') & second(block, 0xb8, 0xbf));
-    return three_bytes(firsts & third(block, 0x80, 0xbf));
+    return firsts & third(block, 0x80, 0xbf);
 }
+inline std::uint64_t ideographs(const Block& block) { return three_bytes(ideograph_firsts(block)); }
 
 // The same, and hangul from U+AC00 to U+D77F.
 inline std::uint64_t ideographs_and_hangul(const Block& block) {
-    const std::uint64_t all = (block.in_range(0xe5, 0xe9) | block.in_range(0xeb, 0xec)) & second(block, 0x80, 0xbf);
-    const std::uint64_t some = (block.eq('\xe4') & second(block, 0xb8, 0xbf)) |
-                               (block.eq('\xea') & second(block, 0xb0, 0xbf)) |
-                               (block.eq('\xed') & second(block, 0x80, 0x9d));
-    return three_bytes((all | some) & third(block, 0x80, 0xbf));
+    const std::uint64_t hangul = (block.in_range(0xeb, 0xec) & second(block, 0x80, 0xbf)) |
+                                 (block.eq('\xea') & second(block, 0xb0, 0xbf)) |
+                                 (block.eq('\xed') & second(block, 0x80, 0x9d));
+    return three_bytes(ideograph_firsts(block) | (hangul & third(block, 0x80, 0xbf)));
 }
 
 // Hiragana and katakana, but their marks and the middle dot; `firsts` is where bytes are 0xe3.
