@@ -43,7 +43,6 @@ std::size_t symbols_per_byte(const Vocabulary& vocabulary) {
 SpanEncoder::SpanEncoder(std::shared_ptr<const Vocabulary> vocabulary, bool before_spaces, std::size_t max_cache_bytes)
     : vocabulary_(std::move(vocabulary)),
       kernels_(merge_kernels_for(chosen_isa())),
-      merge_keys_(merge_keys_for(chosen_isa())),
       front_kernels_(front_kernels_for(chosen_isa())),
       cuts_(*vocabulary_, before_spaces),
       bytes_decide_(vocabulary_->options().alphabet == Alphabet::kBytes && vocabulary_->has_all_bytes() &&
@@ -250,7 +249,7 @@ std::size_t SpanEncoder::encode_short(std::size_t n_unknown, Workspace& ws) cons
         prefetch(&mark_of(PieceTable::View::hash(missed.key)));
     }
     const Vocabulary& v = *vocabulary_;
-    merge_keys_(v.pairs(), v.results(), *key_symbols_, ws.short_keys, n_short, ws.short_ids, ws.n_short_ids);
+    kernels_.keys(v.pairs(), v.results(), *key_symbols_, ws.short_keys, n_short, ws.short_ids, ws.n_short_ids);
     for (std::size_t i = 0; i < n_short; ++i) {
         const TokenId* const ids = ws.short_ids[i].ids;
         const std::size_t n_ids = ws.n_short_ids[i];
@@ -413,7 +412,7 @@ void SpanEncoder::merge_parts(Workspace& ws) const {
     ws.n_lanes = ws.n_wide_lanes = 0;
     for (std::size_t i = 0; i < ws.n_parts; ++i) plan_part(ws.parts[i], ws);
     if (keys_decide_) {
-        merge_keys_(v.pairs(), v.results(), *key_symbols_, ws.lane_keys, ws.n_lanes, ws.lane_ids, ws.n_lane_ids);
+        kernels_.keys(v.pairs(), v.results(), *key_symbols_, ws.lane_keys, ws.n_lanes, ws.lane_ids, ws.n_lane_ids);
     } else {
         kernels_.many(v.pairs(), v.results(), ws.lanes, ws.n_lanes);
     }

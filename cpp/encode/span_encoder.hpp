@@ -22,7 +22,6 @@
 #include "merge/front_table.hpp"
 #include "merge/long_pieces.hpp"
 #include "merge/merge_backtrack.hpp"
-#include "merge/merge_keys.hpp"
 #include "merge/merge_short.hpp"
 #include "merge/merge_tree.hpp"
 #include "merge/merge_windows.hpp"
@@ -198,7 +197,6 @@ class SpanEncoder {
 
     std::shared_ptr<const Vocabulary> vocabulary_;
     const MergeKernels& kernels_;
-    const MergeKeys merge_keys_;
     const FrontKernels& front_kernels_;
     ExactCuts cuts_;
     std::optional<const AsciiSymbols> ascii_;  // of an alphabet of characters

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "merge/join_kernels.hpp"
-#include "merge/merge_keys.hpp"
 #include "merge/merge_short.hpp"
 
 #define FISSILE_TARGET "avx2,bmi,bmi2,popcnt,lzcnt"
@@ -133,8 +132,8 @@ struct Ops {
 
 }  // namespace
 
-const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank, true};
-const MergeKeys kMergeKeysAvx2 = merge_keys<PlainKeys>;
+const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>,
+                                 merge_by_rank,  true,           merge_keys<PlainKeys>};
 const JoinKernels kJoinAvx2 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile

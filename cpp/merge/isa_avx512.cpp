@@ -11,7 +11,6 @@
 
 #include "merge/front_kernels.hpp"
 #include "merge/join_kernels.hpp"
-#include "merge/merge_keys.hpp"
 #include "merge/merge_short.hpp"
 
 #define FISSILE_TARGET "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt,prfchw"
@@ -254,9 +253,9 @@ std::size_t append(const FoundPiece* const* pieces, std::size_t n_pieces, TokenI
 
 }  // namespace
 
-const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank, true};
+const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>,
+                                   merge_by_rank,  true,           merge_keys<Keys>};
 const FrontKernels kFrontAvx512 = {look_up, too_long, append};
-const MergeKeys kMergeKeysAvx512 = merge_keys<Keys>;
 const JoinKernels kJoinAvx512 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile

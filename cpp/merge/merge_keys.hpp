@@ -9,7 +9,6 @@
 #include <cstdint>
 
 #include "base.hpp"
-#include "cpu/isa.hpp"
 #include "merge/piece_key.hpp"
 #include "vocab/merge_results.hpp"
 #include "vocab/pair_ranks.hpp"
@@ -34,15 +33,9 @@ struct MergedKey {
     TokenId ids[16];
 };
 
-// Merges pieces of 1 to 15 bytes; n_ids[i] are left of piece i. None: some byte of it is no symbol.
+// Merges pieces of 1 to 15 bytes; n_ids[i] are left of piece i. None: some byte of it is no symbol. MergeKernels has
+// one.
 using MergeKeys = void (*)(const PairRanks& pairs, MergeResults results, ByteSymbols symbols, const PieceKey* keys,
                            std::size_t n, MergedKey* merged, std::uint8_t* n_ids) noexcept;
-
-// The kernel for one ISA of this machine.
-MergeKeys merge_keys_for(Isa isa);
-
-#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
-extern const MergeKeys kMergeKeysAvx2, kMergeKeysAvx512;
-#endif
 
 }  // namespace fissile

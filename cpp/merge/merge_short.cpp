@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "merge/merge_keys.hpp"
-
 namespace fissile {
 
 namespace {
@@ -36,7 +34,8 @@ struct Ops {
 #include "merge/merge_by_rank.hpp"
 #include "merge/merge_step.hpp"
 
-constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>, merge_by_rank, false};
+constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>,
+                                       merge_by_rank,  false,          merge_keys<PlainKeys>};
 
 }  // namespace
 
@@ -50,19 +49,6 @@ const MergeKernels& merge_kernels_for(Isa isa) {
 #endif
         default:
             return kMergeScalar;
-    }
-}
-
-MergeKeys merge_keys_for(Isa isa) {
-    switch (isa) {
-#if (defined(__x86_64__) || defined(__amd64__)) && defined(__GNUC__)
-        case Isa::kAvx2:
-            return kMergeKeysAvx2;
-        case Isa::kAvx512:
-            return kMergeKeysAvx512;
-#endif
-        default:
-            return merge_keys<PlainKeys>;
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "base.hpp"
 #include "cpu/isa.hpp"
+#include "merge/merge_keys.hpp"
 #include "vocab/merge_results.hpp"
 #include "vocab/pair_ranks.hpp"
 
@@ -87,6 +88,7 @@ struct MergeKernels {
     static constexpr std::size_t kMaxByRank = 512;
     std::size_t (*by_rank)(const PairRanks& pairs, MergeResults results, TokenId* ids, std::size_t n) noexcept;
     bool passes_are_cheap;  // so that this holds of pieces that are no rows of one character, too
+    MergeKeys keys;
 
     void many(const PairRanks& pairs, MergeResults results, MergeLane<16>* lanes, std::size_t n) const noexcept {
         many16(pairs, results, lanes, n);

@@ -95,8 +95,8 @@ void check_keys(const Vocabulary& v, std::mt19937& random) {
         std::vector<MergedKey> merged(pieces.size());
         std::vector<std::uint8_t> n_ids(pieces.size());
         for (MergedKey& ids : merged) std::fill_n(ids.ids, 16, kNoToken);
-        merge_keys_for(isa)(v.pairs(), v.results(), v.byte_symbols(), keys.data(), keys.size(), merged.data(),
-                            n_ids.data());
+        merge_kernels_for(isa).keys(v.pairs(), v.results(), v.byte_symbols(), keys.data(), keys.size(), merged.data(),
+                                    n_ids.data());
         for (std::size_t k = 0; k < pieces.size(); ++k) {
             const TokenId* const ids = merged[k].ids;
             const std::vector<TokenId> expected = by_definition(v, as_bytes(pieces[k]));
@@ -128,8 +128,8 @@ void check_ascii_keys(const Vocabulary& v, std::mt19937& random) {
     for (const Isa isa : available_isas()) {
         std::vector<MergedKey> merged(pieces.size());
         std::vector<std::uint8_t> n_ids(pieces.size());
-        merge_keys_for(isa)(v.pairs(), v.results(), {symbols.data(), ranks.data(), 7}, keys.data(), keys.size(),
-                            merged.data(), n_ids.data());
+        merge_kernels_for(isa).keys(v.pairs(), v.results(), {symbols.data(), ranks.data(), 7}, keys.data(), keys.size(),
+                                    merged.data(), n_ids.data());
         for (std::size_t k = 0; k < pieces.size(); ++k) {
             const TokenId* const ids = merged[k].ids;
             const std::vector<TokenId> expected =
