@@ -132,8 +132,8 @@ struct Ops {
 
 }  // namespace
 
-const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>, merge_many<16, 2>,
-                                 merge_by_rank,  true,           merge_keys<PlainKeys>};
+const MergeKernels kMergeAvx2 = {merge_many<16>, merge_many<64>,           merge_by_rank,
+                                 true,           merge_keys<PlainKeys, 1>, merge_keys<PlainKeys, 2>};
 const JoinKernels kJoinAvx2 = {find_joins, find_ranks, take_out};
 
 }  // namespace fissile

@@ -253,8 +253,8 @@ std::size_t append(const FoundPiece* const* pieces, std::size_t n_pieces, TokenI
 
 }  // namespace
 
-const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>, merge_many<16, 2>,
-                                   merge_by_rank,  true,           merge_keys<Keys>};
+const MergeKernels kMergeAvx512 = {merge_many<16>, merge_many<64>,      merge_by_rank,
+                                   true,           merge_keys<Keys, 1>, merge_keys<Keys, 2>};
 const FrontKernels kFrontAvx512 = {look_up, too_long, append};
 const JoinKernels kJoinAvx512 = {find_joins, find_ranks, take_out};
 

@@ -34,8 +34,8 @@ struct Ops {
 #include "merge/merge_by_rank.hpp"
 #include "merge/merge_step.hpp"
 
-constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>, merge_many<16, 2>,
-                                       merge_by_rank,  false,          merge_keys<PlainKeys>};
+constexpr MergeKernels kMergeScalar = {merge_many<16>, merge_many<64>,           merge_by_rank,
+                                       false,          merge_keys<PlainKeys, 1>, merge_keys<PlainKeys, 2>};
 
 }  // namespace
 

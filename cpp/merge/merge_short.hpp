@@ -81,14 +81,13 @@ struct MergeKernels {
     // Merge each lane until nothing is left to merge.
     Many<16> many16;
     Many<64> many64;
-    // The same, but stop at two symbols.
-    Many<16> to_two;
     // Merges a piece of up to kMaxByRank symbols where merges are ordered; returns how many are left. Longer ones have
     // so many ranks that a search for each merge takes less than a pass for each rank.
     static constexpr std::size_t kMaxByRank = 512;
     std::size_t (*by_rank)(const PairRanks& pairs, MergeResults results, TokenId* ids, std::size_t n) noexcept;
     bool passes_are_cheap;  // so that this holds of pieces that are no rows of one character, too
     MergeKeys keys;
+    MergeKeys keys_to_two;  // the same, but stops at two symbols
 
     void many(const PairRanks& pairs, MergeResults results, MergeLane<16>* lanes, std::size_t n) const noexcept {
         many16(pairs, results, lanes, n);

@@ -77,7 +77,7 @@ struct PlainKeys {
 };
 
 // The loop of merge_keys.hpp; `Keys` spells a key in a lane, and takes the ids that are left out of it.
-template <class Keys>
+template <class Keys, std::size_t kLeast>
 void merge_keys(const PairRanks& pairs, MergeResults results, ByteSymbols symbols, const PieceKey* keys, std::size_t n,
                 MergedKey* merged, std::uint8_t* n_ids) noexcept {
     constexpr std::size_t kAtOnce = 32;
@@ -85,7 +85,7 @@ void merge_keys(const PairRanks& pairs, MergeResults results, ByteSymbols symbol
     for (std::size_t first = 0; first < n; first += kAtOnce) {
         const std::size_t n_lanes = n - first < kAtOnce ? n - first : kAtOnce;
         for (std::size_t i = 0; i < n_lanes; ++i) Keys::spell(symbols, keys[first + i], lanes[i]);
-        merge_many<16>(pairs, results, lanes, n_lanes);
+        merge_many<16, kLeast>(pairs, results, lanes, n_lanes);
         for (std::size_t i = 0; i < n_lanes; ++i) {
             n_ids[first + i] = static_cast<std::uint8_t>(Keys::take(lanes[i], merged[first + i]));
         }

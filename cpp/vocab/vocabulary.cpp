@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <numeric>
 
 #include "text/utf8.hpp"
@@ -115,8 +116,49 @@ void VocabularyBuilder::add_added_token(TokenId id, Bytes content, bool special)
 std::size_t VocabularyBuilder::n_entries() const { return in_order_ ? v_->n_vocab() : begins_.size(); }
 
 VocabularyBuilder::Entry VocabularyBuilder::entry(std::size_t i) const {
+    if (in_order_) return {static_cast<TokenId>(i), static_cast<std::uint32_t>(v_->kinds_[i])};
     if (!entries_.empty()) return entries_[i];
     return {static_cast<TokenId>(i), static_cast<std::uint32_t>(Vocabulary::Kind::kModel)};
+}
+
+// How many entries from the first one on are where they belong, if what follows has larger ids and is found in text;
+// else 0.
+std::size_t VocabularyBuilder::n_in_order() const {
+    if (entries_.empty()) return begins_.size();
+    std::size_t n = 0;
+    while (n < entries_.size() && entries_[n].id == n) ++n;
+    const bool rest_is_added =
+        std::all_of(entries_.begin() + static_cast<std::ptrdiff_t>(n), entries_.end(),
+                    [n](const Entry& e) { return e.id >= n && e.kind() >= Vocabulary::Kind::kAdded; });
+    return rest_is_added ? n : 0;
+}
+
+// As most files have them: the first ones stay where they are, and the rest is put in order of id behind them.
+void VocabularyBuilder::take_in_order(std::size_t n_in_place, std::size_t n_vocab) {
+    Vocabulary& v = *v_;
+    begins_.push_back(static_cast<std::uint32_t>(data_.size()));
+    std::map<TokenId, std::size_t> rest;  // id -> the last entry of that id, counted from the first of the rest
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        v.kinds_[entries_[i].id] = entries_[i].kind();
+        if (i >= n_in_place) rest[entries_[i].id] = i - n_in_place;
+    }
+    entries_.clear();
+    const auto places = begins_.begin() + static_cast<std::ptrdiff_t>(n_in_place);
+    const std::size_t n_bytes = *places;
+    const std::vector<std::uint32_t> rest_begins(places, begins_.end());
+    const std::vector<std::uint8_t> rest_data(data_.begin() + static_cast<std::ptrdiff_t>(n_bytes), data_.end());
+    begins_.resize(n_in_place);
+    data_.resize(n_bytes);
+    const auto end = [this] { return static_cast<std::uint32_t>(data_.size()); };
+    for (const auto& [id, i] : rest) {
+        begins_.resize(id + 1, end());
+        const Bytes bytes = Bytes(rest_data).subspan(rest_begins[i] - n_bytes, rest_begins[i + 1] - rest_begins[i]);
+        data_.insert(data_.end(), bytes.begin(), bytes.end());
+    }
+    begins_.resize(n_vocab + 1, end());
+    v.token_begin_ = std::exchange(begins_, {});
+    v.token_data_ = std::exchange(data_, {});
+    in_order_ = true;
 }
 
 void VocabularyBuilder::lay_out_tokens() {
@@ -132,14 +174,8 @@ void VocabularyBuilder::lay_out_tokens() {
     v.reachable_.assign(n_vocab, false);
     v.splits_.assign(n_vocab, {kNoToken, kNoToken});
     v.kinds_.assign(n_vocab, entries_.empty() ? Vocabulary::Kind::kModel : Vocabulary::Kind::kUnused);
-    std::size_t next = 0;
-    in_order_ = std::all_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.id == next++; });
-    if (in_order_) {
-        // As most files have them: each is where it belongs.
-        for (const Entry& e : entries_) v.kinds_[e.id] = e.kind();
-        begins_.push_back(static_cast<std::uint32_t>(data_.size()));
-        v.token_begin_ = std::exchange(begins_, {});
-        v.token_data_ = std::exchange(data_, {});
+    if (const std::size_t n_in_place = n_in_order(); n_in_place != 0) {
+        take_in_order(n_in_place, n_vocab);
         return;
     }
     v.token_begin_.reserve(n_vocab + 1);
@@ -233,8 +269,9 @@ void VocabularyBuilder::set_symbols() {
     Vocabulary& v = *v_;
     v.byte_symbols_.fill(kNoToken);
     v.fallback_symbols_.fill(kNoToken);
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-        if (entries_[i].kind() == Vocabulary::Kind::kFallback) v.fallback_symbols_[bytes_of(i)[0]] = entries_[i].id;
+    for (std::size_t i = 0; i < n_entries(); ++i) {
+        const Entry e = entry(i);
+        if (e.kind() == Vocabulary::Kind::kFallback) v.fallback_symbols_[bytes_of(i)[0]] = e.id;
     }
     if (v.options_.alphabet == Alphabet::kBytes) {
         v.byte_pair_ranks_.assign(65536, kNoRank);

@@ -182,6 +182,8 @@ class VocabularyBuilder {
     [[noreturn]] void fail(const std::string& what) const;
     void add(TokenId id, Bytes bytes, Vocabulary::Kind kind);
     void lay_out_tokens();
+    std::size_t n_in_order() const;
+    void take_in_order(std::size_t n_in_place, std::size_t n_vocab);
     std::size_t n_entries() const;
     Entry entry(std::size_t i) const;
     Bytes bytes_of(std::size_t entry) const;
@@ -202,7 +204,6 @@ class VocabularyBuilder {
     template <unsigned kWidth>
     void take_symbols(const MergeLane<kWidth>& lane);
     void merge_symbols();
-    bool fill_narrow(TokenId id, MergeLane<16>& lane);
     bool find_rest(TokenId id, std::size_t place);
     void merge_narrow(const TokenId* ids, std::size_t n);
     void check_order();
@@ -210,19 +211,20 @@ class VocabularyBuilder {
 
     std::string source_;
     const MergeKernels& kernels_;
-    // Empty as long as all that was given is tokens of the model, in order of id; see entry().
+    // Empty as long as all that was given is tokens of the model, in order of id, and where in_order_; see entry().
     std::vector<Entry> entries_;
     // The bytes of the entries, and where each one's begin; where they are in order of id, the vocabulary takes both.
     std::vector<std::uint8_t> data_;
     std::vector<std::uint32_t> begins_;
     std::vector<bool> indexed_;  // id -> the index gives it for its bytes
-    bool in_order_ = false;      // each entry is the token of the next id; the vocabulary has bytes and places
+    bool in_order_ = false;      // the vocabulary has all that was given, and entry i is its id i
     std::shared_ptr<Vocabulary> v_;
     // Tokens are indexed, and merged, in blocks of so many.
     static constexpr std::size_t kBlock = 32;
     std::vector<TokenId> symbols_;  // of the token in hand
-    std::array<MergeLane<16>, kBlock> lanes_;
-    std::array<bool, kBlock> in_lane_{};
+    // What merge_narrow leaves of each token of a block; of one that fits no lane, no parts.
+    std::array<MergedKey, kBlock> parts_{};
+    std::array<std::uint8_t, kBlock> n_parts_{};
     MergeLane<64> wide_;
     MergeTreeScratch tree_;
 };

@@ -46,6 +46,11 @@ void VocabularyBuilder::take_symbols(const MergeLane<kWidth>& lane) {
 void VocabularyBuilder::merge_symbols() {
     const Vocabulary& v = *v_;
     if (symbols_.size() == 2) return;
+    // While ranks are derived, as the token in hand has no pair yet, so that two are left at least.
+    if (v.merges_are_ordered_ && symbols_.size() <= MergeKernels::kMaxByRank) {
+        symbols_.resize(kernels_.by_rank(v.pairs_, v.results(), symbols_.data(), symbols_.size()));
+        return;
+    }
     if (v.tied_orders() != nullptr || symbols_.size() > MergeLane<64>::kMaxSymbols) {
         merge_tree(v.pairs_, v.results(), symbols_, tree_, 2, v.tied_orders());
         return;
@@ -55,41 +60,47 @@ void VocabularyBuilder::merge_symbols() {
     take_symbols(wide_);
 }
 
-// Whether the lane takes the token, of two symbols or more. Bytes need no look at the table of pairs.
-bool VocabularyBuilder::fill_narrow(TokenId id, MergeLane<16>& lane) {
-    const Vocabulary& v = *v_;
-    const Bytes token = v.token_bytes(id);
-    if (v.tied_orders() != nullptr || token.size() < 2) return false;
-    if (v.options_.alphabet == Alphabet::kChars) {
-        if (!find_symbols(id) || symbols_.size() > MergeLane<16>::kMaxSymbols) return false;
-        fill_lane(lane);
-        return true;
-    }
-    if (token.size() > MergeLane<16>::kMaxSymbols) return false;
-    lane.spell(token, v);
-    return v.has_all_bytes() ||
-           std::none_of(token.begin(), token.end(), [&v](std::uint8_t b) { return v.byte_symbol(b) == kNoToken; });
-}
-
-// Merges those of up to kBlock tokens that fit a lane, together, down to two symbols.
+// Merges those of up to kBlock tokens that fit a lane, together: bytes, which are told by their keys, down to two
+// symbols; characters as far as they go.
 void VocabularyBuilder::merge_narrow(const TokenId* ids, std::size_t n) {
-    for (std::size_t i = 0; i < n; ++i) {
-        in_lane_[i] = fill_narrow(ids[i], lanes_[i]);
-        if (!in_lane_[i]) lanes_[i].begin(0);
+    const Vocabulary& v = *v_;
+    n_parts_.fill(0);
+    if (v.tied_orders() != nullptr) return;
+    if (v.options_.alphabet == Alphabet::kBytes) {
+        std::array<PieceKey, kBlock> keys;
+        for (std::size_t i = 0; i < n; ++i) {
+            const Bytes token = v.token_bytes(ids[i]);
+            const bool fits = token.size() >= 2 && token.size() <= kMaxInlinePiece;
+            keys[i] = fits ? piece_key(token.data(), token.size()) : PieceKey{0, 0};
+        }
+        kernels_.keys_to_two(v.pairs_, v.results(), v.byte_symbols(), keys.data(), n, parts_.data(), n_parts_.data());
+        return;
     }
-    kernels_.to_two(v_->pairs_, v_->results(), lanes_.data(), n);
+    std::array<MergeLane<16>, kBlock> lanes;
+    std::array<std::size_t, kBlock> places;
+    std::size_t n_lanes = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (!find_symbols(ids[i]) || symbols_.size() > MergeLane<16>::kMaxSymbols) continue;
+        places[n_lanes] = i;
+        fill_lane(lanes[n_lanes++]);
+    }
+    kernels_.many(v.pairs_, v.results(), lanes.data(), n_lanes);
+    for (std::size_t i = 0; i < n_lanes; ++i) {
+        take_symbols(lanes[i]);
+        std::copy(symbols_.begin(), symbols_.end(), parts_[places[i]].ids);
+        n_parts_[places[i]] = static_cast<std::uint8_t>(symbols_.size());
+    }
 }
 
 // symbols_: two parts of a token of the last block, the one at `place`, from which the last merge makes it; false if
 // there are none.
 bool VocabularyBuilder::find_rest(TokenId id, std::size_t place) {
-    if (in_lane_[place]) {
-        take_symbols(lanes_[place]);
-        merge_symbols();  // with pairs that came since
-    } else {
-        if (!find_symbols(id)) return false;
-        merge_symbols();
+    if (n_parts_[place] != 0) {
+        symbols_.assign(parts_[place].ids, parts_[place].ids + n_parts_[place]);
+    } else if (!find_symbols(id)) {
+        return false;
     }
+    merge_symbols();  // also with pairs that came since
     return symbols_.size() == 2;
 }
 
@@ -140,23 +151,15 @@ bool VocabularyBuilder::derive_rank_merges() {
     v.first_result_ = 0;
     v.results_are_in_order_ = v.merges_are_ordered_ = true;
     std::vector<TokenId> ids, unreached;
-    std::array<TokenId, MergeLane<16>::kMaxSymbols> parts;
-    std::array<std::pair<TokenId, TokenId>, kBlock> pairs;  // of those of which two parts are left; else kNoToken
     for (TokenId id = 0; id < n_vocab;) {
         for (ids.clear(); id < n_vocab && ids.size() < kBlock; ++id) {
             if (v.kinds_[id] == Vocabulary::Kind::kModel && v.token_bytes(id).size() >= 2) ids.push_back(id);
         }
         merge_narrow(ids.data(), ids.size());
+        for (std::size_t i = 0; i < ids.size(); ++i) v.pairs_.ask(parts_[i].ids[0], parts_[i].ids[1]);
         for (std::size_t i = 0; i < ids.size(); ++i) {
-            pairs[i] = {kNoToken, kNoToken};
-            if (!in_lane_[i] || lanes_[i].n_symbols() != 2) continue;
-            lanes_[i].copy_ids(parts.data());
-            pairs[i] = {parts[0], parts[1]};
-            v.pairs_.ask(parts[0], parts[1]);
-        }
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            auto [left, right] = pairs[i];
-            if (left == kNoToken) {
+            TokenId left = parts_[i].ids[0], right = parts_[i].ids[1];
+            if (n_parts_[i] != 2) {
                 if (!find_rest(ids[i], i)) {
                     unreached.push_back(ids[i]);
                     continue;
@@ -175,8 +178,10 @@ bool VocabularyBuilder::derive_rank_merges() {
     }
     if (!unreached.empty() && !v.index_is_made_) index_tokens();
     // The direct rule is cubic in a token's length; a long unreachable token counts as a sign of disorder instead.
-    return std::none_of(unreached.begin(), unreached.end(),
-                        [&](TokenId id) { return v.token_bytes(id).size() > 512 || spells_out_by_ranks(id); });
+    v.merges_are_ordered_ = std::none_of(unreached.begin(), unreached.end(), [&](TokenId id) {
+        return v.token_bytes(id).size() > 512 || spells_out_by_ranks(id);
+    });
+    return v.merges_are_ordered_;
 }
 
 // Every pair of tokens that spells a token, with the token's rank.

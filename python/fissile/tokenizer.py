@@ -95,7 +95,9 @@ class Tokenizer(_core.Encoder):
 
             return Tokenizer(tekken.from_json(data, str(path)))
         if kind == "tiktoken":
-            return Tokenizer.from_tiktoken(path)
+            from fissile.formats import tiktoken
+
+            return Tokenizer(tiktoken.from_rank_file(data, str(path)))
         if kind == "sentencepiece":
             from fissile.formats import sentencepiece
 
@@ -127,7 +129,8 @@ class Tokenizer(_core.Encoder):
         """
         from fissile.formats import tiktoken
 
-        return Tokenizer(tiktoken.from_rank_file(path, pattern, special_tokens))
+        source = path_text("path", path)
+        return Tokenizer(tiktoken.from_rank_file(Path(path).read_bytes(), source, pattern, special_tokens))
 
     @staticmethod
     def from_ranks(

@@ -19,7 +19,7 @@ def kind_of(data: bytes) -> Kind | None:
         # A tekken.json begins with its "config".
         return "tekken" if b'"default_num_special_tokens"' in data[:8192] else "tokenizers"
     # Base64, a space, digits.
-    line = data.split(b"\n", 1)[0].rstrip(b"\r").split(b" ")
+    line = data[: data.find(b"\n") + 1 or None].rstrip(b"\r\n").split(b" ")
     if len(line) == 2 and line[1].isdigit() and len(line[0]) % 4 == 0 and line[0]:
         return "tiktoken"
     # Its first piece: a message of at most 127 bytes with a string.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from fissile._core import Vocabulary
-from fissile.arguments import instance, path_text, whole
+from fissile.arguments import instance, whole
 from fissile.errors import TokenizerFileError
 from fissile.formats.patterns import NAMES, PATTERNS, canonical_pattern, is_built_in
 from fissile.formats.spec import FLAG_SPECIAL, AddedToken, TokenizerSpec
@@ -112,22 +110,21 @@ def spec_of(vocabulary: Vocabulary, pattern: str, special_tokens: Mapping[str, i
 
 
 def from_rank_file(
-    path: str | os.PathLike[str], pattern: str | None, special_tokens: Mapping[str, int] | None
+    data: bytes, source: str, pattern: str | None = None, special_tokens: Mapping[str, int] | None = None
 ) -> TokenizerSpec:
     """A rank file as a tokenizer.
 
     Args:
-        path: the file.
+        data: the file's contents.
+        source: its name, for messages.
         pattern: name of a pattern or of an OpenAI encoding, of which the file must have all ranks, or a regular expression.
             "gpt2", which is both, is the encoding if it has as many. None: the file must be published.
         special_tokens: text to id. None: those of the encoding that `pattern` names or the file is, else none.
     """
-    source = path_text("path", path)
     if pattern is not None:
         instance("pattern", pattern, str, "a str or None")
     if special_tokens is not None:
         special_tokens = _checked(special_tokens)
-    data = Path(path).read_bytes()
     name, encoding = pattern, ENCODINGS.get(pattern or "")
     if pattern is None:
         import hashlib
@@ -139,8 +136,9 @@ def from_rank_file(
                 f"{source}: a rank file does not say how text is split into pretokens; pass pattern= "
                 f"(one of {sorted(NAMES)}) and special_tokens= to Tokenizer.from_tiktoken, or --pattern on the command line"
             )
-        pattern = encoding.pattern
-    n_ranks = data.count(b" ") if encoding else 0  # one a line
+        n_ranks, pattern = encoding.n_ranks, encoding.pattern
+    else:
+        n_ranks = data.count(b" ") if encoding else 0  # one a line
     if encoding and n_ranks != encoding.n_ranks and is_built_in(pattern):
         encoding = None
     given = special_tokens is not None
