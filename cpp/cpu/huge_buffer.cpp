@@ -17,15 +17,15 @@ namespace fissile {
 
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
 // Of memory that is not mapped, whole cache lines, and one before the first, whose last byte says how far behind the
 // start of the block the data begins.
 std::size_t size_with_room(std::size_t n_bytes) { return ((n_bytes + 127) & ~std::size_t{63}) + 64; }
 std::uint8_t& distance_of(void* data) { return static_cast<std::uint8_t*>(data)[-1]; }
 
 #if defined(__linux__)
-constexpr std::size_t kPage = 4096;
+constexpr std::size_t kPage = 4096, kHugePage = std::size_t{2} << 20;
+// What is written from its beginning on is mapped from this size on: one fault in place of more than a hundred.
+constexpr std::size_t kLeastMapped = std::size_t{512} << 10;
 
 std::size_t round_up(std::size_t n_bytes, std::size_t unit) { return (n_bytes + unit - 1) / unit * unit; }
 
@@ -44,19 +44,25 @@ void* map_aligned(std::size_t size, int protection) {
 
 }  // namespace
 
-HugeBuffer::HugeBuffer(std::size_t n_bytes) : n_bytes_(n_bytes) {
+HugeBuffer::HugeBuffer(std::size_t n_bytes) {
     if (n_bytes == 0) return;
 #if defined(__linux__)
     if (n_bytes >= kHugePage) {
-        n_bytes_ = round_up(n_bytes, kHugePage);
-        data_ = map_aligned(n_bytes_, PROT_READ | PROT_WRITE);
-        mapped_ = true;
-        madvise(data_, n_bytes_, MADV_HUGEPAGE);
+        map(n_bytes);
         return;
     }
 #endif
     allocate_small(n_bytes, true);
 }
+
+#if defined(__linux__)
+void HugeBuffer::map(std::size_t n_bytes) {
+    n_bytes_ = round_up(n_bytes, kHugePage);
+    data_ = map_aligned(n_bytes_, PROT_READ | PROT_WRITE);
+    mapped_ = true;
+    madvise(data_, n_bytes_, MADV_HUGEPAGE);
+}
+#endif
 
 // calloc and malloc align to 16; tables want whole cache lines.
 void HugeBuffer::allocate_small(std::size_t n_bytes, bool zeroed) {
@@ -143,12 +149,15 @@ void* take_spare(std::size_t n_bytes) noexcept {
 
 HugeBuffer HugeBuffer::with_any_contents(std::size_t n_bytes) {
     HugeBuffer buffer;
-    if (n_bytes < kHugePage) {
+    if (n_bytes < kLeastMapped) {
         if (n_bytes != 0) buffer.allocate_small(n_bytes, false);
         return buffer;
     }
     void* const block = take_spare(n_bytes);
-    if (block == nullptr) return HugeBuffer(n_bytes);
+    if (block == nullptr) {
+        buffer.map(n_bytes);
+        return buffer;
+    }
     buffer.data_ = block;
     buffer.n_bytes_ = size_of(block);
     buffer.mapped_ = true;
@@ -189,7 +198,7 @@ void HugeBuffer::resize(std::size_t n_bytes) {
         madvise(data_, size, MADV_HUGEPAGE);
         return;
     }
-    const bool stays = data_ != nullptr && n_bytes != 0 && n_bytes < kHugePage;
+    const bool stays = data_ != nullptr && n_bytes != 0 && n_bytes < kLeastMapped;
 #else
     const bool stays = data_ != nullptr && n_bytes != 0;
 #endif

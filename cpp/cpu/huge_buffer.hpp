@@ -35,6 +35,7 @@ class HugeBuffer {
 
    private:
     void allocate_small(std::size_t n_bytes, bool zeroed);
+    void map(std::size_t n_bytes);  // only where huge pages are known
 
     void* data_ = nullptr;
     std::size_t n_bytes_ = 0;

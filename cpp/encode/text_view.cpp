@@ -1,6 +1,7 @@
 #include "encode/text_view.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "text/transcode.hpp"
 
@@ -33,12 +34,12 @@ TextView TextView::part(std::size_t begin, std::size_t end) const {
 std::uint8_t* Utf8Buffer::room(std::size_t n_bytes) {
     if (!has_room(n_bytes)) {
         size_ = 0;
-        if (capacity_ < n_bytes) {
-            capacity_ = std::max(n_bytes, least_);
-            bytes_.reset(new std::uint8_t[capacity_]);
+        if (bytes_.n_bytes() < n_bytes) {
+            HugeBuffer::recycle(std::move(bytes_));
+            bytes_ = HugeBuffer::with_any_contents(std::max(n_bytes, least_));
         }
     }
-    return bytes_.get() + size_;
+    return static_cast<std::uint8_t*>(bytes_.data()) + size_;
 }
 
 std::size_t utf8_room(const TextView& text) {

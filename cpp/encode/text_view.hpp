@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "base.hpp"
+#include "cpu/huge_buffer.hpp"
 #include "cpu/interrupt.hpp"
 
 namespace fissile {
@@ -52,15 +52,15 @@ class Utf8Buffer {
     // Allocates at least so many bytes when it allocates.
     explicit Utf8Buffer(std::size_t least = 0) : least_(least) {}
 
-    bool has_room(std::size_t n_bytes) const { return capacity_ - size_ >= n_bytes; }
+    bool has_room(std::size_t n_bytes) const { return bytes_.n_bytes() - size_ >= n_bytes; }
     // Where n_bytes can be written, behind what is kept; where there is no room for them, nothing is kept any more.
     std::uint8_t* room(std::size_t n_bytes);
     // The first bytes of the room given last.
     void keep(std::size_t n_bytes) { size_ += n_bytes; }
 
    private:
-    std::unique_ptr<std::uint8_t[]> bytes_;
-    std::size_t capacity_ = 0, size_ = 0, least_;
+    HugeBuffer bytes_;
+    std::size_t size_ = 0, least_;
 };
 
 // The room that utf8_of asks for: none for a text that is UTF-8.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <new>
 
 #include "cpu/hash.hpp"
 
@@ -22,14 +21,28 @@ struct LongPieces::Record {
 
 LongPieces::LongPieces(std::size_t n_expected, std::size_t max_bytes) : max_bytes_(max_bytes) {
     const std::size_t n_slots = std::bit_ceil(std::max<std::size_t>(n_expected * 4, std::size_t{1} << 17));
-    memory_ = HugeBuffer(n_slots * sizeof(std::atomic<const Record*>));
+    const std::size_t slot_bytes = n_slots * sizeof(std::atomic<const Record*>);
+    memory_ = HugeBuffer((slot_bytes / kChunkBytes + 1) * kChunkBytes);
     slots_ = static_cast<std::atomic<const Record*>*>(memory_.data());  // zeros are empty slots
     mask_ = n_slots - 1;
-    n_bytes_.store(n_slots * sizeof(void*), std::memory_order_relaxed);
+    n_bytes_.store(slot_bytes, std::memory_order_relaxed);
+    chunks_.push_back(std::make_unique<Chunk>(static_cast<std::uint8_t*>(memory_.data()) + slot_bytes,
+                                              memory_.n_bytes() - slot_bytes));
+    newest_.store(chunks_.back().get(), std::memory_order_relaxed);
 }
 
-LongPieces::~LongPieces() {
-    for (std::size_t i = 0; i <= mask_; ++i) ::operator delete(const_cast<Record*>(slots_[i].load()));
+// Null where another thread is about to make room.
+void* LongPieces::allocate(std::size_t n_bytes) {
+    for (;;) {
+        Chunk* const chunk = newest_.load(std::memory_order_acquire);
+        const std::size_t n_used = chunk->n_used.fetch_add(n_bytes, std::memory_order_relaxed);
+        if (n_used + n_bytes <= chunk->n_bytes) return chunk->data + n_used;
+        const std::unique_lock lock(adding_, std::try_to_lock);
+        if (!lock) return nullptr;
+        if (newest_.load(std::memory_order_relaxed) != chunk) continue;
+        chunks_.push_back(std::make_unique<Chunk>(HugeBuffer(kChunkBytes)));
+        newest_.store(chunks_.back().get(), std::memory_order_release);
+    }
 }
 
 KnownIds LongPieces::find(Bytes piece, std::uint64_t hash) const noexcept {
@@ -48,7 +61,9 @@ void LongPieces::insert(Bytes piece, const TokenId* ids, std::size_t n_ids) {
         return;
     }
     const std::uint64_t hash = LongPieces::hash(piece);
-    auto* record = static_cast<Record*>(::operator new(n_bytes));
+    auto* const record =
+        static_cast<Record*>(allocate((n_bytes + alignof(Record) - 1) / alignof(Record) * alignof(Record)));
+    if (record == nullptr) return;
     *record = {hash, static_cast<std::uint32_t>(n_ids), static_cast<std::uint32_t>(piece.size())};
     if (n_ids != 0) std::memcpy(record + 1, ids, n_ids * sizeof(TokenId));
     std::memcpy(const_cast<std::uint8_t*>(record->bytes()), piece.data(), piece.size());
@@ -59,9 +74,8 @@ void LongPieces::insert(Bytes piece, const TokenId* ids, std::size_t n_ids) {
             n_bytes_.fetch_add(n_bytes, std::memory_order_relaxed);
             return;
         }
-        if (seen->holds(hash, piece)) break;  // another thread was first
+        if (seen->holds(hash, piece)) return;  // another thread was first, and the record is lost
     }
-    ::operator delete(record);
 }
 
 }  // namespace fissile

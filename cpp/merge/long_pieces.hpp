@@ -2,11 +2,17 @@
 //
 // Open addressing over pointers to records that never change once published, so that reading takes no lock. The table
 // does not grow: its size follows from the vocabulary, and beyond a byte budget it declines. Such pieces are rare in
-// text (under one in a hundred), but merging one costs a hundred times a lookup.
+// text (under one in a hundred), but merging one costs a hundred times a lookup. Records lie one behind the other, the
+// first of them beside the table on its huge page: each page of its own that a first text touches costs as much as
+// several pieces.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "base.hpp"
 #include "cpu/hash.hpp"
@@ -19,7 +25,6 @@ namespace fissile {
 class LongPieces {
    public:
     LongPieces(std::size_t n_expected, std::size_t max_bytes);
-    ~LongPieces();
     LongPieces(const LongPieces&) = delete;
     LongPieces& operator=(const LongPieces&) = delete;
 
@@ -42,8 +47,25 @@ class LongPieces {
 
    private:
     struct Record;  // hash, sizes; ids and bytes follow
+    // Memory for records, handed out from its beginning on.
+    struct Chunk {
+        Chunk(std::uint8_t* first, std::size_t n) : data(first), n_bytes(n) {}
+        explicit Chunk(HugeBuffer own)
+            : memory(std::move(own)), data(static_cast<std::uint8_t*>(memory.data())), n_bytes(memory.n_bytes()) {}
+        HugeBuffer memory;  // of all but the first, which lies behind the slots
+        std::uint8_t* data;
+        std::size_t n_bytes;
+        std::atomic<std::size_t> n_used{0};
+    };
+    static constexpr std::size_t kChunkBytes = std::size_t{2} << 20;
+    void* allocate(std::size_t n_bytes);
+
     HugeBuffer memory_;
     std::atomic<const Record*>* slots_;
+    std::atomic<Chunk*> newest_;
+    // Never waited for: in a forked process the thread that holds it may not exist.
+    std::mutex adding_;
+    std::vector<std::unique_ptr<Chunk>> chunks_;
     std::size_t mask_;
     std::size_t max_bytes_;
     std::atomic<std::size_t> n_used_{0};
