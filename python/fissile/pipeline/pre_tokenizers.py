@@ -114,24 +114,24 @@ def _cut(
 def split(matcher: Matcher, behavior: Behavior, invert: bool = False) -> Step:
     """Split: cuts at the matches of a pattern, and does with them what `behavior` says."""
 
-    spans_of_word = functools.lru_cache(_REMEMBERED_WORDS)(matcher.spans_of_word)
+    lengths_of_word = functools.lru_cache(_REMEMBERED_WORDS)(matcher.lengths_of_word)
 
     def step(pieces: Pieces) -> Pieces:
         if not len(pieces.ends):
             return pieces
-        begins, text = pieces.begins, pieces.text
-        places: list[int] = []  # in their piece: begin, end, begin, end, ...
-        n_places: list[int] = []
-        for begin, end in zip(begins.tolist(), pieces.ends.tolist(), strict=True):
-            short = end - begin <= _LONGEST_WORD
-            of_piece = spans_of_word(text[begin:end]) if short else matcher.spans(text[begin:end]).ravel().tolist()
-            places += of_piece
-            n_places.append(len(of_piece))
-        spans = (np.array(places, np.int64) + np.repeat(begins, n_places)).reshape(-1, 2)
-        ends = np.union1d(np.concatenate([spans.ravel(), pieces.ends]), [0])[1:]
-        empty = spans[:, 0] == spans[:, 1]
-        matched = np.isin(ends, spans[~empty, 1])
-        return _cut(pieces, ends, matched != invert, behavior, spans[empty, 0])
+        text = pieces.text
+        found: list[npt.NDArray[np.int64]] = []
+        of_words: list[int] = []
+        for begin, end in zip(pieces.begins.tolist(), pieces.ends.tolist(), strict=True):
+            if end - begin <= _LONGEST_WORD:
+                of_words += lengths_of_word(text[begin:end])
+            else:
+                found += [np.array(of_words, np.int64), matcher.lengths(text[begin:end])]
+                of_words = []
+        lengths = np.concatenate([*found, np.array(of_words, np.int64)])
+        ends = np.cumsum(np.abs(lengths))
+        some = lengths != 0
+        return _cut(pieces, ends[some], (lengths[some] > 0) != invert, behavior, ends[~some])
 
     return step
 

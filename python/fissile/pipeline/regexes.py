@@ -27,6 +27,8 @@ Spans = npt.NDArray[np.int64]  # (n, 2): begin and end in characters
 
 _NEVER_ASSIGNED = 0xFDD0
 _MATCHES_AT_ONCE = 1 << 15  # between two looks at Ctrl-C
+_CHARACTERS_AT_ONCE = 1 << 20  # likewise
+_CHARACTERS_ALONE = 1 << 16  # a few milliseconds, in which letting other threads go on would take a quarter more time
 
 
 class Matcher:
@@ -48,6 +50,7 @@ class Matcher:
         if dialect is None:
             self._any = re.compile(re.escape(pattern))
             self._options: dict[str, Any] = {}
+            self._parts: Any = None
             return
         written = translate(pattern, dialect)
         try:
@@ -61,6 +64,10 @@ class Matcher:
         except regex.error as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         self._options = {"concurrent": True}
+        #: gives what lies between matches and the matches in turn; None: it would give groups of the pattern, too
+        self._parts = None if self._any.groups else regex.compile(f"({written})", regex.VERSION0)
+        #: so far no text had anything between matches
+        self._covers = self._parts is not None
 
     def spans(self, text: str) -> Spans:
         """Where it matches, from left to right, without overlap: (n, 2) int64, in characters."""
@@ -77,13 +84,38 @@ class Matcher:
             return self._spans_with_empty(text)
         return found
 
-    def spans_of_word(self, text: str) -> tuple[int, ...]:
-        """The same of a short text, begins and ends in turn."""
-        shown = _as_of_unicode_16(text) if self._options else text
-        places = tuple(chain.from_iterable(match.span() for match in self._any.finditer(shown, **self._options)))
-        if any(begin == end for begin, end in zip(places[::2], places[1::2], strict=True)):
-            return tuple(self.spans(text).ravel().tolist())
-        return places
+    def lengths(self, text: str) -> npt.NDArray[np.int64]:
+        """The text in stretches: the length of each match, and less than nothing for what lies between; 0: one of nothing."""
+        if self._parts is None:
+            return _lengths_of(self.spans(text), len(text))
+        shown = _as_of_unicode_16(text)
+        if self._covers and len(shown) <= _CHARACTERS_AT_ONCE:
+            lengths = map(len, self._any.findall(shown, concurrent=len(shown) > _CHARACTERS_ALONE))
+            matches = np.fromiter(lengths, np.int64)
+            if matches.all() and int(matches.sum()) == len(shown):
+                return matches
+            self._covers = False
+        find = self._parts.split if len(shown) <= _CHARACTERS_AT_ONCE else self._parts.splititer
+        lengths = map(len, find(shown, concurrent=len(shown) > _CHARACTERS_ALONE))
+        parts: list[npt.NDArray[np.int64]] = []
+        while not parts or len(parts[-1]) == 2 * _MATCHES_AT_ONCE:
+            parts.append(np.fromiter(islice(lengths, 2 * _MATCHES_AT_ONCE), np.int64))
+        found = np.concatenate(parts)
+        if not found[1::2].all():
+            return _lengths_of(self._spans_with_empty(shown), len(text))
+        found[::2] *= -1
+        some: npt.NDArray[np.int64] = found[found != 0]
+        return some
+
+    def lengths_of_word(self, text: str) -> tuple[int, ...]:
+        """The same of a short text."""
+        if self._parts is None:
+            return tuple(self.lengths(text).tolist())
+        lengths = list(map(len, self._parts.split(_as_of_unicode_16(text), concurrent=False)))
+        if 0 in lengths[1::2]:
+            return tuple(self.lengths(text).tolist())
+        lengths[::2] = [-length for length in lengths[::2]]
+        return tuple(filter(None, lengths))
 
     def _spans_with_empty(self, text: str) -> Spans:
         """As the owners go on after a match of nothing: one character further, where Python looks for a longer one."""
@@ -101,6 +133,17 @@ class Matcher:
             found.append((begin, end))
             last_end = end
         return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _lengths_of(spans: Spans, n: int) -> npt.NDArray[np.int64]:
+    """Matcher.lengths of a text of n characters with these matches."""
+    ends_before = np.concatenate([[0], spans[:, 1]]).astype(np.int64)
+    gaps = np.append(spans[:, 0], n) - ends_before
+    lengths = np.column_stack([-gaps, np.append(spans[:, 1] - spans[:, 0], 0)]).ravel()
+    is_match = np.arange(len(lengths)) % 2 == 1
+    is_match[-1] = False  # there is none behind the last gap
+    some: npt.NDArray[np.int64] = lengths[(lengths != 0) | is_match]
+    return some
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
