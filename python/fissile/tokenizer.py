@@ -116,7 +116,7 @@ class Tokenizer(_core.Encoder):
             path: the file.
             pattern: how text is split: a pattern's name ("cl100k", "o200k", "gpt2", "llama3", ...), that of an OpenAI
                 encoding ("cl100k_base", ...), of which the file must then have all ranks, or a regular expression as
-                tiktoken has it. One that is not built in runs through the regex package, at two to three microseconds a
+                tiktoken has it. One that is not built in runs through the regex package, at half a microsecond a
                 pretoken. "gpt2" is both: the encoding for a file with its 50,256 ranks, for others the pattern alone.
                 None: the file must be one that OpenAI published.
             special_tokens: text to id. None: those of the encoding, if one is named or recognised; else none.

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 DEFAULT_WORK = "encode,lists,decode,count,latency,load"
-BUDGET = 15.0
+BUDGET = 5.0  # with sixteen packages a megabyte takes a few minutes
 """Seconds that all runs of a peer in a row take, about, where nobody says otherwise."""
 SERIES = ("lengths", "threads", "sizes", "vocabularies")
 """Encoding again and again: documents of other lengths, other numbers of threads, more or less text, the first tokens."""
