@@ -17,7 +17,7 @@ namespace fissile {
 
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kHugePage = HugeBuffer::kHugePage;
 
 // Of memory that is not mapped, whole cache lines, and one before the first, whose last byte says how far behind the
 // start of the block the data begins.
