@@ -64,8 +64,9 @@ class GilPause {
         std::uintptr_t last = other;
         for (auto since = begin, now = begin; now - begin < 4 * kLongestForAsking; now = Clock::now()) {
             spin_pause();
-            other = 0;
-            if (turn().compare_exchange_weak(other, mine, std::memory_order_relaxed)) return;
+            // Looked at before it is written to, as each attempt takes the cache line from who is about to leave.
+            other = turn().load(std::memory_order_relaxed);
+            if (other == 0 && turn().compare_exchange_weak(other, mine, std::memory_order_relaxed)) return;
             if (other != last) {
                 last = other;
                 since = now;

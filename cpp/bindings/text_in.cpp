@@ -37,27 +37,28 @@ TextView view_of(PyObject* text, const std::string& name, std::vector<py::buffer
 }
 
 #ifndef Py_GIL_DISABLED
-namespace {
-
-// PyList_AsTuple, with the items asked for before their references are counted: each lies somewhere else, and all other
-// threads would wait meanwhile.
-py::object tuple_of_list(PyObject* list) {
+// A list's items, with references of our own, and views of the first of them, up to one that is neither str nor bytes.
+// Each item is asked for before it is its turn, and looked at once: it lies somewhere else, and all other threads would
+// wait meanwhile.
+void Texts::take_list(PyObject* list) {
     constexpr Py_ssize_t kAhead = 16;
     const Py_ssize_t n = PyList_GET_SIZE(list);
     auto tuple = py::reinterpret_steal<py::object>(PyTuple_New(n));
     if (!tuple) throw py::error_already_set();
+    views.reserve(static_cast<std::size_t>(n));
     // PyTuple_New may have run a finaliser; from here on no Python code runs.
-    if (PyList_GET_SIZE(list) != n) return {};
+    if (PyList_GET_SIZE(list) != n) return;
+    bool are_plain = true;
     for (Py_ssize_t i = 0; i < n; ++i) {
         if (i + kAhead < n) prefetch(PyList_GET_ITEM(list, i + kAhead));
         PyObject* const item = PyList_GET_ITEM(list, i);
         Py_INCREF(item);
         PyTuple_SET_ITEM(tuple.ptr(), i, item);
+        are_plain = are_plain && (PyUnicode_CheckExact(item) || PyBytes_CheckExact(item));
+        if (are_plain) views.push_back(view_of(item, {}, buffers_));
     }
-    return tuple;
+    sequence_ = std::move(tuple);
 }
-
-}  // namespace
 #endif
 
 Texts::Texts(py::handle iterable) {
@@ -71,13 +72,13 @@ Texts::Texts(py::handle iterable) {
     }
     // A tuple is ours alone: a list could be changed by another thread while its items are in use.
 #ifndef Py_GIL_DISABLED
-    if (PyList_CheckExact(iterable.ptr())) sequence_ = tuple_of_list(iterable.ptr());
+    if (PyList_CheckExact(iterable.ptr())) take_list(iterable.ptr());
 #endif
     if (!sequence_) sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(iterable.ptr()));
     if (!sequence_) throw py::error_already_set();
     const Py_ssize_t n = PyTuple_GET_SIZE(sequence_.ptr());
     views.reserve(static_cast<std::size_t>(n));
-    for (Py_ssize_t i = 0; i < n; ++i) {
+    for (auto i = static_cast<Py_ssize_t>(views.size()); i < n; ++i) {
         PyObject* const item = PyTuple_GET_ITEM(sequence_.ptr(), i);
         if (PyUnicode_Check(item) || PyBytes_Check(item)) {
             views.push_back(view_of(item, {}, buffers_));

@@ -23,6 +23,10 @@ struct Texts {
     std::vector<TextView> views;
 
    private:
+#ifndef Py_GIL_DISABLED
+    void take_list(PyObject* list);
+#endif
+
     py::object sequence_;  // a list or tuple made by or given to us: owns the items
     std::vector<py::buffer_info> buffers_;
 };

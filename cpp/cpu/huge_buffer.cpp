@@ -23,7 +23,7 @@ std::size_t size_with_room(std::size_t n_bytes) { return ((n_bytes + 127) & ~std
 std::uint8_t& distance_of(void* data) { return static_cast<std::uint8_t*>(data)[-1]; }
 
 #if defined(__linux__)
-constexpr std::size_t kPage = 4096, kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kPage = 4096, kHugePage = HugeBuffer::kHugePage;
 // What is written from its beginning on is mapped from this size on: one fault in place of more than a hundred.
 constexpr std::size_t kLeastMapped = std::size_t{512} << 10;
 

@@ -11,6 +11,9 @@ namespace fissile {
 
 class HugeBuffer {
    public:
+    // Large memory begins on a page of this size, and is touched first one such page at a time where there are any.
+    static constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
     HugeBuffer() = default;
     explicit HugeBuffer(std::size_t n_bytes);  // throws std::bad_alloc
     // Memory that is not zero, for what is written before it is read: a block that was given back, if one fits, whose

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -387,6 +389,10 @@ void sum_parts(const Work& work, const std::vector<Output<Sink>>& outputs, std::
 }
 
 // The workers' ids, or parents, in the order of the portions.
+//
+// Threads take huge pages of the result, not portions: several portions begin on the same page, and of the threads that
+// touch it first at the same time each would make a page of zeros, all but one in vain. With 16 threads that was most
+// of the time.
 IdArray join(std::vector<Output<IdArray>>& outputs, IdArray Output<IdArray>::*part, std::size_t n_portions) {
     IdArray joined = std::move(outputs[0].*part);  // of the first portions
     if (outputs.size() == 1) return joined;
@@ -401,6 +407,7 @@ IdArray join(std::vector<Output<IdArray>>& outputs, IdArray Output<IdArray>::*pa
             sources[piece.portion] = {(outputs[i].*part).data() + piece.begin, piece.end - piece.begin, 0};
         }
     }
+    std::erase_if(sources, [](const Source& source) { return source.n == 0; });
     std::size_t total = 0;
     for (Source& source : sources) {
         source.at = total;
@@ -408,14 +415,27 @@ IdArray join(std::vector<Output<IdArray>>& outputs, IdArray Output<IdArray>::*pa
     }
     joined.reserve_more(total);
     TokenId* const out = joined.append_uninitialised(total);
+    constexpr std::size_t kIdsOfPage = HugeBuffer::kHugePage / sizeof(TokenId);
+    // Ids that the page has room for on which the first of these stands.
+    const std::size_t n_first =
+        kIdsOfPage - reinterpret_cast<std::uintptr_t>(out) % HugeBuffer::kHugePage / sizeof(TokenId);
+    const std::size_t n_pages = total <= n_first ? 1 : 1 + (total - n_first + kIdsOfPage - 1) / kIdsOfPage;
     std::atomic<std::size_t> next{0};
     const auto copy = [&] {
-        for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < sources.size();) {
-            if (sources[i].n != 0) std::memcpy(out + sources[i].at, sources[i].ids, sources[i].n * sizeof(TokenId));
+        for (std::size_t page; (page = next.fetch_add(1, std::memory_order_relaxed)) < n_pages;) {
+            std::size_t at = page == 0 ? 0 : n_first + (page - 1) * kIdsOfPage;
+            const std::size_t end = std::min(total, n_first + page * kIdsOfPage);
+            auto source =
+                std::partition_point(sources.begin(), sources.end(), [&](const Source& s) { return s.at + s.n <= at; });
+            for (; at < end; ++source) {
+                const std::size_t from = at - source->at, n = std::min(source->n - from, end - at);
+                std::memcpy(out + at, source->ids + from, n * sizeof(TokenId));
+                at += n;
+            }
         }
     };
     std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < outputs.size(); ++i) threads.emplace_back(copy);
+    for (std::size_t i = 1; i < std::min(outputs.size(), n_pages); ++i) threads.emplace_back(copy);
     copy();
     for (std::thread& thread : threads) thread.join();
     return joined;

@@ -561,10 +561,11 @@ void SpanEncoder::note_returns(std::size_t n_unknown, Workspace& ws) const {
 }
 
 void SpanEncoder::settle_returns(Workspace& ws) const {
-    const std::size_t unreturned = unreturned_.load(std::memory_order_relaxed) + ws.n_new;
+    const std::size_t before = unreturned_.load(std::memory_order_relaxed), unreturned = before + ws.n_new;
     const std::size_t balanced = ws.n_returned * (keys_decide_ ? 1 : kWorthNew);
-    unreturned_.store(std::min(unreturned - std::min(unreturned, balanced), 2 * kManyUnreturned),
-                      std::memory_order_relaxed);
+    const std::size_t after = std::min(unreturned - std::min(unreturned, balanced), 2 * kManyUnreturned);
+    // Mostly it stays 0; to write that would take the cache line from all other threads.
+    if (after != before) unreturned_.store(after, std::memory_order_relaxed);
     begin_sample(ws);
 }
 

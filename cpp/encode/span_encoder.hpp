@@ -217,8 +217,8 @@ class SpanEncoder {
     // One piece of so many is of the sample; each that comes again makes up for one that is new, or for so many where
     // merging takes longer; with so many that nothing made up for, pieces are not remembered at first sight.
     static constexpr std::size_t kSampleOneOf = 16, kWorthNew = 3, kManyUnreturned = 512;
-    mutable std::atomic<std::size_t> unreturned_{0};
-    mutable std::once_flag prefixes_made_;
+    alignas(64) mutable std::atomic<std::size_t> unreturned_{0};
+    alignas(64) mutable std::once_flag prefixes_made_;
     mutable std::unique_ptr<const TokenPrefixes> prefixes_;
     mutable std::unique_ptr<CanonicalPairs> canonical_pairs_;
 };

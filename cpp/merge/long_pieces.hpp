@@ -68,7 +68,8 @@ class LongPieces {
     std::vector<std::unique_ptr<Chunk>> chunks_;
     std::size_t mask_;
     std::size_t max_bytes_;
-    std::atomic<std::size_t> n_used_{0};
+    // What writers count, in a cache line that readers do not look at.
+    alignas(64) std::atomic<std::size_t> n_used_{0};
     std::atomic<std::size_t> n_bytes_;
 };
 

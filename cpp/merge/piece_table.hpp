@@ -127,10 +127,13 @@ class PieceTable {
     // Number of ids of an entry whose ids stand outside it.
     static constexpr unsigned kIdsOutside = 15;
 
+    // What writers count stands in a cache line of its own, and so does what they lock: every reader looks at what is
+    // beside it for each piece.
+    static constexpr std::size_t kLine = 64;
     struct Generation {
         HugeBuffer memory;
         View view;
-        std::atomic<std::size_t> n_used{0};
+        alignas(kLine) std::atomic<std::size_t> n_used{0};
     };
 
     std::unique_ptr<Generation> make_generation(std::size_t n_buckets) const;
@@ -140,13 +143,13 @@ class PieceTable {
 
     std::atomic<const View*> current_;
     std::atomic<Generation*> newest_;
+    std::size_t max_bytes_;
     // Never waited for: what it guards is only kept to save work, and in a forked process the thread that holds it may
     // not exist.
-    std::mutex growing_;
+    alignas(kLine) std::mutex growing_;
     std::vector<std::unique_ptr<Generation>> generations_;
     std::vector<std::unique_ptr<TokenId[]>> outside_;  // under the same lock as generations_
     std::atomic<std::size_t> n_bytes_{0};              // of all generations
-    std::size_t max_bytes_;
 };
 
 }  // namespace fissile

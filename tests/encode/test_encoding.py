@@ -47,6 +47,29 @@ def test_batches_do_not_depend_on_threads(threads: int) -> None:
     assert [TOKENIZER.count(text, disallowed_special=()) for text in TEXTS] == counts.tolist()[: len(TEXTS)]
 
 
+def test_ids_of_several_huge_pages_are_put_together_in_order() -> None:
+    text = library_text(50_000)
+    texts = [text[i:] for i in range(0, 10_000, 100)]
+    alone = TOKENIZER.encode_batch(texts, 1, disallowed_special=())
+    assert alone.ids.nbytes > 3 * 2**21
+    for threads in (2, 3, 16):
+        assert TOKENIZER.encode_batch(texts, threads, disallowed_special=()) == alone
+
+
+def test_a_list_may_mix_all_kinds_of_text() -> None:
+    class Line(str):
+        pass
+
+    texts = ["a bc", b"de", Line("fé"), "é", bytearray(b"gh"), "日本", memoryview(b"ij"), b"", "👍 k"]
+    for some in (texts, texts[::-1], texts[:2], [], tuple(texts)):
+        ids = [TOKENIZER.encode(text).tolist() for text in some]
+        assert TOKENIZER.encode_batch(some).tolist() == ids
+    with pytest.raises(TypeError, match=r"texts\[2\]"):
+        TOKENIZER.encode_batch(["a", bytearray(b"b"), 3])
+    with pytest.raises(TypeError, match=r"texts\[1\]"):
+        TOKENIZER.encode_batch(["a", None])
+
+
 @pytest.mark.parametrize("tokenizer", [TOKENIZER, over_bytes(), with_space_in_front(), rewriting()])
 def test_short_texts_are_encoded_together_as_each_by_itself(tokenizer: fissile.Tokenizer) -> None:
     """Their last spans wait for those of the next ones: of str of every width, bytes, special tokens, nothing at all."""

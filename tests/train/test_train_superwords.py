@@ -160,7 +160,8 @@ def test_runs_of_words_report_progress(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": PROSE}).encode()))
     inputs = [tmp_path / "a.txt", tmp_path / "b.jsonl.gz"]
     calls: list[tuple[str, int, int | None]] = []
-    options: dict[str, Any] = {"superword_at": 300, "superword_unit": "runs"}
+    # One thread: sixteen are done with the file before there is time for a second report.
+    options: dict[str, Any] = {"superword_at": 300, "superword_unit": "runs", "threads": 1}
     fissile.train(inputs, 320, "gpt2", progress=lambda *call: calls.append(call), **options)
     told = [(done, total) for phase, done, total in calls if phase == "count runs of words"]
     size = sum(path.stat().st_size for path in inputs)
