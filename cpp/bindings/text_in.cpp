@@ -22,7 +22,7 @@ RawVector<std::uint8_t> copy_of(const py::buffer_info& buffer) {
 
 }  // namespace
 
-TextView view_of(PyObject* text, const std::string& name, HeldBuffers& hold) {
+TextView view_of(PyObject* text, const std::string& name, std::vector<HeldBuffer>& hold) {
     if (PyUnicode_Check(text)) {
 #if PY_VERSION_HEX < 0x030C0000
         if (PyUnicode_READY(text) != 0) throw py::error_already_set();
@@ -47,12 +47,11 @@ TextView view_of(PyObject* text, const std::string& name, HeldBuffers& hold) {
         if (info.itemsize != 1 || PyBuffer_IsContiguous(info.view(), 'C') == 0) {
             throw py::type_error(name + " is a buffer, but not one of contiguous bytes");
         }
-        if (!info.readonly) {
-            const RawVector<std::uint8_t>& copy = hold.copies.emplace_back(copy_of(info));
-            return {copy.data(), copy.size(), TextKind::kUtf8};
-        }
-        const TextView view{info.ptr, static_cast<std::size_t>(info.size), TextKind::kUtf8};
-        hold.open.push_back(std::move(info));
+        RawVector<std::uint8_t> copy;
+        if (!info.readonly) copy = copy_of(info);
+        const TextView view{info.readonly ? info.ptr : copy.data(), static_cast<std::size_t>(info.size),
+                            TextKind::kUtf8};
+        hold.push_back({std::move(info), std::move(copy)});
         return view;
     }
     throw py::type_error(name + " must be str, bytes or a buffer of bytes, not " + Py_TYPE(text)->tp_name);

@@ -15,15 +15,15 @@ namespace fissile::bindings {
 
 namespace py = pybind11;
 
-// What the views of buffers look into.
-struct HeldBuffers {
-    std::vector<py::buffer_info> open;
-    std::vector<RawVector<std::uint8_t>> copies;
+// What the view of a buffer looks into.
+struct HeldBuffer {
+    py::buffer_info open;
+    RawVector<std::uint8_t> copy;  // of a buffer that can be written to
 };
 
 // View of a str or bytes, or of a buffer that `hold` keeps; `name` is what errors call the argument.
 // The object must outlive the view.
-TextView view_of(PyObject* text, const std::string& name, HeldBuffers& hold);
+TextView view_of(PyObject* text, const std::string& name, std::vector<HeldBuffer>& hold);
 
 // A sequence or iterable of texts: views, and what keeps their memory alive.
 struct Texts {
@@ -33,7 +33,7 @@ struct Texts {
 
    private:
     py::object sequence_;  // a list or tuple made by or given to us: owns the items
-    HeldBuffers buffers_;
+    std::vector<HeldBuffer> buffers_;
 };
 
 }  // namespace fissile::bindings
