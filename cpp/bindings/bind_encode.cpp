@@ -290,7 +290,7 @@ SingleArguments parse_single(const char* function, PyObject* const* args, Py_ssi
 
 template <class Sink>
 void encode_one(const PyEncoder& encoder, const SingleArguments& arguments, Scratch& scratch, Sink& sink) {
-    std::vector<py::buffer_info> buffers;
+    std::vector<HeldBuffer> buffers;
     const TextView view = view_of(arguments.text, "text", buffers);
     SpecialPlan storage;
     const SpecialPlan& plan = plan_for(encoder, arguments.allowed, arguments.disallowed, storage);
@@ -477,7 +477,7 @@ py::array encode_spans(const PyEncoder& encoder, const py::bytes& text,
 
 py::tuple py_token_ranges(const PyEncoder& encoder, py::handle text, bool in_chars, py::handle allowed,
                           py::handle disallowed) {
-    std::vector<py::buffer_info> buffers;
+    std::vector<HeldBuffer> buffers;
     const TextView view = view_of(text.ptr(), "text", buffers);
     SpecialPlan storage;
     const SpecialPlan& plan = plan_for(encoder, allowed, disallowed, storage);

@@ -1,10 +1,28 @@
 #include "bindings/text_in.hpp"
 
+#include <cstring>
+#include <optional>
+
 #include "cpu/prefetch.hpp"
 
 namespace fissile::bindings {
 
-TextView view_of(PyObject* text, const std::string& name, std::vector<py::buffer_info>& hold) {
+namespace {
+
+RawVector<std::uint8_t> copy_of(const py::buffer_info& buffer) {
+    // Copied with the GIL where letting go of it would take longer.
+    constexpr std::size_t kKeepGilBytes = std::size_t{1} << 18;
+    const auto n_bytes = static_cast<std::size_t>(buffer.size);
+    std::optional<py::gil_scoped_release> release;
+    if (n_bytes >= kKeepGilBytes) release.emplace();
+    RawVector<std::uint8_t> copy(n_bytes);
+    if (n_bytes != 0) std::memcpy(copy.data(), buffer.ptr, n_bytes);
+    return copy;
+}
+
+}  // namespace
+
+TextView view_of(PyObject* text, const std::string& name, std::vector<HeldBuffer>& hold) {
     if (PyUnicode_Check(text)) {
 #if PY_VERSION_HEX < 0x030C0000
         if (PyUnicode_READY(text) != 0) throw py::error_already_set();
@@ -29,8 +47,11 @@ TextView view_of(PyObject* text, const std::string& name, std::vector<py::buffer
         if (info.itemsize != 1 || PyBuffer_IsContiguous(info.view(), 'C') == 0) {
             throw py::type_error(name + " is a buffer, but not one of contiguous bytes");
         }
-        const TextView view{info.ptr, static_cast<std::size_t>(info.size), TextKind::kUtf8};
-        hold.push_back(std::move(info));
+        RawVector<std::uint8_t> copy;
+        if (!info.readonly) copy = copy_of(info);
+        const TextView view{info.readonly ? info.ptr : copy.data(), static_cast<std::size_t>(info.size),
+                            TextKind::kUtf8};
+        hold.push_back({std::move(info), std::move(copy)});
         return view;
     }
     throw py::type_error(name + " must be str, bytes or a buffer of bytes, not " + Py_TYPE(text)->tp_name);

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,23 @@ def test_lists_that_change_meanwhile() -> None:
             stop.set()
 
     at_once(change, read, read)
+
+
+def test_a_buffer_that_is_written_to_meanwhile() -> None:
+    """It is read once, at first: ids of half of the old and half of the new bytes would be remembered."""
+    tokenizer = fresh()
+    old = WORLD.encode()
+
+    def written_to(text: bytearray) -> Iterator[str]:
+        text[:] = text[::-1]  # in the middle of the call, as another thread could
+        yield "<|endoftext|>"
+
+    calls: list[Callable[..., Any]] = [tokenizer.encode, tokenizer.count, tokenizer.offsets]
+    for call in calls:
+        for buffer_of in (lambda text: text, memoryview, lambda text: np.frombuffer(text, np.uint8)):
+            text = bytearray(old)
+            assert np.array_equal(call(buffer_of(text), allowed_special=written_to(text)), call(old))
+            assert text == old[::-1]
 
 
 def test_training_that_reports_while_others_encode() -> None:

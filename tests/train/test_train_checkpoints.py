@@ -88,7 +88,8 @@ def test_superwords_go_on_to_the_same_bytes(
     assert np.array_equal(resumed.report.curve, whole.report.curve)
     assert made[0] == max(400 - first.n_vocab, 0)
     if at is not None:
-        assert made[-1] == max(480 - first.n_vocab, 0)
+        # Of runs, the library of some Pythons has not enough for 480.
+        assert made[-1] == max(whole.n_vocab - first.n_vocab, 0)
 
 
 def test_superwords_of_ids_are_joined_as_they_were_made() -> None:
