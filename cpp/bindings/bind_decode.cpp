@@ -39,10 +39,11 @@ class LockedList {
     LockedList& operator=(const LockedList&) = delete;
 };
 
-// Ids given as an array of any integer type, or as a sequence of ints.
+// Ids given as an array of any integer type, or as a sequence of ints. An array of uint32 is read where it lies, and
+// other threads may write to it, unless the ids are to be the decoder's own.
 class Ids {
    public:
-    explicit Ids(py::handle ids) {
+    explicit Ids(py::handle ids, bool own) : always_own_(own) {
         if (py::isinstance<py::array>(ids)) {
             from_array(py::reinterpret_borrow<py::array>(ids));
         } else if (PyList_Check(ids.ptr()) || PyTuple_Check(ids.ptr())) {
@@ -73,8 +74,13 @@ class Ids {
         }
         size_ = static_cast<std::size_t>(array.size());
         if (dtype.kind() == 'u' && dtype.itemsize() == 4 && (array.flags() & py::array::c_style) != 0) {
-            owner_ = array;
             data_ = static_cast<const TokenId*>(array.data());
+            if (always_own_) {
+                own_.assign(data_, data_ + size_);
+                data_ = own_.data();
+            } else {
+                owner_ = array;
+            }
             return;
         }
         const auto wide = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
@@ -157,6 +163,7 @@ class Ids {
         return static_cast<TokenId>(value);
     }
 
+    bool always_own_;
     py::object owner_;
     RawVector<TokenId> own_;
     const TokenId* data_ = nullptr;
@@ -196,14 +203,14 @@ class PyDecoder {
 
     py::bytes decode_bytes(py::handle ids, py::handle skip_special_tokens) const {
         const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
-        const Ids given(ids);
+        const Ids given(ids, core_.reads_ids_twice());
         const DecodedBytes bytes;
         decode_ids(given, skip_special, *bytes);
         return {reinterpret_cast<const char*>((*bytes).data()), (*bytes).size()};
     }
 
     py::str decode(py::handle ids, const char* errors, bool skip_special) const {
-        const Ids given(ids);
+        const Ids given(ids, core_.reads_ids_twice());
         RawVector<std::uint8_t> not_utf8;
         {
             const DecodedBytes bytes;
@@ -218,7 +225,7 @@ class PyDecoder {
                           py::handle skip_special_tokens) const {
         const char* const handler = error_handler(errors);
         const bool skip_special = truth(skip_special_tokens, "skip_special_tokens");
-        const Ids all(ids);
+        const Ids all(ids, core_.reads_ids_twice());
         const std::size_t n = check_offsets(offsets, all.size());
         const std::int64_t* const begin = offsets.data();
         py::list texts(n);
@@ -323,11 +330,12 @@ class PyDecoder {
         if (list == nullptr) throw py::error_already_set();
         for (Py_ssize_t i = 0; i < n; ++i) {
             PyObject* item = nullptr;
-            if (ids[i] < ints_.size()) [[likely]] {
-                item = ints_[ids[i]].ptr();
+            const TokenId id = ids[i];
+            if (id < ints_.size()) [[likely]] {
+                item = ints_[id].ptr();
                 Py_INCREF(item);
             } else {
-                item = PyLong_FromUnsignedLong(ids[i]);
+                item = PyLong_FromUnsignedLong(id);
             }
             PyList_SET_ITEM(list, i, item);
         }

@@ -41,6 +41,9 @@ class Decoder {
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
 
+    // Whether decode looks at ids a second time: then they must not change meanwhile.
+    bool reads_ids_twice() const { return leading_ != LeadingSpace::kKeep && leading_ != LeadingSpace::kDropOne; }
+
     // Puts the bytes of ids[0, n) into `out`, whose room is used if it has some. Throws UnknownId.
     void decode(const TokenId* ids, std::size_t n, bool skip_special, RawVector<std::uint8_t>& out) const;
 

@@ -34,18 +34,9 @@ std::vector<Portion> portions_of(const std::vector<std::int64_t>& offsets, unsig
     return portions;
 }
 
-// Ids that are looked at together before they are split: as many as stay in the inner cache until then.
-constexpr std::int64_t kCheckedIds = 1 << 14;
-
-void check_ids(const TokenId* ids, std::int64_t begin, std::int64_t end, std::size_t n_vocab) {
-    // The top bit tells: that of an id, or of how far it is below the end of a vocabulary, is set where it should not
-    // be. Without a comparison, which the vectors that every machine has can do for signed numbers only.
-    const auto last = static_cast<TokenId>(n_vocab - 1);
-    TokenId wrong = 0;
-    for (std::int64_t i = begin; i < end; ++i) wrong |= ids[i] | (last - ids[i]);
-    if (begin == end || (wrong >> 31) == 0) return;
-    const std::int64_t at = std::find_if(ids + begin, ids + end, [&](TokenId id) { return id >= n_vocab; }) - ids;
-    if (at == end) return;
+void check_ids(const TokenId* ids, std::int64_t n, std::size_t n_vocab) {
+    const std::int64_t at = std::find_if(ids, ids + n, [&](TokenId id) { return id >= n_vocab; }) - ids;
+    if (at == n) return;
     throw Error("ids[" + std::to_string(at) + "] is " + std::to_string(ids[at]) + ", outside the vocabulary of " +
                 std::to_string(n_vocab) + " ids");
 }
@@ -87,15 +78,8 @@ SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::ve
                     most += splitter.max_ids(static_cast<std::size_t>(offsets[i + 1] - offsets[i]), options.p[i]);
                 }
                 portion.ids.reserve_more(most + StochasTok::kSpare);
-                std::int64_t checked = offsets[portion.first];
                 for (std::size_t i = portion.first; i < portion.end; ++i) {
                     interrupt.check();
-                    if (checked < offsets[i + 1]) {
-                        const std::int64_t until =
-                            std::clamp(checked + kCheckedIds, offsets[i + 1], offsets[portion.end]);
-                        check_ids(ids, checked, until, splitter.n_vocab());
-                        checked = until;
-                    }
                     const std::size_t before = portion.ids.size();
                     const SpannedIds document{ids + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]),
                                               nullptr, 0};
@@ -120,7 +104,7 @@ SplitIds split_ids(const StochasTok& splitter, const TokenId* ids, const std::ve
             throw;
         } catch (const Error&) {
             // Of several wrong ids the first, whichever thread met one.
-            check_ids(ids, 0, offsets.back(), splitter.n_vocab());
+            check_ids(ids, offsets.back(), splitter.n_vocab());
             throw;
         }
     }

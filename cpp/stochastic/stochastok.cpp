@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 #include <span>
 
@@ -24,6 +23,20 @@ constexpr std::size_t kLargePool = std::size_t{1} << 15;
 
 std::size_t n_tries(std::size_t n, double p) { return static_cast<std::size_t>(static_cast<double>(n) * p); }
 
+// Throws Error if one is not in the vocabulary. What counts is the copy: where ids come from, another thread may write.
+void copy_ids(const SpannedIds& document, std::size_t n_vocab, TokenId* to) {
+    // The top bit tells: that of an id, or of how far it is below the end of a vocabulary, is set where it should not
+    // be. Without a comparison, which the vectors that every machine has can do for signed numbers only.
+    const auto last = static_cast<TokenId>(n_vocab - 1);
+    TokenId wrong = 0;
+    for (std::size_t i = 0; i < document.n_ids; ++i) {
+        const TokenId id = document.ids[i];
+        to[i] = id;
+        wrong |= id | (last - id);
+    }
+    if (document.n_ids != 0 && (wrong >> 31) != 0) throw Error("ids hold one outside the vocabulary");
+}
+
 }  // namespace
 
 // The sequence while it is split. Slots below n_input are the input's places, in order.
@@ -31,7 +44,7 @@ class StochasTok::Pool final : public Splitter::Scratch {
    public:
     // A long document is split where its ids are to be, as memory that is touched for the first time costs more than
     // all else.
-    void start(const SpannedIds& document, std::size_t n_appended_at_most, IdArray& out) {
+    void start(const SpannedIds& document, std::size_t n_vocab, std::size_t n_appended_at_most, IdArray& out) {
         n_input = size = document.n_ids;
         n_asked_ = 0;
         is_in_place_ = n_input > PieceOrder::kBlock;
@@ -44,7 +57,7 @@ class StochasTok::Pool final : public Splitter::Scratch {
             pieces_.reserve_more(most + PieceOrder::kSpare);
             ids = pieces_.append_uninitialised(most);
         }
-        std::memcpy(ids, document.ids, size * sizeof(TokenId));
+        copy_ids(document, n_vocab, ids);
         left_slots_.clear();
         left_slots_.reserve_more(n_appended_at_most + 1);
         lefts = left_slots_.append_uninitialised(n_appended_at_most + 1);
@@ -182,7 +195,8 @@ void StochasTok::split(const SpannedIds& document, double p, const DocumentKey& 
                     " ids is too long to split: " + std::to_string(kMaxDocument) + " are the most that may come out");
     }
     if (most == n) {  // no tries
-        out.append(document.ids, n);
+        out.reserve_more(n);
+        copy_ids(document, n_vocab(), out.append_uninitialised(n));
         if (parents != nullptr) {
             parents->reserve_more(n);
             TokenId* const places = parents->append_uninitialised(n);
@@ -191,7 +205,7 @@ void StochasTok::split(const SpannedIds& document, double p, const DocumentKey& 
         return;
     }
     Pool& pool = static_cast<Pool&>(scratch);
-    pool.start(document, most - n, out);
+    pool.start(document, table_->n_vocab(), most - n, out);
     const std::uint64_t n_all = n_tries(n, p);
     std::uint64_t tries = n_all;
     RandomWords positions(key, RandomUse::kPositions, tries), choices(key, RandomUse::kChoices, tries);

@@ -192,6 +192,49 @@ def test_an_array_goes_from_thread_to_thread() -> None:
     assert len(kept) == 20 and all(np.array_equal(ids, wanted) for ids in kept)
 
 
+def test_ids_that_are_written_to_meanwhile() -> None:
+    """They are decoded and split to something, or refused: what was found right once may not be so any more."""
+    tokenizer = fresh()
+    right = tokenizer.encode(library_text()[:20_000] * 20, disallowed_special=())
+    ids = right.copy()
+    vocabulary = tokenizer._spec.vocabulary
+    leading = ["keep", "drop_one", "drop_in_first_token", "drop_in_first_piece", "drop_in_empty_text"]
+    decoders = [fissile._core.Decoder(vocabulary, leading_space=way) for way in leading]
+    splits: list[Callable[[], object]] = [
+        lambda: fissile.stochastok(ids, tokenizer, 0.5, seed=1),
+        lambda: fissile.stochastok(ids, tokenizer, 0.0, seed=1),
+    ]
+    decodes: list[Callable[[], object]] = [lambda d=d: d.decode_bytes(ids) for d in decoders]
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            for place in (0, -1):
+                ids[place] = 0xFFFFFFFF
+                ids[place] = right[place]
+
+    def read() -> int:
+        n_read = 0
+        try:
+            for call in [*decodes, *splits] * 100:
+                try:
+                    call()
+                    n_read += 1
+                except (KeyError, ValueError):
+                    pass
+        finally:
+            done.set()
+        return n_read
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        at_once(write, read)
+    finally:
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(tokenizer.encode(tokenizer.decode(right), disallowed_special=()), right)
+
+
 @pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python always has its GIL")
 def test_the_gil_stays_off() -> None:
     program = "import sys, fissile; fissile.Tokenizer.from_ranks({bytes([b]): b for b in range(256)}, 'gpt2').encode('a'); print(sys._is_gil_enabled())"
