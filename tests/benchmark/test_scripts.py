@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +105,14 @@ def test_adversarial_tells_who_is_too_slow_from_who_crashes_and_who_fails() -> N
     assert not adversarial.gets_another([{"ms": 2000.0}])
     assert not adversarial.gets_another([{"ms": 2.0}, {"error": "more than 30 s"}])
     assert adversarial.gets_another([]) and adversarial.gets_another([{"ms": 2.0}])
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_peer_instructions(vocabularies: Path, corpora: Path, tmp_path: Path) -> None:
+    given = ("--vocab-dir", vocabularies, "--corpus-dir", corpora, "--peers", "fissile", "--corpora", "CJK")
+    run("peer_instructions", *given, "--bytes", 20_000, "-o", tmp_path / "counted.md")
+    line = re.search(r"\| CJK \| (\d+) \| ([\d.]+) \| fissile \| ([\d.]+) \|", (tmp_path / "counted.md").read_text())
+    assert line is not None and 10_000 < int(line[1]) <= 20_000 and float(line[2]) > 0 < float(line[3])
 
 
 def test_compat(text: Path, vocabularies: Path, tmp_path: Path) -> None:
