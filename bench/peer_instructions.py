@@ -58,11 +58,12 @@ def instructions(job: Path, n_passes: int) -> int:
 
 def merges(tokenizer: fissile.Tokenizer, pattern: str, texts: list[str]) -> int:
     """Of each distinct pretoken once, where it is no token."""
-    data, ends, _ = fissile.count(iter(texts), pattern).arrays()
-    begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    data, given_ends, _ = fissile.count(iter(texts), pattern).arrays()
+    ends = given_ends.astype(np.int64)
+    begins = np.concatenate([[0], ends[:-1]])
     pretokens = [data[begin:end].tobytes() for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
     n_ids = np.diff(tokenizer.encode_batch(pretokens, threads=1).offsets)
-    return int(((ends - begins.astype(np.uint64)).astype(np.int64) - n_ids)[n_ids > 1].sum())
+    return int((ends - begins - n_ids)[n_ids > 1].sum())
 
 
 def main() -> None:

@@ -43,15 +43,15 @@ class LockedList {
 // other threads may write to it, unless the ids are to be the decoder's own.
 class Ids {
    public:
-    explicit Ids(py::handle ids, bool own) : always_own_(own) {
+    Ids(py::handle ids, bool own) {
         if (py::isinstance<py::array>(ids)) {
-            from_array(py::reinterpret_borrow<py::array>(ids));
+            from_array(py::reinterpret_borrow<py::array>(ids), own);
         } else if (PyList_Check(ids.ptr()) || PyTuple_Check(ids.ptr())) {
             from_sequence(ids);
         } else if (PyLong_Check(ids.ptr())) {
             throw py::type_error("ids must be a sequence or an array of ints, not one int");
         } else if (PyObject_CheckBuffer(ids.ptr()) != 0) {
-            from_array(py::array::ensure(ids));
+            from_array(py::array::ensure(ids), own);
         } else {
             if (Py_TYPE(ids.ptr())->tp_iter == nullptr && PySequence_Check(ids.ptr()) == 0) {
                 throw py::type_error(std::string("ids must be a sequence or an array of ints, not ") +
@@ -66,7 +66,7 @@ class Ids {
     std::size_t size() const { return size_; }
 
    private:
-    void from_array(const py::array& array) {
+    void from_array(const py::array& array, bool own) {
         const py::dtype dtype = array.dtype();
         if (array.ndim() != 1 || (array.size() != 0 && dtype.kind() != 'u' && dtype.kind() != 'i')) {
             throw py::type_error("ids must be a one-dimensional array of integers, found shape " +
@@ -75,7 +75,7 @@ class Ids {
         size_ = static_cast<std::size_t>(array.size());
         if (dtype.kind() == 'u' && dtype.itemsize() == 4 && (array.flags() & py::array::c_style) != 0) {
             data_ = static_cast<const TokenId*>(array.data());
-            if (always_own_) {
+            if (own) {
                 own_.assign(data_, data_ + size_);
                 data_ = own_.data();
             } else {
@@ -163,7 +163,6 @@ class Ids {
         return static_cast<TokenId>(value);
     }
 
-    bool always_own_;
     py::object owner_;
     RawVector<TokenId> own_;
     const TokenId* data_ = nullptr;

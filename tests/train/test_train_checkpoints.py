@@ -87,8 +87,8 @@ def test_superwords_go_on_to_the_same_bytes(
     assert resumed.report.last_count == whole.report.last_count
     assert np.array_equal(resumed.report.curve, whole.report.curve)
     assert made[0] == max(400 - first.n_vocab, 0)
+    assert whole.n_vocab == 480 or unit == "runs"  # of which the library of some Pythons has not enough
     if at is not None:
-        # Of runs, the library of some Pythons has not enough for 480.
         assert made[-1] == max(whole.n_vocab - first.n_vocab, 0)
 
 

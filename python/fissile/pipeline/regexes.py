@@ -50,7 +50,6 @@ class Matcher:
         if dialect is None:
             self._any = re.compile(re.escape(pattern))
             self._options: dict[str, Any] = {}
-            self._parts: Any = None
             return
         written = translate(pattern, dialect)
         try:
@@ -64,10 +63,20 @@ class Matcher:
         except regex.error as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         self._options = {"concurrent": True}
-        #: gives what lies between matches and the matches in turn; None: it would give groups of the pattern, too
-        self._parts = None if self._any.groups else regex.compile(f"({written})", regex.VERSION0)
         #: so far no text had anything between matches
-        self._covers = self._parts is not None
+        self._covers = True
+
+    @functools.cached_property
+    def _parts(self) -> Any:
+        """The expression that gives what lies between matches and the matches in turn."""
+        import regex
+
+        return regex.compile(f"({self._any.pattern})", regex.VERSION0)
+
+    @property
+    def _tells_lengths(self) -> bool:
+        """No literal text, and without groups, of which `regex` would give the matches, too."""
+        return self.literal is None and not self._any.groups
 
     def spans(self, text: str) -> Spans:
         """Where it matches, from left to right, without overlap: (n, 2) int64, in characters."""
@@ -86,7 +95,7 @@ class Matcher:
 
     def lengths(self, text: str) -> npt.NDArray[np.int64]:
         """The text in stretches: the length of each match, and less than nothing for what lies between; 0: one of nothing."""
-        if self._parts is None:
+        if not self._tells_lengths:
             return _lengths_of(self.spans(text), len(text))
         shown = _as_of_unicode_16(text)
         if self._covers and len(shown) <= _CHARACTERS_AT_ONCE:
@@ -109,7 +118,7 @@ class Matcher:
 
     def lengths_of_word(self, text: str) -> tuple[int, ...]:
         """The same of a short text."""
-        if self._parts is None:
+        if not self._tells_lengths:
             return tuple(self.lengths(text).tolist())
         lengths = list(map(len, self._parts.split(_as_of_unicode_16(text), concurrent=False)))
         if 0 in lengths[1::2]:
